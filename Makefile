@@ -1,0 +1,132 @@
+# holdfast. `make help` lists the targets; V=1 shows the commands.
+#
+# VARIANT  release (default), asan, fuzz      objects go to build/<variant>/
+# LAYERS   folders to build, lowest first     e.g. make LAYERS="base text" test
+# TESTS    unit tests to build and run        e.g. make TESTS=test_arena test
+
+VARIANT ?= release
+BUILD   ?= build/$(VARIANT)
+LAYERS  ?= base backend text checkpoints model optim chat data_gen eval train ablate
+PREFIX  ?= /usr/local
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wundef -Wcast-qual -Wwrite-strings -Wformat=2 -Wdouble-promotion -Wconversion \
+	-Wno-sign-conversion -Werror
+PACKAGES := openblas libcjson libcyaml libpcre2-8 libutf8proc nettle
+CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags-only-I $(PACKAGES))
+LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
+# No -march: hot loops are compiled for several processors and chosen at run time.
+CFLAGS   += -std=c11 $(WARNINGS) -g -fno-math-errno -ffp-contract=fast
+
+ifeq ($(VARIANT),release)
+CFLAGS  += -O3 -fopenmp
+LDFLAGS += -fopenmp
+else ifeq ($(VARIANT),asan)
+CFLAGS  += -O1 -fopenmp -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DNO_TARGET_CLONES
+LDFLAGS += -fopenmp -fsanitize=address,undefined
+else ifeq ($(VARIANT),fuzz)
+CFLAGS  += -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-DNO_TARGET_CLONES -Wno-unknown-pragmas
+LDFLAGS += -fsanitize=address,undefined
+else
+$(error VARIANT must be release, asan or fuzz, not '$(VARIANT)')
+endif
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+MAKEFLAGS += --no-print-directory
+endif
+
+SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c $(layer)/*/*.c)))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/libholdfast.a
+BINARY  := $(BUILD)/holdfast
+ALL_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c tests/parity/test_*.c)))
+TESTS   ?= $(ALL_TESTS)
+TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(TESTS))
+FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+C_FILES := $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null)
+
+.PHONY: help all test cli-test asan fuzz format format-check tidy layers bench install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BINARY) ## build the holdfast binary (the default)
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(BINARY): $(BUILD)/holdfast.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(LIBRARY): $(OBJECTS)
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/parity/%.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+test: $(TEST_BINARIES) $(BINARY) ## build and run all tests
+	$(Q)HOLDFAST=$(BINARY) scripts/run-tests $(TEST_BINARIES)
+
+unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
+	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)
+
+asan: ## all tests under the address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) VARIANT=asan test
+
+fuzz: ## every fuzz target for FUZZ_SECONDS (60) each
+	$(Q)$(MAKE) VARIANT=fuzz BUILD=build/fuzz fuzzers
+	$(Q)scripts/run-fuzzers build/fuzz/fuzzers $(or $(FUZZ_SECONDS),60)
+
+fuzzers: $(addprefix $(BUILD)/fuzzers/,$(FUZZERS))
+.PHONY: fuzzers unit-test
+
+format: ## rewrite all C files in the house format
+	$(Q)clang-format -i $(C_FILES)
+
+format-check:
+	$(Q)clang-format --dry-run --Werror $(C_FILES)
+
+tidy: ## run clang-tidy over all sources
+	$(Q)clang-tidy --quiet $(SOURCES) holdfast.c -- $(CPPFLAGS) -std=c11
+
+layers: ## fail on an include that goes upward in the tower
+	$(Q)scripts/check-layers
+
+bench: $(BINARY) ## run the benchmarks under scripts/bench/
+	$(Q)for bench in scripts/bench/bench-*; do HOLDFAST=$(BINARY) $$bench || exit 1; done
+
+install: $(BINARY) ## install to $(PREFIX)/bin
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/holdfast
+
+clean: ## remove build/
+	$(Q)rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,20 @@
+#ifndef HOLDFAST_CHECKPOINTS_MODEL_DIRECTORY_H
+#define HOLDFAST_CHECKPOINTS_MODEL_DIRECTORY_H
+
+#include "base/error.h"
+
+/*
+ * A Hugging Face model directory holds, beside the weights (checkpoints/safetensors.h):
+ *
+ *     config.json               the architecture                     required
+ *     tokenizer.json            the tokenizer                        required
+ *     tokenizer_config.json     chat template, special tokens        optional
+ *     chat_template.jinja, generation_config.json, special_tokens_map.json,
+ * added_tokens.json, vocab.json, merges.txt, tokenizer.model optional
+ */
+
+/* Copies all of these that are there; fails if a required one is missing. Byte for byte. */
+enum status model_directory_copy_metadata(const char *from, const char *to,
+                                          struct error *error);
+
+#endif

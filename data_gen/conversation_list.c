@@ -1,0 +1,218 @@
+#include "base/file.h"
+#include "base/memory.h"
+#include "data_gen/mix.h"
+#include "data_gen/records.h"
+#include "data_gen/source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * One-turn layouts, most specific first: `request` (and `context`, joined with an empty
+ * line, where it is not empty) is what the user says, `reply` what the assistant says.
+ */
+static const struct layout {
+    const char *request;
+    const char *context;
+    const char *reply;
+} layouts[] = {
+    {"instruction", "input", "output"},     /* Alpaca */
+    {"instruction", "context", "response"}, /* Dolly */
+    {"instruction", "input", "response"},   /* GPTeacher */
+    {"prompt", NULL, "completion"},         /* TRL, OpenAI */
+    {"prompt", NULL, "response"},           {"question", NULL, "answer"},
+};
+
+struct conversation_reader {
+    struct conversation_list *list;
+    const struct source_spec *spec;
+    int64_t row;
+};
+
+static struct message message_make(const char *role, const char *content)
+{
+    return (struct message){.role = memory_duplicate_string(role),
+                            .content = memory_duplicate_string(content)};
+}
+
+static bool is_blank(const char *text)
+{
+    return !text || strspn(text, " \t\r\n") == strlen(text);
+}
+
+static bool one_turn_read(struct conversation *conversation, const cJSON *object,
+                          const struct layout *layout)
+{
+    char scratch[3][RECORD_SCRATCH_BYTES];
+    const char *request = record_text(object, layout->request, scratch[0]);
+    const char *reply = record_text(object, layout->reply, scratch[1]);
+    const char *context =
+        layout->context ? record_text(object, layout->context, scratch[2]) : NULL;
+    if (is_blank(request) || is_blank(reply))
+        return false;
+    struct text_buffer user = {0};
+    text_buffer_append(&user, request);
+    if (!is_blank(context))
+        text_buffer_appendf(&user, "\n\n%s", context);
+    conversation->messages = memory_allocate_array(2, sizeof *conversation->messages);
+    conversation->messages[0] = message_make("user", text_buffer_string(&user));
+    conversation->messages[1] = message_make("assistant", reply);
+    conversation->message_count = 2;
+    text_buffer_release(&user);
+    return true;
+}
+
+/* ShareGPT's names for who speaks; NULL for one we do not know. */
+static const char *sharegpt_role(const char *from)
+{
+    static const char *const names[][2] = {
+        {"human", "user"},          {"user", "user"},         {"gpt", "assistant"},
+        {"assistant", "assistant"}, {"chatgpt", "assistant"}, {"system", "system"}};
+    for (size_t i = 0; from && i < sizeof names / sizeof *names; i++)
+        if (strcmp(from, names[i][0]) == 0)
+            return names[i][1];
+    return NULL;
+}
+
+static bool sharegpt_read(struct conversation *conversation, const cJSON *turns)
+{
+    if (!cJSON_IsArray(turns) || !turns->child)
+        return false;
+    conversation->messages = memory_allocate_array((size_t)cJSON_GetArraySize(turns),
+                                                   sizeof *conversation->messages);
+    const cJSON *turn;
+    cJSON_ArrayForEach(turn, turns)
+    {
+        char scratch[RECORD_SCRATCH_BYTES];
+        const char *role = sharegpt_role(record_text(turn, "from", scratch));
+        const cJSON *value = json_get(turn, "value");
+        if (!role || !cJSON_IsString(value))
+            return false;
+        conversation->messages[conversation->message_count++] =
+            message_make(role, value->valuestring);
+    }
+    return true;
+}
+
+/* Whether it can be trained on: some assistant says something, and somebody speaks before.
+ */
+static bool is_usable(const struct conversation *conversation)
+{
+    for (size_t i = 1; i < conversation->message_count; i++)
+        if (strcmp(conversation->messages[i].role, "assistant") == 0)
+            return !is_blank(conversation->messages[i].content);
+    return false;
+}
+
+static bool messages_read(struct conversation *conversation, const cJSON *object,
+                          const char *where)
+{
+    const cJSON *messages = record_get(object, "messages");
+    const cJSON *turns = record_get(object, "conversations");
+    if (messages)
+        return messages_parse(&conversation->messages, &conversation->message_count,
+                              messages, where, NULL) == STATUS_OK;
+    if (turns)
+        return sharegpt_read(conversation, turns);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (record_get(object, layouts[i].request) &&
+            record_get(object, layouts[i].reply) &&
+            one_turn_read(conversation, object, &layouts[i]))
+            return true;
+    return false;
+}
+
+static char *first_text(const cJSON *object, const char *const *keys, const char *otherwise)
+{
+    char scratch[RECORD_SCRATCH_BYTES];
+    for (; *keys; keys++) {
+        const char *text = record_text(object, *keys, scratch);
+        if (!is_blank(text))
+            return memory_duplicate_string(text);
+    }
+    return memory_duplicate_string(otherwise);
+}
+
+static void skip(struct conversation_list *list, const char *path, int64_t line)
+{
+    if (list->skipped_count++)
+        return;
+    struct text_buffer text = {0};
+    text_buffer_appendf(&text, "%s: line %lld: no answer, or a layout that is not known",
+                        path, (long long)line);
+    list->first_skipped = text_buffer_detach(&text);
+}
+
+static enum status conversation_add(void *context, const cJSON *object, int64_t line,
+                                    struct error *error)
+{
+    (void)error; /* rows that cannot be used are counted, not fatal */
+    static const char *const id_keys[] = {"id", NULL};
+    static const char *const topic_keys[] = {"category", "topic", NULL};
+    struct conversation_reader *reader = context;
+    struct conversation_list *list = reader->list;
+    struct conversation conversation = {0};
+    const int64_t row = reader->row++;
+    if (!source_spec_matches(reader->spec, object))
+        return STATUS_OK;
+    if (!messages_read(&conversation, object, reader->spec->path) ||
+        !is_usable(&conversation)) {
+        conversation_release(&conversation);
+        skip(list, reader->spec->path, line);
+        return STATUS_OK;
+    }
+    struct text_buffer id = {0};
+    text_buffer_appendf(&id, "%s-%lld", reader->spec->name, (long long)row);
+    conversation.id = first_text(object, id_keys, text_buffer_string(&id));
+    conversation.topic = first_text(object, topic_keys, "");
+    conversation.source = memory_duplicate_string(reader->spec->name);
+    text_buffer_release(&id);
+    array_reserve(list->items, list->capacity, list->count + 1);
+    list->items[list->count++] = conversation;
+    return STATUS_OK;
+}
+
+enum status conversation_list_read(struct conversation_list *list, const char *spec_text,
+                                   struct error *error)
+{
+    struct source_spec spec;
+    *list = (struct conversation_list){0};
+    if (source_spec_parse(&spec, spec_text, error))
+        return error->status;
+    struct conversation_reader reader = {.list = list, .spec = &spec};
+    enum status status = file_sha256(list->sha256, spec.path, error);
+    if (!status)
+        status = records_read(spec.path, conversation_add, &reader, error);
+    if (!status && list->count == 0)
+        status = error_set(error, STATUS_FORMAT,
+                           "%s: no chat with an answer: known layouts are OpenAI messages, "
+                           "ShareGPT conversations, Alpaca, Dolly, GPTeacher, "
+                           "prompt/completion, question/answer",
+                           spec.path);
+    list->name = memory_duplicate_string(spec.name);
+    list->path = memory_duplicate_string(spec.path);
+    source_spec_release(&spec);
+    if (status)
+        conversation_list_release(list);
+    return status;
+}
+
+void conversation_release(struct conversation *conversation)
+{
+    messages_free(conversation->messages, conversation->message_count);
+    free(conversation->id);
+    free(conversation->source);
+    free(conversation->topic);
+    *conversation = (struct conversation){0};
+}
+
+void conversation_list_release(struct conversation_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        conversation_release(&list->items[i]);
+    free(list->items);
+    free(list->name);
+    free(list->path);
+    free(list->first_skipped);
+    *list = (struct conversation_list){0};
+}

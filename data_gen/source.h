@@ -1,0 +1,93 @@
+#ifndef HOLDFAST_DATA_GEN_SOURCE_H
+#define HOLDFAST_DATA_GEN_SOURCE_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "text/chat_template.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where requests and chats come from. A source is named on the command line by
+ *
+ *     [NAME=]PATH[:COLUMN][?FIELD=VALUE]
+ *
+ *     jbb.csv:Goal        xstest-safe=xstest.csv:prompt?label=safe mix.jsonl?split=test
+ *
+ * NAME is what reports call the set (default: the file's name without its ending);
+ * COLUMN holds the request (default: the first there is of goal, request, prompt,
+ * instruction, question, text, behavior, upper or lower case); ?FIELD=VALUE keeps only
+ * the rows that match. CSV (RFC 4180, BOM, CRLF and LF mixed, cells over several lines),
+ * JSON (an array, or an object holding one) and JSONL, told apart by content.
+ */
+struct source_spec {
+    char *name;
+    char *path;
+    char *column;       /* NULL: default */
+    char *filter_field; /* NULL: none */
+    char *filter_value;
+};
+enum status source_spec_parse(struct source_spec *spec, const char *text,
+                              struct error *error);
+void source_spec_release(struct source_spec *spec);
+/* Whether a row passes the filter. */
+bool source_spec_matches(const struct source_spec *spec, const cJSON *object);
+
+/*
+ * Requests: harmful behaviours or single benign prompts. `behavior` and `category` are
+ * taken from columns of these names where there are any (else the request and ""), `index`
+ * from a column of that name, else the row number from 0. All strings are owned.
+ */
+struct request {
+    char *text;
+    char *behavior;
+    char *category;
+    int64_t index;
+    int64_t line; /* in the file, from 1 */
+};
+struct request_list {
+    struct request *items;
+    size_t count;
+    size_t capacity;
+    char *name; /* of the set */
+    char *path;
+    char sha256[65];
+};
+enum status request_list_read(struct request_list *list, const char *spec,
+                              struct error *error);
+void request_list_release(struct request_list *list);
+
+/*
+ * Chats with answers. The layout of each object is told by its keys: OpenAI
+ * `messages[].role/content` (content a string or typed list of texts), ShareGPT
+ * `conversations[].from/value` (human|user, gpt|assistant, system), Alpaca
+ * `instruction/input/output`, Dolly `instruction/context/response`, GPTeacher
+ * `instruction/input/response`, prompt/completion, question/answer; for CSV the columns are
+ * the keys. Rows that hold no answer, or another layout, are counted and reported, never
+ * silently dropped.
+ */
+struct conversation {
+    struct message *messages; /* roles and contents owned */
+    size_t message_count;
+    char *id;     /* from the file, else "name-row" */
+    char *source; /* name of the set */
+    char *topic;  /* column category or topic, else "" */
+};
+struct conversation_list {
+    struct conversation *items;
+    size_t count;
+    size_t capacity;
+    char *name;
+    char *path;
+    char sha256[65];
+    int64_t skipped_count; /* rows without an answer or of no known layout */
+    char *first_skipped;   /* "file: line 12: …", NULL if none */
+};
+enum status conversation_list_read(struct conversation_list *list, const char *spec,
+                                   struct error *error);
+void conversation_list_release(struct conversation_list *list);
+void conversation_release(struct conversation *conversation);
+
+#endif

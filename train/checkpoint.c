@@ -1,0 +1,259 @@
+#include "train/checkpoint.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "checkpoints/model_directory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *checkpoint_name(const char *run, int64_t step, const char *suffix)
+{
+    struct text_buffer path = {0};
+    text_buffer_appendf(&path, "%s/checkpoints/step-%06lld%s", run, (long long)step,
+                        suffix);
+    return text_buffer_detach(&path);
+}
+
+static enum status moments_write(const char *directory, const struct adamw *adamw,
+                                 struct error *error)
+{
+    const size_t bytes = (size_t)adamw->count * sizeof(float);
+    float *host = memory_allocate_array(2 * (size_t)adamw->count, sizeof(float));
+    backend_copy_out(adamw->backend, host, adamw->moment1, bytes);
+    backend_copy_out(adamw->backend, host + adamw->count, adamw->moment2, bytes);
+    enum status status = backend_sync(adamw->backend, error);
+    const struct safetensors_tensor tensors[] = {
+        {.name = "moment1",
+         .data = host,
+         .dtype = DTYPE_F32,
+         .stored = DTYPE_F32,
+         .rank = 1,
+         .shape = {adamw->count}},
+        {.name = "moment2",
+         .data = host + adamw->count,
+         .dtype = DTYPE_F32,
+         .stored = DTYPE_F32,
+         .rank = 1,
+         .shape = {adamw->count}},
+    };
+    char *path = path_join(directory, "optimizer.safetensors");
+    if (!status)
+        status = safetensors_write(path, tensors, 2, NULL, 0, error);
+    free(path);
+    free(host);
+    return status;
+}
+
+static enum status state_write(const char *directory, int64_t step, const char *identity,
+                               struct error *error)
+{
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text};
+    json_object_begin(&json, NULL);
+    json_integer(&json, "step", step);
+    json_string(&json, "identity", identity);
+    json_object_end(&json);
+    text_buffer_append_char(&text, '\n');
+    char *path = path_join(directory, "state.json");
+    enum status status = file_write_all(path, text.data, text.length, error);
+    free(path);
+    text_buffer_release(&text);
+    return status;
+}
+
+static enum status checkpoint_fill(const struct checkpoint_place *place,
+                                   const char *directory, const struct transformer *model,
+                                   const struct adamw *adamw, int64_t step,
+                                   struct error *error)
+{
+    if (file_remove_tree(directory, error) || file_make_directories(directory, error) ||
+        model_directory_copy_metadata(place->metadata, directory, error) ||
+        transformer_write_weights(model, directory, DTYPE_F32, error) ||
+        moments_write(directory, adamw, error))
+        return error->status;
+    return state_write(directory, step, place->identity, error);
+}
+
+enum status checkpoint_write(const struct checkpoint_place *place,
+                             const struct transformer *model, const struct adamw *adamw,
+                             int64_t step, struct error *error)
+{
+    char *temporary = checkpoint_name(place->run, step, ".tmp");
+    char *path = checkpoint_name(place->run, step, "");
+    enum status status = checkpoint_fill(place, temporary, model, adamw, step, error);
+    if (!status)
+        status = file_remove_tree(path, error);
+    if (!status)
+        status = file_rename_directory(temporary, path, error);
+    free(temporary);
+    free(path);
+    return status;
+}
+
+/* -1 unless the name is step-N (whole) or step-N.tmp (torn). */
+static int64_t step_of_name(const char *name, bool *torn)
+{
+    if (!text_starts_with(name, "step-"))
+        return -1;
+    char *end;
+    errno = 0;
+    const long long step = strtoll(name + 5, &end, 10);
+    if (end == name + 5 || errno || step < 0)
+        return -1;
+    *torn = strcmp(end, ".tmp") == 0;
+    return *torn || *end == '\0' ? step : -1;
+}
+
+struct checkpoint_names {
+    char **names;
+    int64_t *steps;
+    bool *torn;
+    size_t count;
+};
+
+static void names_release(struct checkpoint_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->names[i]);
+    free(names->names);
+    free(names->steps);
+    free(names->torn);
+}
+
+static void names_add(struct checkpoint_names *names, const char *name, int64_t step,
+                      bool torn)
+{
+    const size_t count = names->count + 1;
+    names->names = memory_resize_array(names->names, count, sizeof *names->names);
+    names->steps = memory_resize_array(names->steps, count, sizeof *names->steps);
+    names->torn = memory_resize_array(names->torn, count, sizeof *names->torn);
+    names->names[names->count] = memory_duplicate_string(name);
+    names->steps[names->count] = step;
+    names->torn[names->count] = torn;
+    names->count = count;
+}
+
+static enum status names_read(struct checkpoint_names *names, const char *folder,
+                              struct error *error)
+{
+    *names = (struct checkpoint_names){0};
+    DIR *directory = opendir(folder);
+    if (!directory && errno == ENOENT)
+        return STATUS_OK;
+    if (!directory)
+        return error_set_errno(error, errno, "%s: cannot list", folder);
+    for (const struct dirent *entry; (entry = readdir(directory));) {
+        bool torn = false;
+        const int64_t step = step_of_name(entry->d_name, &torn);
+        if (step >= 0)
+            names_add(names, entry->d_name, step, torn);
+    }
+    closedir(directory);
+    return STATUS_OK;
+}
+
+enum status checkpoint_find(const char *run, int64_t *step, char **path,
+                            struct error *error)
+{
+    char *folder = path_join(run, "checkpoints");
+    struct checkpoint_names names;
+    *step = 0;
+    *path = NULL;
+    enum status status = names_read(&names, folder, error);
+    for (size_t i = 0; i < names.count; i++) {
+        if (names.torn[i] || names.steps[i] <= *step)
+            continue;
+        free(*path);
+        *path = path_join(folder, names.names[i]);
+        *step = names.steps[i];
+    }
+    names_release(&names);
+    free(folder);
+    return status;
+}
+
+static int64_t newer_count(const struct checkpoint_names *names, int64_t step)
+{
+    int64_t newer = 0;
+    for (size_t i = 0; i < names->count; i++)
+        newer += !names->torn[i] && names->steps[i] > step;
+    return newer;
+}
+
+enum status checkpoint_prune(const char *run, int64_t keep, struct error *error)
+{
+    char *folder = path_join(run, "checkpoints");
+    struct checkpoint_names names;
+    enum status status = names_read(&names, folder, error);
+    for (size_t i = 0; i < names.count && !status; i++) {
+        const bool old = keep > 0 && newer_count(&names, names.steps[i]) >= keep;
+        if (!names.torn[i] && !old)
+            continue;
+        char *path = path_join(folder, names.names[i]);
+        status = file_remove_tree(path, error);
+        free(path);
+    }
+    names_release(&names);
+    free(folder);
+    return status;
+}
+
+static enum status state_read(const char *path, const char *identity, int64_t *step,
+                              struct error *error)
+{
+    cJSON *state = NULL;
+    const char *stored = NULL;
+    if (json_parse_file(&state, path, error))
+        return error->status;
+    enum status status = json_required_integer(state, "step", step, path, error);
+    if (!status)
+        status = json_required_string(state, "identity", &stored, path, error);
+    if (!status && strcmp(stored, identity) != 0)
+        status = error_set(error, STATUS_USAGE,
+                           "%s: the checkpoint was made with other settings, data or start "
+                           "weights; resume with those of config.yaml beside it, or begin "
+                           "anew in another --out",
+                           path);
+    cJSON_Delete(state);
+    return status;
+}
+
+static enum status moment_read(const struct safetensors *file, const char *name,
+                               struct adamw *adamw, float *device, struct error *error)
+{
+    const struct safetensors_entry *entry = safetensors_find(file, name);
+    if (!entry || entry->dtype != DTYPE_F32 || entry->count != adamw->count)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: no f32 tensor \"%s\" of %lld numbers: not a checkpoint of "
+                         "this model",
+                         file->path, name, (long long)adamw->count);
+    float *host = memory_allocate_array((size_t)adamw->count, sizeof(float));
+    safetensors_copy(entry, host, DTYPE_F32);
+    backend_copy_in(adamw->backend, device, host, (size_t)adamw->count * sizeof(float));
+    enum status status = backend_sync(adamw->backend, error);
+    free(host);
+    return status;
+}
+
+enum status checkpoint_read(const char *path, const char *identity, struct adamw *adamw,
+                            struct error *error)
+{
+    struct safetensors file = {0};
+    char *state_path = path_join(path, "state.json");
+    char *moments_path = path_join(path, "optimizer.safetensors");
+    enum status status = state_read(state_path, identity, &adamw->step, error);
+    if (!status)
+        status = safetensors_open(&file, moments_path, error);
+    if (!status)
+        status = moment_read(&file, "moment1", adamw, adamw->moment1, error);
+    if (!status)
+        status = moment_read(&file, "moment2", adamw, adamw->moment2, error);
+    safetensors_close(&file);
+    free(state_path);
+    free(moments_path);
+    return status;
+}

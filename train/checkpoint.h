@@ -1,0 +1,49 @@
+#ifndef HOLDFAST_TRAIN_CHECKPOINT_H
+#define HOLDFAST_TRAIN_CHECKPOINT_H
+
+#include "base/error.h"
+#include "model/transformer.h"
+#include "optim/adamw.h"
+
+#include <stdint.h>
+
+/*
+ * What a run needs to go on exactly where it stopped:
+ *
+ *     RUN/checkpoints/step-000120/
+ *         config.json, tokenizer.json, …   so that it is a model directory like any other
+ *         model.safetensors                weights, f32
+ *         optimizer.safetensors            moment1, moment2, f32, one block each
+ *         state.json                       {"step":120,"identity":"…sha256…"}
+ *
+ * The order of examples is a function of seed and step (train/dataset.h), so the step is
+ * all there is to say about the data. `identity` is a hash over everything that decides
+ * the result (settings, data, start weights): resuming with another is refused.
+ *
+ * Written as step-000120.tmp and renamed when all of it is on the disk: a folder
+ * without .tmp is whole.
+ */
+struct checkpoint_place {
+    const char *run;      /* folder of the run */
+    const char *metadata; /* folder with config.json and the tokenizer */
+    const char *identity;
+};
+
+enum status checkpoint_write(const struct checkpoint_place *place,
+                             const struct transformer *model, const struct adamw *adamw,
+                             int64_t step, struct error *error);
+
+/* The newest whole checkpoint's step, 0 if there is none; *path (heap) names it, or NULL.
+ */
+enum status checkpoint_find(const char *run, int64_t *step, char **path,
+                            struct error *error);
+
+/* Reads moments and step into `adamw`; the weights are read by opening `path` as a model.
+ */
+enum status checkpoint_read(const char *path, const char *identity, struct adamw *adamw,
+                            struct error *error);
+
+/* Removes all but the newest `keep` checkpoints (0 keeps all) and torn ones. */
+enum status checkpoint_prune(const char *run, int64_t keep, struct error *error);
+
+#endif

@@ -1,0 +1,482 @@
+#include "train/inspect.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "checkpoints/npy.h"
+#include "model/transformer.h"
+#include "text/chat_template.h"
+#include "text/tense.h"
+#include "text/tokenizer.h"
+#include "train/dataset.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inspect_options {
+    char *model;
+    char *text;
+    char *messages;
+    bool generation_prompt;
+    char *data;
+    int64_t index;
+    struct string_list ids;
+    char *out;
+    char *tense;
+    int64_t count;
+    int64_t seed;
+    char *device;
+    int64_t threads;
+};
+
+#define FIELD(name) offsetof(struct inspect_options, name)
+
+static const struct option_entry entries[] = {
+    {"model", OPTION_STRING, FIELD(model), "DIR", "model directory", "What"},
+    {"text", OPTION_STRING, FIELD(text), "TEXT", "tokens, tense: the text", NULL},
+    {"messages", OPTION_STRING, FIELD(messages), "FILE.json",
+     "template: an array of {\"role\", \"content\"}", NULL},
+    {"generation-prompt", OPTION_BOOL, FIELD(generation_prompt), NULL,
+     "template: end where the assistant begins to speak", NULL},
+    {"data", OPTION_STRING, FIELD(data), "MIX.jsonl", "mask, gradients: the examples",
+     NULL},
+    {"index", OPTION_INTEGER, FIELD(index), "N",
+     "mask: which example; gradients: this one alone (-1: all as one batch)", NULL},
+    {"ids", OPTION_LIST, FIELD(ids), "N,N,…", "logits: token ids of one document", NULL},
+    {"out", OPTION_STRING, FIELD(out), "FILE",
+     "logits: an .npy file; gradients: a .safetensors file", NULL},
+    {"tense", OPTION_STRING, FIELD(tense), "NAME", "tense: none, present, past or future",
+     NULL},
+    {"count", OPTION_INTEGER, FIELD(count), "N", "tense: how many reformulations", NULL},
+    {"seed", OPTION_INTEGER, FIELD(seed), "N", "tense: seed of the variation", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
+};
+
+static const struct command_line command_line = {
+    .name = "holdfast inspect",
+    .summary =
+        "Shows what holdfast sees: WHAT is tokens, template, mask, logits, gradients "
+        "or tense.",
+    .examples =
+        "  holdfast inspect tokens    --model DIR --text \"How did people …?\"\n"
+        "  holdfast inspect template  --model DIR --messages m.json\n"
+        "  holdfast inspect mask      --model DIR --data mix.jsonl --index 0\n"
+        "  holdfast inspect logits    --model DIR --ids 1,2,3 --out logits.npy\n"
+        "  holdfast inspect gradients --model DIR --data mix.jsonl --out "
+        "grads.safetensors\n"
+        "  holdfast inspect tense --text \"Write a tutorial on how to pick a lock\" \\\n"
+        "      --tense past --count 5\n",
+    .positional = "WHAT",
+    .entries = entries,
+};
+
+/* Model, tokenizer and template of --model; all zero is an empty one. */
+struct inspected {
+    struct backend *backend;
+    struct transformer *model;
+    struct tokenizer *tokenizer;
+    struct chat_template *chat_template;
+};
+
+static void inspected_release(struct inspected *inspected)
+{
+    chat_template_free(inspected->chat_template);
+    tokenizer_free(inspected->tokenizer);
+    transformer_free(inspected->model);
+    backend_close(inspected->backend);
+}
+
+static enum status need(const char *value, const char *option, struct error *error)
+{
+    return value ? STATUS_OK : error_set(error, STATUS_USAGE, "%s is missing", option);
+}
+
+static enum status text_open(struct inspected *inspected,
+                             const struct inspect_options *options, bool with_template,
+                             struct error *error)
+{
+    if (need(options->model, "--model DIR", error) ||
+        tokenizer_open_directory(&inspected->tokenizer, options->model, error))
+        return error->status;
+    if (!with_template)
+        return STATUS_OK;
+    return chat_template_open_directory(&inspected->chat_template, options->model,
+                                        inspected->tokenizer, error);
+}
+
+static enum status model_open(struct inspected *inspected,
+                              const struct inspect_options *options, struct error *error)
+{
+    if (need(options->model, "--model DIR", error) ||
+        backend_open(&inspected->backend, options->device, (int)options->threads, error))
+        return error->status;
+    return transformer_open_directory(&inspected->model, inspected->backend, options->model,
+                                      error);
+}
+
+static void json_line_print(struct text_buffer *text)
+{
+    text_buffer_append_char(text, '\n');
+    fwrite(text->data, 1, text->length, stdout);
+    text_buffer_release(text);
+}
+
+/* {"ids":[…],"tokens":[…]} and, where mask is not NULL, "mask":[0,1,…]. */
+static void tokens_print(const struct tokenizer *tokenizer, const int32_t *ids,
+                         size_t count, const unsigned char *mask)
+{
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text};
+    json_object_begin(&json, NULL);
+    json_array_begin(&json, "ids");
+    for (size_t i = 0; i < count; i++)
+        json_integer(&json, NULL, ids[i]);
+    json_array_end(&json);
+    json_array_begin(&json, "tokens");
+    for (size_t i = 0; i < count; i++)
+        json_string(&json, NULL, tokenizer_token_text(tokenizer, ids[i]));
+    json_array_end(&json);
+    if (mask) {
+        json_array_begin(&json, "mask");
+        for (size_t i = 0; i < count; i++)
+            json_integer(&json, NULL, mask[i]);
+        json_array_end(&json);
+    }
+    json_object_end(&json);
+    json_line_print(&text);
+}
+
+static enum status inspect_tokens(struct inspected *inspected,
+                                  const struct inspect_options *options,
+                                  struct error *error)
+{
+    if (need(options->text, "--text TEXT", error) ||
+        text_open(inspected, options, false, error))
+        return error->status;
+    struct token_list ids = {0};
+    tokenizer_encode(inspected->tokenizer, options->text, strlen(options->text),
+                     ENCODE_SPECIAL, &ids);
+    tokens_print(inspected->tokenizer, ids.ids, ids.count, NULL);
+    token_list_release(&ids);
+    return STATUS_OK;
+}
+
+static enum status messages_read(struct message **messages, size_t *count,
+                                 const cJSON *array, const char *where, struct error *error)
+{
+    *count = 0;
+    if (!cJSON_IsArray(array))
+        return error_set(error, STATUS_FORMAT, "%s: not an array of messages", where);
+    *messages =
+        memory_allocate_array((size_t)cJSON_GetArraySize(array) + 1, sizeof **messages);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, array)
+    {
+        struct message *message = &(*messages)[(*count)++];
+        if (json_required_string(item, "role", &message->role, where, error) ||
+            json_required_string(item, "content", &message->content, where, error))
+            return error->status;
+    }
+    return STATUS_OK;
+}
+
+static enum status inspect_template(struct inspected *inspected,
+                                    const struct inspect_options *options,
+                                    struct error *error)
+{
+    cJSON *array = NULL;
+    struct message *messages = NULL;
+    struct text_buffer text = {0};
+    size_t count;
+    enum status status = need(options->messages, "--messages FILE.json", error);
+    if (!status)
+        status = text_open(inspected, options, true, error);
+    if (!status)
+        status = json_parse_file(&array, options->messages, error);
+    if (!status)
+        status = messages_read(&messages, &count, array, options->messages, error);
+    if (!status)
+        status = chat_template_render(inspected->chat_template, messages, count,
+                                      options->generation_prompt, &text, error);
+    if (!status)
+        fwrite(text_buffer_string(&text), 1, text.length, stdout);
+    text_buffer_release(&text);
+    free(messages);
+    cJSON_Delete(array);
+    return status;
+}
+
+static enum status index_check(const struct inspect_options *options, size_t count,
+                               struct error *error)
+{
+    if (options->index < (int64_t)count && (options->index >= 0 || options->index == -1))
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE, "%s: --index %" PRId64 ": it holds %zu examples",
+                     options->data, options->index, count);
+}
+
+static enum status mask_print(struct inspected *inspected,
+                              const struct mix_example *example, struct error *error)
+{
+    struct token_list ids = {0};
+    struct mask_list mask = {0};
+    enum status status = chat_template_encode(
+        inspected->chat_template, inspected->tokenizer, example->messages,
+        example->message_count, false, &ids, &mask, error);
+    if (!status)
+        tokens_print(inspected->tokenizer, ids.ids, ids.count, mask.values);
+    token_list_release(&ids);
+    mask_list_release(&mask);
+    return status;
+}
+
+static enum status inspect_mask(struct inspected *inspected,
+                                const struct inspect_options *options, struct error *error)
+{
+    struct mix mix = {0};
+    enum status status = need(options->data, "--data MIX.jsonl", error);
+    if (!status)
+        status = text_open(inspected, options, true, error);
+    if (!status)
+        status = mix_read(&mix, options->data, error);
+    if (!status)
+        status = index_check(options, mix.count, error);
+    if (!status)
+        status = mask_print(inspected,
+                            &mix.examples[options->index < 0 ? 0 : options->index], error);
+    mix_release(&mix);
+    return status;
+}
+
+static enum status ids_parse(struct packed_batch *batch,
+                             const struct inspect_options *options, int64_t vocabulary,
+                             int64_t position_limit, struct error *error)
+{
+    const struct string_list *ids = &options->ids;
+    if (ids->count == 0 || (int64_t)ids->count > position_limit)
+        return error_set(error, STATUS_USAGE, "--ids: from 1 to %" PRId64 " ids, not %zu",
+                         position_limit, ids->count);
+    for (size_t i = 0; i < ids->count; i++) {
+        char *end;
+        errno = 0;
+        const long long id = strtoll(ids->items[i], &end, 10);
+        if (*end || end == ids->items[i] || errno || id < 0 || id >= vocabulary)
+            return error_set(error, STATUS_USAGE,
+                             "--ids: '%s' is no token id (0 to %" PRId64 ")", ids->items[i],
+                             vocabulary - 1);
+        batch->tokens[i] = (int32_t)id;
+        batch->positions[i] = (int32_t)i;
+        batch->targets[i] = -1;
+    }
+    batch->token_count = (int64_t)ids->count;
+    batch->document_count = 1;
+    batch->document_starts[1] = (int32_t)ids->count;
+    return STATUS_OK;
+}
+
+static enum status logits_write(struct transformer *model, const struct packed_batch *batch,
+                                const char *path, struct error *error)
+{
+    const int64_t shape[] = {batch->token_count,
+                             transformer_architecture(model)->vocabulary};
+    float *logits = memory_allocate_array((size_t)(shape[0] * shape[1]), sizeof *logits);
+    enum status status = transformer_logits(model, batch, logits, error);
+    if (!status)
+        status = npy_write_f32(path, logits, 2, shape, error);
+    free(logits);
+    return status;
+}
+
+static enum status inspect_logits(struct inspected *inspected,
+                                  const struct inspect_options *options,
+                                  struct error *error)
+{
+    if (need(options->out, "--out FILE.npy", error) ||
+        model_open(inspected, options, error))
+        return error->status;
+    const struct architecture *architecture = transformer_architecture(inspected->model);
+    struct packed_batch batch;
+    packed_batch_init(&batch, (int64_t)options->ids.count + 1, 1);
+    enum status status = ids_parse(&batch, options, architecture->vocabulary,
+                                   architecture->position_limit, error);
+    if (!status)
+        status =
+            transformer_training_begin(inspected->model, batch.token_count, false, error);
+    if (!status)
+        status = logits_write(inspected->model, &batch, options->out, error);
+    packed_batch_release(&batch);
+    return status;
+}
+
+static enum status gradients_write(const struct transformer *model, const char *path,
+                                   struct error *error)
+{
+    size_t count;
+    const struct parameter *parameters = transformer_parameters(model, &count);
+    const struct tensor gradients = transformer_gradients(model);
+    float *host = memory_allocate_array((size_t)tensor_count(&gradients), sizeof *host);
+    struct safetensors_tensor *tensors = memory_allocate_array(count, sizeof *tensors);
+    backend_copy_out(transformer_backend(model), host, gradients.data,
+                     tensor_bytes(&gradients));
+    enum status status = backend_sync(transformer_backend(model), error);
+    for (size_t i = 0; i < count; i++) {
+        tensors[i] = (struct safetensors_tensor){.name = parameters[i].name,
+                                                 .data = host + parameters[i].offset,
+                                                 .dtype = DTYPE_F32,
+                                                 .stored = DTYPE_F32,
+                                                 .rank = parameters[i].rank};
+        memcpy(tensors[i].shape, parameters[i].shape, sizeof parameters[i].shape);
+    }
+    if (!status)
+        status = safetensors_write(path, tensors, count, NULL, 0, error);
+    free(tensors);
+    free(host);
+    return status;
+}
+
+static void loss_print(const struct cross_entropy_sums *sums)
+{
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text};
+    json_object_begin(&json, NULL);
+    json_number(&json, "loss_sum", sums->loss);
+    json_integer(&json, "target_count", sums->target_count);
+    json_object_end(&json);
+    json_line_print(&text);
+}
+
+/* The gradient of the mean loss over all targets of the examples, as one batch. */
+static enum status gradients_make(struct inspected *inspected,
+                                  const struct dataset *dataset, const char *path,
+                                  struct error *error)
+{
+    struct packed_batch batch;
+    struct cross_entropy_sums sums = {0};
+    int64_t *order = memory_allocate_array((size_t)dataset->count, sizeof *order);
+    for (int64_t i = 0; i < dataset->count; i++)
+        order[i] = i;
+    packed_batch_init(&batch, dataset->token_count, dataset->count);
+    dataset_pack(dataset, order, dataset->count, dataset->token_count, dataset->count,
+                 &batch);
+    enum status status =
+        transformer_training_begin(inspected->model, dataset->token_count, false, error);
+    if (!status) {
+        transformer_zero_gradients(inspected->model);
+        transformer_forward_backward(inspected->model, &batch, 0,
+                                     1.0F / (float)dataset->target_count, &sums);
+        status = backend_sync(inspected->backend, error);
+    }
+    if (!status)
+        status = gradients_write(inspected->model, path, error);
+    if (!status)
+        loss_print(&sums);
+    packed_batch_release(&batch);
+    free(order);
+    return status;
+}
+
+static enum status inspect_gradients(struct inspected *inspected,
+                                     const struct inspect_options *options,
+                                     struct error *error)
+{
+    struct mix mix = {0};
+    struct dataset dataset = {0};
+    enum status status = need(options->data, "--data MIX.jsonl", error);
+    if (!status)
+        status = need(options->out, "--out FILE.safetensors", error);
+    if (!status)
+        status = text_open(inspected, options, true, error);
+    if (!status)
+        status = model_open(inspected, options, error);
+    if (!status)
+        status = mix_read(&mix, options->data, error);
+    if (!status)
+        status = index_check(options, mix.count, error);
+    if (!status) {
+        const struct dataset_rules rules = {
+            .max_length = transformer_architecture(inspected->model)->position_limit};
+        struct mix view = mix;
+        if (options->index >= 0) {
+            view.examples += options->index;
+            view.count = 1;
+        }
+        status = dataset_build(&dataset, &view, inspected->tokenizer,
+                               inspected->chat_template, &rules, error);
+    }
+    if (!status && dataset.count == 0)
+        status = error_set(error, STATUS_FORMAT, "%s: no examples", options->data);
+    if (!status)
+        status = gradients_make(inspected, &dataset, options->out, error);
+    dataset_release(&dataset);
+    mix_release(&mix);
+    return status;
+}
+
+static enum status inspect_tense(struct inspected *inspected,
+                                 const struct inspect_options *options, struct error *error)
+{
+    (void)inspected;
+    enum tense tense;
+    if (need(options->text, "--text TEXT", error) ||
+        tense_parse(&tense, options->tense, error))
+        return error->status;
+    for (int64_t i = 0; i < options->count; i++) {
+        struct text_buffer text = {0};
+        tense_reformulate(options->text, tense, (uint64_t)options->seed, i, &text);
+        puts(text_buffer_string(&text));
+        text_buffer_release(&text);
+    }
+    return STATUS_OK;
+}
+
+static const struct {
+    const char *name;
+    enum status (*run)(struct inspected *inspected, const struct inspect_options *options,
+                       struct error *error);
+} subjects[] = {
+    {"tokens", inspect_tokens}, {"template", inspect_template},   {"mask", inspect_mask},
+    {"logits", inspect_logits}, {"gradients", inspect_gradients}, {"tense", inspect_tense},
+};
+
+static enum status inspect_run(const struct inspect_options *options,
+                               const struct string_list *positional, struct error *error)
+{
+    for (size_t i = 0; positional->count == 1 && i < sizeof subjects / sizeof *subjects;
+         i++)
+        if (strcmp(positional->items[0], subjects[i].name) == 0) {
+            struct inspected inspected = {0};
+            enum status status = subjects[i].run(&inspected, options, error);
+            inspected_release(&inspected);
+            return status;
+        }
+    return error_set(error, STATUS_USAGE,
+                     "inspect what? tokens, template, mask, logits, gradients or tense");
+}
+
+int inspect_command(int argc, char **argv)
+{
+    struct inspect_options options = {.index = -1,
+                                      .count = 1,
+                                      .seed = 1,
+                                      .tense = memory_duplicate_string("past"),
+                                      .device = memory_duplicate_string("cpu")};
+    struct string_list positional = {0};
+    struct error error = {0};
+    bool help_shown = false;
+    enum status status = options_parse(&command_line, argc, argv, &options, &positional,
+                                       &help_shown, &error);
+    if (!status && !help_shown)
+        status = inspect_run(&options, &positional, &error);
+    if (status)
+        log_error("%s", error.message);
+    string_list_release(&positional);
+    options_release(&command_line, &options);
+    return status_exit_code(status);
+}

@@ -1,0 +1,185 @@
+#include "train/start.h"
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "checkpoints/model_directory.h"
+#include "checkpoints/safetensors.h"
+#include "text/bpe_trainer.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const special_tokens[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+
+static enum status text_write(const char *directory, const char *name,
+                              const struct text_buffer *text, struct error *error)
+{
+    char *path = path_join(directory, name);
+    enum status status =
+        file_write_all(path, text_buffer_string(text), text->length, error);
+    free(path);
+    return status;
+}
+
+static enum status tokenizer_learn(const char *directory, const struct mix *mix,
+                                   int64_t vocabulary_count, struct error *error)
+{
+    struct bpe_trainer *trainer = bpe_trainer_create();
+    for (size_t i = 0; i < mix->count; i++) {
+        const struct mix_example *example = &mix->examples[i];
+        for (size_t m = 0; m < example->message_count && !strcmp(example->split, "train");
+             m++)
+            bpe_trainer_add_text(trainer, example->messages[m].content,
+                                 strlen(example->messages[m].content));
+    }
+    struct text_buffer json = {0};
+    enum status status =
+        bpe_trainer_finish(trainer, vocabulary_count, special_tokens,
+                           sizeof special_tokens / sizeof *special_tokens, &json, error);
+    if (status)
+        error_prefix(error, "%s: learning a tokenizer of %lld entries", mix->path,
+                     (long long)vocabulary_count);
+    else
+        status = text_write(directory, "tokenizer.json", &json, error);
+    text_buffer_release(&json);
+    bpe_trainer_free(trainer);
+    return status;
+}
+
+static enum status tokenizer_config_write(const char *directory, struct error *error)
+{
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text, .indent_spaces = 2};
+    json_object_begin(&json, NULL);
+    json_string(&json, "tokenizer_class", "PreTrainedTokenizerFast");
+    json_string(&json, "bos_token", special_tokens[0]);
+    json_string(&json, "eos_token", special_tokens[2]);
+    json_string(&json, "pad_token", special_tokens[0]);
+    json_bool(&json, "add_bos_token", false);
+    json_bool(&json, "clean_up_tokenization_spaces", false);
+    json_string(&json, "chat_template", chat_template_chatml_source());
+    json_object_end(&json);
+    text_buffer_append_char(&text, '\n');
+    enum status status = text_write(directory, "tokenizer_config.json", &text, error);
+    text_buffer_release(&text);
+    return status;
+}
+
+/* config.json as given, with the ids that this tokenizer has for begin and end. */
+static enum status config_write(const char *directory, cJSON *config,
+                                const struct tokenizer *tokenizer, struct error *error)
+{
+    const int32_t bos = tokenizer_token_id(tokenizer, special_tokens[0]);
+    const int32_t eos = tokenizer_token_id(tokenizer, special_tokens[2]);
+    cJSON_DeleteItemFromObjectCaseSensitive(config, "bos_token_id");
+    cJSON_DeleteItemFromObjectCaseSensitive(config, "eos_token_id");
+    if (bos >= 0)
+        cJSON_AddNumberToObject(config, "bos_token_id", bos);
+    if (eos >= 0)
+        cJSON_AddNumberToObject(config, "eos_token_id", eos);
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text, .indent_spaces = 2};
+    json_value(&json, NULL, config);
+    text_buffer_append_char(&text, '\n');
+    enum status status = text_write(directory, "config.json", &text, error);
+    text_buffer_release(&text);
+    return status;
+}
+
+static enum status tokenizer_place(const char *directory, int64_t vocabulary_count,
+                                   const struct train_options *options,
+                                   const struct mix *mix, struct error *error)
+{
+    if (options->tokenizer)
+        return model_directory_copy_metadata(options->tokenizer, directory, error);
+    if (tokenizer_learn(directory, mix, vocabulary_count, error))
+        return error->status;
+    return tokenizer_config_write(directory, error);
+}
+
+static enum status start_fill(const char *directory, const struct train_options *options,
+                              const struct mix *mix, cJSON *config, struct error *error)
+{
+    struct tokenizer *tokenizer = NULL;
+    int64_t vocabulary_count = 0;
+    if (json_required_integer(config, "vocab_size", &vocabulary_count, options->init,
+                              error) ||
+        file_make_directories(directory, error) ||
+        tokenizer_place(directory, vocabulary_count, options, mix, error) ||
+        tokenizer_open_directory(&tokenizer, directory, error))
+        return error->status;
+    enum status status = STATUS_OK;
+    if (tokenizer_vocabulary_count(tokenizer) > vocabulary_count)
+        status = error_set(error, STATUS_FORMAT,
+                           "%s: the tokenizer has %lld ids, more than vocab_size %lld",
+                           options->init, (long long)tokenizer_vocabulary_count(tokenizer),
+                           (long long)vocabulary_count);
+    else
+        status = config_write(directory, config, tokenizer, error);
+    tokenizer_free(tokenizer);
+    return status;
+}
+
+enum status start_directory_prepare(char **directory, const struct train_options *options,
+                                    const struct mix *mix, struct error *error)
+{
+    if (options->model) {
+        *directory = memory_duplicate_string(options->model);
+        return STATUS_OK;
+    }
+    cJSON *config = NULL;
+    *directory = path_join(options->out, "start");
+    enum status status = json_parse_file(&config, options->init, error);
+    if (!status)
+        status = start_fill(*directory, options, mix, config, error);
+    cJSON_Delete(config);
+    if (status) {
+        free(*directory);
+        *directory = NULL;
+    }
+    return status;
+}
+
+static enum status fingerprint_add(struct text_buffer *hashes, const char *path,
+                                   struct error *error)
+{
+    char hex[SHA256_HEX_BYTES];
+    if (file_sha256(hex, path, error))
+        return error->status;
+    text_buffer_appendf(hashes, "%s %s\n", path_base_name(path), hex);
+    return STATUS_OK;
+}
+
+static enum status fingerprint_weights(struct text_buffer *hashes, const char *directory,
+                                       struct error *error)
+{
+    struct weight_files weights = {0};
+    enum status status = weight_files_open(&weights, directory, error);
+    for (size_t i = 0; i < weights.count && !status; i++)
+        status = fingerprint_add(hashes, weights.files[i].path, error);
+    weight_files_close(&weights);
+    return status;
+}
+
+enum status start_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
+                              bool with_weights, struct error *error)
+{
+    static const char *const names[] = {"config.json", "tokenizer.json",
+                                        "tokenizer_config.json"};
+    struct text_buffer hashes = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
+        char *path = path_join(directory, names[i]);
+        if (i < 2 || file_exists(path))
+            status = fingerprint_add(&hashes, path, error);
+        free(path);
+    }
+    if (!status && with_weights)
+        status = fingerprint_weights(&hashes, directory, error);
+    bytes_sha256(hex, text_buffer_string(&hashes), hashes.length);
+    text_buffer_release(&hashes);
+    return status;
+}

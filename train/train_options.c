@@ -1,0 +1,217 @@
+#include "train/train_options.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct train_options, name)
+
+static const struct option_entry entries[] = {
+    {"model", OPTION_STRING, FIELD(model), "DIR",
+     "Hugging Face directory of the model to fine-tune", "Model and data"},
+    {"init", OPTION_STRING, FIELD(init), "CONFIG.json",
+     "start from random weights of this architecture instead", NULL},
+    {"tokenizer", OPTION_STRING, FIELD(tokenizer), "DIR",
+     "with --init: take this directory's tokenizer; without it, one is learnt from the "
+     "data",
+     NULL},
+    {"data", OPTION_STRING, FIELD(data), "MIX.jsonl",
+     "training examples: a mix of `holdfast data`, or any JSONL of OpenAI messages", NULL},
+    {"out", OPTION_STRING, FIELD(out), "RUN",
+     "folder of the run: config.yaml, metrics.jsonl, checkpoints/, final/", NULL},
+    {"resume", OPTION_BOOL, FIELD(resume), NULL,
+     "continue the run in --out from its newest checkpoint, bitwise as if never stopped",
+     NULL},
+    {"epochs", OPTION_NUMBER, FIELD(epochs), "X", "passes over the data", "Batches"},
+    {"step-limit", OPTION_INTEGER, FIELD(step_limit), "N",
+     "stop after N updates in all (0: when the epochs are over)", NULL},
+    {"batch-size", OPTION_INTEGER, FIELD(batch_size), "N", "examples packed into one batch",
+     NULL},
+    {"accumulation", OPTION_INTEGER, FIELD(accumulation), "N",
+     "batches per update; 1x8 and 8x1 give the same step", NULL},
+    {"batch-tokens", OPTION_INTEGER, FIELD(batch_tokens), "N",
+     "split a batch that holds more tokens than this (bounds memory, not the result)",
+     NULL},
+    {"max-length", OPTION_INTEGER, FIELD(max_length), "N",
+     "longest example in tokens (0: the model's position limit)", NULL},
+    {"overlong", OPTION_STRING, FIELD(overlong), "WHAT",
+     "error, drop or truncate: what to do with longer ones (counted and reported)", NULL},
+    {"lr", OPTION_NUMBER, FIELD(lr), "X", "peak learning rate (noam: a factor)",
+     "Optimiser"},
+    {"schedule", OPTION_STRING, FIELD(schedule), "NAME",
+     "constant, linear, cosine, inverse_sqrt, noam or wsd", NULL},
+    {"warmup", OPTION_NUMBER, FIELD(warmup), "X",
+     "warmup: a share of all steps if below 1, else steps", NULL},
+    {"lr-floor", OPTION_NUMBER, FIELD(lr_floor), "X",
+     "lowest learning rate, as a share of the peak", NULL},
+    {"decay-share", OPTION_NUMBER, FIELD(decay_share), "X",
+     "wsd: share of all steps in which the rate falls", NULL},
+    {"beta1", OPTION_NUMBER, FIELD(beta1), "X", "AdamW's first moment decay", NULL},
+    {"beta2", OPTION_NUMBER, FIELD(beta2), "X", "AdamW's second moment decay", NULL},
+    {"epsilon", OPTION_NUMBER, FIELD(epsilon), "X", "AdamW's epsilon", NULL},
+    {"weight-decay", OPTION_NUMBER, FIELD(weight_decay), "X",
+     "decoupled decay of matrices (norms are left alone)", NULL},
+    {"clip-norm", OPTION_NUMBER, FIELD(clip_norm), "X",
+     "largest global gradient norm (0: no clipping)", NULL},
+    {"label-smoothing", OPTION_NUMBER, FIELD(label_smoothing), "X",
+     "share of the target spread over the vocabulary", NULL},
+    {"seed", OPTION_INTEGER, FIELD(seed), "N", "order of examples and random weights",
+     "Run"},
+    {"recompute", OPTION_BOOL, FIELD(recompute), NULL,
+     "keep only each block's input and run it again in the backward: less memory", NULL},
+    {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
+     "checkpoint every N updates (0: only at the end)", NULL},
+    {"keep", OPTION_INTEGER, FIELD(keep), "N", "how many checkpoints to keep (0: all)",
+     NULL},
+    {"validate-every", OPTION_INTEGER, FIELD(validate_every), "N",
+     "loss on the examples of split \"validation\" every N updates (0: never)", NULL},
+    {"save-dtype", OPTION_STRING, FIELD(save_dtype), "TYPE",
+     "f32, bf16 or f16: element type of the weights in final/", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    {"show", OPTION_INTEGER, FIELD(show), "N",
+     "print the tokens of N examples, with those that carry loss marked, and stop", NULL},
+    {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
+    {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
+};
+
+const struct command_line train_command_line = {
+    .name = "holdfast train",
+    .summary = "Fine-tunes a transformer with AdamW on a mix of refusals and benign chats.",
+    .examples =
+        "  holdfast train --model DIR --data mix.jsonl --out run/ --epochs 3 --lr 2e-5 \\\n"
+        "      --schedule cosine --warmup 0.1\n"
+        "  holdfast train --model DIR --data mix.jsonl --show 3   # what is trained on\n"
+        "  holdfast train --resume --config run/config.yaml       # after a crash\n"
+        "  holdfast train --init config.json --data pool.jsonl --out base/\n",
+    .positional = NULL,
+    .entries = entries,
+};
+
+void train_options_defaults(struct train_options *options)
+{
+    *options = (struct train_options){
+        .epochs = 1,
+        .batch_size = 8,
+        .accumulation = 1,
+        .batch_tokens = 4096,
+        .overlong = memory_duplicate_string("error"),
+        .lr = 2e-5,
+        .schedule = memory_duplicate_string("cosine"),
+        .warmup = 0.1,
+        .decay_share = 0.2,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .clip_norm = 1,
+        .seed = 1,
+        .save_every = 0,
+        .keep = 2,
+        .save_dtype = memory_duplicate_string("bf16"),
+        .device = memory_duplicate_string("cpu"),
+    };
+}
+
+static enum status numbers_check(const struct train_options *options, struct error *error)
+{
+    if (!(options->epochs > 0) && options->step_limit <= 0)
+        return error_set(error, STATUS_USAGE, "--epochs must be positive");
+    if (options->batch_size < 1 || options->accumulation < 1)
+        return error_set(error, STATUS_USAGE,
+                         "--batch-size and --accumulation must be at least 1");
+    if (options->batch_tokens < 1 || options->max_length < 0 || options->step_limit < 0 ||
+        options->threads < 0 || options->threads > 4096 || options->show < 0)
+        return error_set(error, STATUS_USAGE,
+                         "--batch-tokens, --max-length, --step-limit, --threads and --show "
+                         "must not be negative (--batch-tokens at least 1)");
+    if (options->save_every < 0 || options->keep < 0 || options->validate_every < 0)
+        return error_set(error, STATUS_USAGE,
+                         "--save-every, --keep and --validate-every must not be negative");
+    if (!(options->lr > 0) || !isfinite(options->lr))
+        return error_set(error, STATUS_USAGE, "--lr must be positive");
+    if (!(options->warmup >= 0) || !(options->lr_floor >= 0 && options->lr_floor <= 1) ||
+        !(options->decay_share >= 0 && options->decay_share <= 1))
+        return error_set(error, STATUS_USAGE,
+                         "--warmup must not be negative; --lr-floor and --decay-share lie "
+                         "between 0 and 1");
+    if (!(options->beta1 >= 0 && options->beta1 < 1) ||
+        !(options->beta2 >= 0 && options->beta2 < 1) || !(options->epsilon > 0))
+        return error_set(error, STATUS_USAGE,
+                         "--beta1 and --beta2 lie in [0, 1), --epsilon above 0");
+    if (!(options->weight_decay >= 0) || !(options->clip_norm >= 0) ||
+        !(options->label_smoothing >= 0 && options->label_smoothing < 1))
+        return error_set(error, STATUS_USAGE,
+                         "--weight-decay and --clip-norm must not be negative, "
+                         "--label-smoothing lies in [0, 1)");
+    return STATUS_OK;
+}
+
+static bool is_one_of(const char *text, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcmp(text, *names) == 0)
+            return true;
+    return false;
+}
+
+enum status train_options_check(const struct train_options *options, struct error *error)
+{
+    static const char *const overlong[] = {"error", "drop", "truncate", NULL};
+    static const char *const dtypes[] = {"f32", "bf16", "f16", NULL};
+    enum schedule_kind kind;
+
+    if (!options->model == !options->init)
+        return error_set(error, STATUS_USAGE,
+                         "give either --model DIR (fine-tune) or --init CONFIG.json "
+                         "(random weights)");
+    if (options->tokenizer && !options->init)
+        return error_set(error, STATUS_USAGE,
+                         "--tokenizer goes with --init; --model brings its own");
+    if (!options->data)
+        return error_set(error, STATUS_USAGE, "--data MIX.jsonl is missing");
+    if (!options->out && (!options->show || options->init))
+        return error_set(error, STATUS_USAGE, "--out RUN is missing");
+    if (!is_one_of(options->overlong, overlong))
+        return error_set(error, STATUS_USAGE,
+                         "--overlong %s: it is error, drop or truncate", options->overlong);
+    if (!is_one_of(options->save_dtype, dtypes))
+        return error_set(error, STATUS_USAGE, "--save-dtype %s: it is f32, bf16 or f16",
+                         options->save_dtype);
+    if (schedule_kind_parse(&kind, options->schedule, error))
+        return error->status;
+    return numbers_check(options, error);
+}
+
+struct adamw_options train_adamw_options(const struct train_options *options)
+{
+    return (struct adamw_options){
+        .beta1 = options->beta1,
+        .beta2 = options->beta2,
+        .epsilon = options->epsilon,
+        .weight_decay = options->weight_decay,
+        .clip_norm = options->clip_norm,
+    };
+}
+
+static int64_t share_or_count(double value, int64_t total)
+{
+    return (int64_t)ceil(value < 1 ? value * (double)total : value);
+}
+
+struct schedule train_schedule(const struct train_options *options, int64_t total_steps,
+                               int64_t channels)
+{
+    struct schedule schedule = {
+        .lr_peak = options->lr,
+        .floor_ratio = options->lr_floor,
+        .warmup_steps = share_or_count(options->warmup, total_steps),
+        .total_steps = total_steps,
+        .decay_steps = (int64_t)ceil(options->decay_share * (double)total_steps),
+        .model_size = channels,
+    };
+    enum status status = schedule_kind_parse(&schedule.kind, options->schedule, NULL);
+    CHECK(status == STATUS_OK); /* train_options_check() came first */
+    return schedule;
+}
