@@ -105,20 +105,23 @@ static bool is_usable(const struct conversation *conversation)
 }
 
 static bool messages_read(struct conversation *conversation, const cJSON *object,
-                          const char *where)
+                          const struct source_spec *spec)
 {
     const cJSON *messages = record_get(object, "messages");
     const cJSON *turns = record_get(object, "conversations");
     if (messages)
         return messages_parse(&conversation->messages, &conversation->message_count,
-                              messages, where, NULL) == STATUS_OK;
+                              messages, spec->path, NULL) == STATUS_OK;
     if (turns)
         return sharegpt_read(conversation, turns);
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-        if (record_get(object, layouts[i].request) &&
-            record_get(object, layouts[i].reply) &&
-            one_turn_read(conversation, object, &layouts[i]))
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        struct layout layout = layouts[i];
+        if (spec->column)
+            layout.request = spec->column;
+        if (record_get(object, layout.request) && record_get(object, layout.reply) &&
+            one_turn_read(conversation, object, &layout))
             return true;
+    }
     return false;
 }
 
@@ -155,8 +158,7 @@ static enum status conversation_add(void *context, const cJSON *object, int64_t 
     const int64_t row = reader->row++;
     if (!source_spec_matches(reader->spec, object))
         return STATUS_OK;
-    if (!messages_read(&conversation, object, reader->spec->path) ||
-        !is_usable(&conversation)) {
+    if (!messages_read(&conversation, object, reader->spec) || !is_usable(&conversation)) {
         conversation_release(&conversation);
         skip(list, reader->spec->path, line);
         return STATUS_OK;

@@ -25,7 +25,6 @@ enum status metrics_append(struct file_log *log, const struct metrics_line *line
         json_integer(&json, "validation_tokens", line->validation_tokens);
     }
     json_object_end(&json);
-    text_buffer_append_char(&text, '\n');
     enum status status = file_log_append(log, text.data, text.length, error);
     text_buffer_release(&text);
     return status;

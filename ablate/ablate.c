@@ -1,0 +1,296 @@
+#include "ablate/ablate.h"
+
+#include "ablate/sweep_table.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "data_gen/data_command.h"
+#include "eval/eval_command.h"
+#include "eval/report.h"
+#include "train/train_options.h"
+#include "train/trainer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct ablate_options, name)
+
+static const struct option_entry entries[] = {
+    {"model", OPTION_STRING, FIELD(model), "DIR", "model to harden, and the baseline",
+     "Sweep"},
+    {"ratios", OPTION_LIST, FIELD(ratios), "X,…", "refusal ratios; 0 is the control", NULL},
+    {"seeds", OPTION_LIST, FIELD(seeds), "N,…",
+     "seeds of mix and training: each ratio is run with each", NULL},
+    {"out", OPTION_STRING, FIELD(out), "SWEEP", "folder of the sweep", NULL},
+    {"resume", OPTION_BOOL, FIELD(resume), NULL, "go on with the sweep in --out", NULL},
+    {"data", OPTION_LIST, FIELD(data), "NAME=VALUE",
+     "an option of `holdfast data`; repeatable", "Stages"},
+    {"train", OPTION_LIST, FIELD(train), "NAME=VALUE",
+     "an option of `holdfast train`; repeatable", NULL},
+    {"eval", OPTION_LIST, FIELD(eval), "NAME=VALUE",
+     "an option of `holdfast eval`; repeatable", NULL},
+    {"json", OPTION_BOOL, FIELD(json), NULL, "print sweep.json instead of the table",
+     "Output"},
+    {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
+    {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
+};
+
+static const struct command_line command_line = {
+    .name = "holdfast ablate",
+    .summary = "Runs data, train and eval for each refusal ratio: one table, one picture.",
+    .examples =
+        "  holdfast ablate --model DIR --ratios 0,0.02,0.10,0.30 --seeds 1,2,3 --out "
+        "sweep/ \\\n"
+        "      --data harmful=jbb.csv:Goal --data benign=dolly.jsonl --data count=1500 \\\n"
+        "      --train lr=1e-4 --eval behaviors=jbb.csv:Goal --eval attack=none,past\n"
+        "  holdfast ablate --resume --config sweep/config.yaml\n",
+    .positional = NULL,
+    .entries = entries,
+};
+
+/* Applies NAME=VALUE pairs to the settings of a stage. */
+static enum status overrides_apply(const struct command_line *stage, void *settings,
+                                   const struct string_list *pairs, struct error *error)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        const char *pair = pairs->items[i];
+        const char *equals = strchr(pair, '=');
+        if (!equals)
+            return error_set(error, STATUS_USAGE, "'%s' for %s is not NAME=VALUE", pair,
+                             stage->name);
+        char *name = memory_duplicate_bytes(pair, (size_t)(equals - pair));
+        enum status status = options_set(stage, settings, name, equals + 1, error);
+        free(name);
+        if (status)
+            return error_prefix(error, "%s", stage->name);
+    }
+    return STATUS_OK;
+}
+
+struct override {
+    const char *name;
+    const char *value;
+};
+
+static enum status stage_settings(const struct command_line *stage, void *settings,
+                                  const struct string_list *pairs,
+                                  const struct override *own, size_t own_count,
+                                  struct error *error)
+{
+    if (overrides_apply(stage, settings, pairs, error))
+        return error->status;
+    for (size_t i = 0; i < own_count; i++)
+        if (options_set(stage, settings, own[i].name, own[i].value, error))
+            return error->status;
+    return STATUS_OK;
+}
+
+static enum status data_stage(const struct ablate_options *options, const char *folder,
+                              const char *ratio, const char *seed, struct error *error)
+{
+    struct data_options settings;
+    char *mix = path_join(folder, "mix.jsonl");
+    char *manifest = path_join(folder, "mix.manifest.json");
+    const struct override own[] = {{"ratio", ratio},
+                                   {"seed", seed},
+                                   {"out", mix},
+                                   {"quiet", options->quiet ? "true" : "false"}};
+    data_options_defaults(&settings);
+    enum status status = stage_settings(&data_command_line, &settings, &options->data, own,
+                                        sizeof own / sizeof *own, error);
+    /* The manifest is written after the mix: where it is, the mix is whole. */
+    if (!status && !file_exists(manifest))
+        status = data_run(&settings, error);
+    options_release(&data_command_line, &settings);
+    free(mix);
+    free(manifest);
+    return status;
+}
+
+static enum status train_stage(const struct ablate_options *options, const char *folder,
+                               const char *seed, struct error *error)
+{
+    struct train_options settings;
+    char *mix = path_join(folder, "mix.jsonl");
+    char *run = path_join(folder, "run");
+    const struct override own[] = {{"model", options->model},
+                                   {"data", mix},
+                                   {"out", run},
+                                   {"seed", seed},
+                                   {"resume", "true"},
+                                   {"quiet", options->quiet ? "true" : "false"}};
+    train_options_defaults(&settings);
+    enum status status = stage_settings(&train_command_line, &settings, &options->train,
+                                        own, sizeof own / sizeof *own, error);
+    if (!status)
+        status = train_options_check(&settings, error);
+    if (!status)
+        status = train_run(&settings, error);
+    options_release(&train_command_line, &settings);
+    free(mix);
+    free(run);
+    return status;
+}
+
+static enum status eval_stage(const struct ablate_options *options, const char *model,
+                              const char *folder, struct error *error)
+{
+    struct eval_options settings;
+    const struct override own[] = {{"model", model},
+                                   {"out", folder},
+                                   {"resume", "true"},
+                                   {"quiet", options->quiet ? "true" : "false"}};
+    eval_options_defaults(&settings);
+    enum status status = stage_settings(&eval_command_line, &settings, &options->eval, own,
+                                        sizeof own / sizeof *own, error);
+    if (!status)
+        status = eval_options_check(&settings, error);
+    if (!status)
+        status = eval_run(&settings, error);
+    options_release(&eval_command_line, &settings);
+    return status;
+}
+
+static enum status base_measure(const struct ablate_options *options,
+                                struct sweep_table *table, struct error *error)
+{
+    char *folder = path_join(options->out, "base/eval");
+    log_info("base: eval");
+    enum status status = file_make_directories(folder, error);
+    if (!status)
+        status = eval_stage(options, options->model, folder, error);
+    if (!status)
+        status = sweep_table_add(table, "base", "", folder, error);
+    free(folder);
+    return status;
+}
+
+static enum status ratio_measure(const struct ablate_options *options, const char *ratio,
+                                 const char *seed, struct sweep_table *table,
+                                 struct error *error)
+{
+    struct text_buffer folder = {0};
+    text_buffer_appendf(&folder, "%s/ratio-%s/seed-%s", options->out, ratio, seed);
+    const char *path = text_buffer_string(&folder);
+    char *final = path_join(path, "run/final");
+    char *eval = path_join(path, "eval");
+    log_quiet(options->quiet);
+    log_info("ratio %s, seed %s: data, train, eval", ratio, seed);
+    enum status status = file_make_directories(eval, error);
+    if (!status)
+        status = data_stage(options, path, ratio, seed, error);
+    if (!status)
+        status = train_stage(options, path, seed, error);
+    if (!status)
+        status = eval_stage(options, final, eval, error);
+    if (!status)
+        status = sweep_table_add(table, ratio, seed, eval, error);
+    if (status)
+        error_prefix(error, "ratio %s, seed %s", ratio, seed);
+    free(eval);
+    free(final);
+    text_buffer_release(&folder);
+    return status;
+}
+
+static enum status results_write(const struct ablate_options *options,
+                                 const struct sweep_table *table, struct error *error)
+{
+    struct text_buffer json = {0};
+    struct text_buffer text = {0};
+    char *path = path_join(options->out, "sweep.json");
+    char *report = path_join(options->out, "report.html");
+    const char **runs = memory_allocate_array(table->row_count + 1, sizeof *runs);
+    for (size_t i = 0; i < table->row_count; i++)
+        runs[i] = table->rows[i].folder;
+    sweep_table_json(table, &json);
+    sweep_table_print(table, &text);
+    enum status status = file_write_all(path, json.data, json.length, error);
+    if (!status)
+        status = report_write(runs, table->row_count, report, error);
+    if (!status) {
+        fputs(text_buffer_string(options->json ? &json : &text), stdout);
+        log_info("the picture is in %s", report);
+    }
+    free(runs);
+    free(path);
+    free(report);
+    text_buffer_release(&json);
+    text_buffer_release(&text);
+    return status;
+}
+
+/* Writes OUT/config.yaml, or, resuming, checks that it is the same sweep. */
+static enum status config_settle(const struct ablate_options *options, struct error *error)
+{
+    struct ablate_options copy = *options;
+    copy.resume = false;
+    struct text_buffer yaml = {0};
+    struct text_buffer stored = {0};
+    options_print_yaml(&command_line, &copy, &yaml);
+    char *path = path_join(options->out, "config.yaml");
+    enum status status = STATUS_OK;
+    if (!file_exists(path)) {
+        status = file_make_directories(options->out, error);
+        if (!status)
+            status = file_write_all(path, yaml.data, yaml.length, error);
+    } else if (!options->resume) {
+        status = error_set(error, STATUS_USAGE,
+                           "%s holds a sweep already: go on with it by --resume, or choose "
+                           "another --out",
+                           options->out);
+    } else if (!(status = file_read(&stored, path, 0, error)) &&
+               strcmp(text_buffer_string(&stored), text_buffer_string(&yaml)) != 0) {
+        status = error_set(error, STATUS_USAGE,
+                           "%s is of another sweep: resume with --config %s, or choose "
+                           "another --out",
+                           path, path);
+    }
+    free(path);
+    text_buffer_release(&stored);
+    text_buffer_release(&yaml);
+    return status;
+}
+
+static enum status options_check(const struct ablate_options *options, struct error *error)
+{
+    if (!options->model || !options->out)
+        return error_set(error, STATUS_USAGE, "--model DIR and --out SWEEP are needed");
+    if (options->ratios.count == 0 || options->seeds.count == 0)
+        return error_set(error, STATUS_USAGE, "--ratios and --seeds must not be empty");
+    return STATUS_OK;
+}
+
+enum status ablate_run(const struct ablate_options *options, struct error *error)
+{
+    struct sweep_table table = {0};
+    log_quiet(options->quiet);
+    if (options_check(options, error) || config_settle(options, error))
+        return error->status;
+    enum status status = base_measure(options, &table, error);
+    for (size_t i = 0; i < options->ratios.count && !status; i++)
+        for (size_t j = 0; j < options->seeds.count && !status; j++)
+            status = ratio_measure(options, options->ratios.items[i],
+                                   options->seeds.items[j], &table, error);
+    if (!status)
+        status = results_write(options, &table, error);
+    sweep_table_release(&table);
+    return status;
+}
+
+int ablate_command(int argc, char **argv)
+{
+    struct ablate_options options = {0};
+    struct error error = {0};
+    bool help_shown = false;
+    string_list_add(&options.seeds, "1");
+    enum status status =
+        options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
+    if (!status && !help_shown)
+        status = ablate_run(&options, &error);
+    if (status)
+        log_error("%s", error.message);
+    options_release(&command_line, &options);
+    return status_exit_code(status);
+}

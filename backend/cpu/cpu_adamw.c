@@ -1,0 +1,70 @@
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
+
+#include <math.h>
+
+enum { PIECE = 16384 };
+
+/* The bias corrections, taken out of the loop: lr m / c1 / (sqrt(v / c2) + epsilon). */
+struct factors {
+    float beta1, one_minus_beta1;
+    float beta2, one_minus_beta2;
+    float lr_corrected;        /* lr / (1 - beta1^t) */
+    float root_of_correction2; /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+    float decay; /* lr * weight_decay */
+    float gradient_scale;
+};
+
+static struct factors factors_of(const struct adamw_step_parameters *p)
+{
+    const double step = (double)p->step;
+    const double correction1 = 1 - pow((double)p->beta1, step);
+    const double correction2 = 1 - pow((double)p->beta2, step);
+
+    return (struct factors){
+        .beta1 = p->beta1,
+        .one_minus_beta1 = (float)(1 - (double)p->beta1),
+        .beta2 = p->beta2,
+        .one_minus_beta2 = (float)(1 - (double)p->beta2),
+        .lr_corrected = (float)((double)p->lr / correction1),
+        .root_of_correction2 = (float)(1 / sqrt(correction2)),
+        .epsilon = p->epsilon,
+        .decay = p->lr * p->weight_decay,
+        .gradient_scale = p->gradient_scale,
+    };
+}
+
+TARGET_CLONES
+static void adamw_piece(float *restrict weight, float *restrict moment1,
+                        float *restrict moment2, const float *restrict gradient,
+                        int64_t count, const struct factors *factors)
+{
+    const struct factors f = *factors;
+
+    for (int64_t i = 0; i < count; i++) {
+        const float g = gradient[i] * f.gradient_scale;
+        const float m = f.beta1 * moment1[i] + f.one_minus_beta1 * g;
+        const float v = f.beta2 * moment2[i] + f.one_minus_beta2 * (g * g);
+        const float root = sqrtf(v) * f.root_of_correction2 + f.epsilon;
+
+        moment1[i] = m;
+        moment2[i] = v;
+        weight[i] -= f.lr_corrected * m / root + f.decay * weight[i];
+    }
+}
+
+void cpu_adamw_update(struct backend *backend, struct tensor *weight,
+                      struct tensor *moment1, struct tensor *moment2,
+                      const struct tensor *gradient,
+                      const struct adamw_step_parameters *parameters)
+{
+    const struct factors factors = factors_of(parameters);
+    const int64_t count = tensor_count(weight);
+
+#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    for (int64_t i = 0; i < count; i += PIECE)
+        adamw_piece(f32(weight) + i, f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,
+                    minimum(PIECE, count - i), &factors);
+}

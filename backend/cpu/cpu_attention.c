@@ -1,0 +1,202 @@
+#include "backend/cpu/cpu_attention.h"
+
+#include "backend/cpu/cpu_math.h"
+#include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
+
+#include <math.h>
+
+/* A thread's share of scratch: one tile of queries, for every head of a group. */
+struct workspace {
+    float *keys;   /* K^T of a key tile, packed */
+    float *values; /* V of a key tile, packed */
+    float *scores; /* [QUERY_TILE, KEY_TILE] */
+    float *out;    /* [group, QUERY_TILE, D], not yet divided by the sum */
+    float *max;    /* [group, QUERY_TILE] */
+    float *sum;    /* [group, QUERY_TILE] */
+};
+
+/* Lays a workspace out from `base` (NULL: only measures); returns its floats. */
+static int64_t workspace_place(struct workspace *w, float *base,
+                               const struct gemm_kernel *kernel,
+                               const struct attention_shape *shape)
+{
+    const int64_t group = shape->heads / shape->key_value_heads, size = shape->head_size;
+    const int64_t counts[] = {
+        gemm_packed_floats(kernel, KEY_TILE, size),
+        gemm_packed_floats(kernel, size, KEY_TILE),
+        QUERY_TILE * KEY_TILE,
+        group * QUERY_TILE * size,
+        group * QUERY_TILE,
+        group * QUERY_TILE,
+    };
+    float **const pointers[] = {&w->keys, &w->values, &w->scores,
+                                &w->out,  &w->max,    &w->sum};
+    int64_t used = 0;
+
+    for (int i = 0; i < 6; i++) {
+        *pointers[i] = base ? base + used : NULL;
+        used += cpu_piece_floats(counts[i]);
+    }
+    return used;
+}
+
+/* A tile of queries: rows [first, first + rows) of the document that starts at `start`. */
+struct query_tile {
+    int64_t start;
+    int64_t first;
+    int64_t rows;
+};
+
+static int64_t tiles_list(struct query_tile *tiles, const int32_t *starts, int64_t count)
+{
+    int64_t used = 0;
+
+    for (int64_t n = 0; n < count; n++) {
+        const int64_t length = starts[n + 1] - starts[n];
+        for (int64_t first = 0; first < length; first += QUERY_TILE, used++)
+            if (tiles)
+                tiles[used] = (struct query_tile){starts[n], first,
+                                                  minimum(QUERY_TILE, length - first)};
+    }
+    return used;
+}
+
+/*
+ * One row of scores becomes exponentials: s <- exp(scale s - max) for the first `valid`,
+ * 0 for the rest of `width`. Updates the running maximum and sum; returns the factor by
+ * which what was summed before has to shrink.
+ */
+TARGET_CLONES
+static float softmax_row(float *s, int64_t valid, int64_t width, float scale, float *max,
+                         float *sum)
+{
+    float highest = s[0], total = 0;
+
+#pragma omp simd reduction(max : highest)
+    for (int64_t j = 0; j < valid; j++)
+        highest = s[j] > highest ? s[j] : highest;
+    highest = highest * scale > *max ? highest * scale : *max;
+#pragma omp simd reduction(+ : total)
+    for (int64_t j = 0; j < valid; j++) {
+        s[j] = exponential(s[j] * scale - highest);
+        total += s[j];
+    }
+    for (int64_t j = valid; j < width; j++)
+        s[j] = 0;
+    const float shrink = exponential(*max - highest);
+    *sum = *sum * shrink + total;
+    *max = highest;
+    return shrink;
+}
+
+TARGET_CLONES
+static void scale_row(float *out, const float *in, float factor, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = in[i] * factor;
+}
+
+/* Softmax over a tile of scores, and the earlier output shrunk to the new maxima. */
+static void softmax_tile(const struct workspace *w, const struct query_tile *tile,
+                         int64_t member, int64_t key, int64_t keys,
+                         const struct attention_shape *shape)
+{
+    for (int64_t i = 0; i < tile->rows; i++) {
+        const int64_t row = member * QUERY_TILE + i, size = shape->head_size;
+        const int64_t valid = maximum(0, minimum(keys, tile->first + i - key + 1));
+        float *scores = w->scores + i * KEY_TILE;
+        if (key == 0) {
+            w->max[row] = -INFINITY;
+            w->sum[row] = 0;
+        }
+        if (valid == 0) { /* a tile beyond this row, needed by the rows below it */
+            for (int64_t j = 0; j < keys; j++)
+                scores[j] = 0;
+            continue;
+        }
+        const float shrink =
+            softmax_row(scores, valid, keys, shape->scale, w->max + row, w->sum + row);
+        if (key > 0)
+            scale_row(w->out + row * size, w->out + row * size, shrink, size);
+    }
+}
+
+/* All query heads of one group with one tile of keys. */
+static void group_with_keys(const struct gemm_kernel *kernel, const struct workspace *w,
+                            const struct query_tile *tile, const struct tensor *qkv,
+                            int64_t g, int64_t key, int64_t keys,
+                            const struct attention_shape *shape)
+{
+    const int64_t heads = shape->heads, size = shape->head_size;
+    const int64_t group = heads / shape->key_value_heads;
+
+    pack_transpose_of(kernel, head_view(qkv, tile->start, heads + g, size), key, keys, size,
+                      w->keys);
+    pack_rows_of(kernel,
+                 head_view(qkv, tile->start, heads + shape->key_value_heads + g, size), key,
+                 keys, size, w->values);
+    for (int64_t member = 0; member < group; member++) {
+        struct gemm scores =
+            gemm_of_view(head_view(qkv, tile->start, g * group + member, size), tile->first,
+                         tile->rows, size);
+        scores.columns = keys;
+        scores.c = w->scores;
+        scores.c_row = KEY_TILE;
+        gemm_packed(kernel, &scores, w->keys);
+        softmax_tile(w, tile, member, key, keys, shape);
+        struct gemm out =
+            gemm_of_view((struct head_view){w->scores, KEY_TILE}, 0, tile->rows, keys);
+        out.columns = size;
+        out.c = w->out + member * QUERY_TILE * size;
+        out.c_row = size;
+        out.accumulate = key > 0;
+        gemm_packed(kernel, &out, w->values);
+    }
+}
+
+static void tile_forward(const struct gemm_kernel *kernel, const struct workspace *w,
+                         const struct query_tile *tile, struct tensor *out,
+                         struct tensor *log_sum, const struct tensor *qkv, int64_t g,
+                         const struct attention_shape *shape)
+{
+    const int64_t group = shape->heads / shape->key_value_heads, size = shape->head_size;
+    const int64_t end = tile->first + tile->rows;
+
+    for (int64_t key = 0; key < end; key += KEY_TILE)
+        group_with_keys(kernel, w, tile, qkv, g, key, minimum(KEY_TILE, end - key), shape);
+    for (int64_t row = 0; row < group * QUERY_TILE; row++) {
+        const int64_t head = g * group + row / QUERY_TILE, i = row % QUERY_TILE;
+        const int64_t t = tile->start + tile->first + i;
+        if (i >= tile->rows)
+            continue;
+        scale_row(f32(out) + t * out->shape[1] + head * size, w->out + row * size,
+                  1.0f / w->sum[row], size);
+        f32(log_sum)[head * out->shape[0] + t] = w->max[row] + logf(w->sum[row]);
+    }
+}
+
+void cpu_attention_forward(struct backend *backend, struct tensor *out,
+                           struct tensor *log_sum, const struct tensor *qkv,
+                           const int32_t *document_starts, int64_t document_count,
+                           const struct attention_shape *shape)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+    struct workspace measured;
+    const int64_t floats = workspace_place(&measured, NULL, cpu->kernel, shape);
+    const int64_t count = tiles_list(NULL, document_starts, document_count);
+    const int64_t jobs = count * shape->key_value_heads;
+    struct query_tile *tiles = cpu_scratch(cpu, SCRATCH_PARTIAL, count, sizeof *tiles);
+    float *scratch = cpu_thread_scratch(cpu, floats);
+
+    if (!tiles || !scratch)
+        return;
+    tiles_list(tiles, document_starts, document_count);
+#pragma omp parallel for num_threads(cpu->thread_count) schedule(dynamic, 1) if (jobs > 1)
+    for (int64_t job = 0; job < jobs; job++) {
+        struct workspace w;
+        workspace_place(&w, cpu_thread_piece(scratch, floats), cpu->kernel, shape);
+        tile_forward(cpu->kernel, &w, &tiles[job / shape->key_value_heads], out, log_sum,
+                     qkv, job % shape->key_value_heads, shape);
+    }
+}

@@ -1,0 +1,170 @@
+#include "backend/cpu/cpu_backend.h"
+
+#include "backend/cpu/cpu_operations.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { SMALL_ALIGNMENT = 64, LARGE_ALIGNMENT = 2 << 20 };
+
+/* Large blocks ask for huge pages: gemm walks many rows at once and would miss the TLB. */
+static void *aligned_memory(size_t bytes)
+{
+    const size_t alignment = bytes >= LARGE_ALIGNMENT ? LARGE_ALIGNMENT : SMALL_ALIGNMENT;
+    void *memory;
+
+    if (bytes > SIZE_MAX - alignment)
+        return NULL;
+    bytes = (bytes + alignment) / alignment * alignment; /* never zero */
+    memory = aligned_alloc(alignment, bytes);
+    if (memory && alignment == LARGE_ALIGNMENT)
+        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
+}
+
+void *cpu_scratch(struct cpu_backend *cpu, enum scratch_slot slot, int64_t count,
+                  size_t bytes_each)
+{
+    size_t bytes;
+
+    CHECK(count >= 0 && !__builtin_mul_overflow((size_t)count, bytes_each, &bytes));
+    if (bytes > cpu->scratch[slot].bytes || !cpu->scratch[slot].memory) {
+        free(cpu->scratch[slot].memory);
+        cpu->scratch[slot].memory = aligned_memory(bytes);
+        cpu->scratch[slot].bytes = cpu->scratch[slot].memory ? bytes : 0;
+        if (!cpu->scratch[slot].memory)
+            error_set(&cpu->backend.error, STATUS_MEMORY,
+                      "cpu: no memory for %zu bytes of scratch", bytes);
+    }
+    return cpu->scratch[slot].memory;
+}
+
+float *cpu_thread_scratch(struct cpu_backend *cpu, int64_t floats)
+{
+    return cpu_scratch(cpu, SCRATCH_THREADS, cpu_piece_floats(floats) * cpu->thread_count,
+                       sizeof(float));
+}
+
+static void cpu_close(struct backend *backend)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+
+    for (int i = 0; i < SCRATCH_SLOT_COUNT; i++)
+        free(cpu->scratch[i].memory);
+    free(cpu);
+}
+
+static int cpu_thread_count(const struct backend *backend)
+{
+    return ((const struct cpu_backend *)backend)->thread_count;
+}
+
+static const char *cpu_description(const struct backend *backend)
+{
+    return ((const struct cpu_backend *)backend)->description;
+}
+
+static void *cpu_allocate(struct backend *backend, size_t bytes, struct error *error)
+{
+    void *memory = aligned_memory(bytes);
+
+    (void)backend;
+    if (!memory)
+        error_set(error, STATUS_MEMORY, "cpu: no memory for %zu bytes", bytes);
+    else
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+static void cpu_free(struct backend *backend, void *memory)
+{
+    (void)backend;
+    free(memory);
+}
+
+static void cpu_copy_in(struct backend *backend, void *device, const void *host,
+                        size_t bytes)
+{
+    (void)backend;
+    memcpy(device, host, bytes);
+}
+
+static void cpu_copy_out(struct backend *backend, void *host, const void *device,
+                         size_t bytes)
+{
+    (void)backend;
+    memcpy(host, device, bytes);
+}
+
+/* Every operation has ended when it returns. */
+static void cpu_sync(struct backend *backend)
+{
+    (void)backend;
+}
+
+static const struct operation_table cpu_table = {
+    .name = "cpu",
+    .close = cpu_close,
+    .thread_count = cpu_thread_count,
+    .description = cpu_description,
+    .allocate = cpu_allocate,
+    .free = cpu_free,
+    .copy_in = cpu_copy_in,
+    .copy_out = cpu_copy_out,
+    .sync = cpu_sync,
+    .fill = cpu_fill,
+    .add = cpu_add,
+    .scale = cpu_scale,
+    .embedding_forward = cpu_embedding_forward,
+    .embedding_backward = cpu_embedding_backward,
+    .linear_forward = cpu_linear_forward,
+    .linear_decode = cpu_linear_forward, /* rows are independent in our gemm */
+    .linear_backward_input = cpu_linear_backward_input,
+    .linear_backward_weight = cpu_linear_backward_weight,
+    .rms_norm_forward = cpu_rms_norm_forward,
+    .rms_norm_backward = cpu_rms_norm_backward,
+    .rope_forward = cpu_rope_forward,
+    .rope_backward = cpu_rope_backward,
+    .attention_forward = cpu_attention_forward,
+    .attention_backward = cpu_attention_backward,
+    .swiglu_forward = cpu_swiglu_forward,
+    .swiglu_backward = cpu_swiglu_backward,
+    .linear_cross_entropy = cpu_linear_cross_entropy,
+    .cache_write = cpu_cache_write,
+    .attention_decode = cpu_attention_decode,
+    .sum_of_squares = cpu_sum_of_squares,
+    .adamw_update = cpu_adamw_update,
+};
+
+static int core_count(void)
+{
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+enum status cpu_backend_open(struct backend **backend, int thread_count,
+                             struct error *error)
+{
+    struct cpu_backend *cpu = memory_allocate(sizeof *cpu);
+
+    (void)error;
+    cpu->backend.table = &cpu_table;
+    cpu->thread_count = core_count();
+#ifdef _OPENMP
+    if (thread_count > 0)
+        cpu->thread_count = thread_count;
+#else
+    (void)thread_count;
+#endif
+    cpu->kernel = gemm_kernel_best();
+    snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, fp32, %s",
+             cpu->thread_count, cpu->thread_count == 1 ? "" : "s", cpu->kernel->name);
+    *backend = &cpu->backend;
+    return STATUS_OK;
+}

@@ -1,0 +1,229 @@
+#include "backend/cpu/cpu_gemm.h"
+#include "backend/cpu/cpu_math.h"
+#include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { LOGITS_FLOATS = 16 << 20 }; /* 64 MiB: d_weight is read and written once a chunk */
+
+struct problem {
+    struct cpu_backend *cpu;
+    struct tensor *d_in;     /* NULL: sums only */
+    struct tensor *d_weight; /* NULL: not wanted */
+    const struct tensor *in;
+    const struct tensor *weight;
+    const int32_t *targets;
+    float smoothing;
+    float scale;
+    int64_t chunk_rows;
+    int64_t *indices; /* of the rows that have a target */
+    double *loss;     /* [chunk rows] */
+    double *nll;      /* [chunk rows] */
+    float *logits;    /* [chunk rows, V] */
+    float *rows;      /* [chunk rows, C], gathered from `in` */
+    float *d_rows;    /* [chunk rows, C], to be scattered into d_in */
+};
+
+TARGET_CLONES
+static float row_maximum(const float *z, int64_t count)
+{
+    float highest = z[0];
+
+#pragma omp simd reduction(max : highest)
+    for (int64_t v = 0; v < count; v++)
+        highest = z[v] > highest ? z[v] : highest;
+    return highest;
+}
+
+TARGET_CLONES
+static double row_sum(const float *z, int64_t count)
+{
+    double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t v = 0; v < count; v++)
+        sum += (double)z[v];
+    return sum;
+}
+
+/* z <- exp(z - highest); returns the sum. */
+TARGET_CLONES
+static float row_exponentials(float *z, int64_t count, float highest)
+{
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t v = 0; v < count; v++) {
+        z[v] = exponential(z[v] - highest);
+        sum += z[v];
+    }
+    return sum;
+}
+
+TARGET_CLONES
+static void row_affine(float *z, int64_t count, float factor, float offset)
+{
+    for (int64_t v = 0; v < count; v++)
+        z[v] = z[v] * factor - offset;
+}
+
+/* Losses of row i of the chunk; its logits become scale * d loss / d logits. */
+static void cross_entropy_row(const struct problem *p, int64_t i, int32_t target)
+{
+    const int64_t count = p->weight->shape[0];
+    const double e = (double)p->smoothing;
+    float *z = p->logits + i * count;
+    const float highest = row_maximum(z, count);
+    const double target_logit = (double)z[target];
+    const double mean = e > 0 ? row_sum(z, count) / (double)count : 0;
+    const float sum = row_exponentials(z, count, highest);
+    const double log_sum = (double)highest + log((double)sum);
+
+    p->nll[i] = log_sum - target_logit;
+    p->loss[i] = (1 - e) * p->nll[i] + e * (log_sum - mean);
+    if (!p->d_in)
+        return;
+    row_affine(z, count, p->scale / sum, p->scale * p->smoothing / (float)count);
+    z[target] -= p->scale * (1.0f - p->smoothing);
+}
+
+static void chunk_logits(const struct problem *p, int64_t rows)
+{
+    const int64_t width = p->in->shape[1], count = p->weight->shape[0];
+    const struct gemm gemm = {
+        .rows = rows,
+        .columns = count,
+        .depth = width,
+        .a = p->rows,
+        .a_row = width,
+        .a_depth = 1,
+        .b = f32(p->weight),
+        .b_depth = 1,
+        .b_column = width,
+        .c = p->logits,
+        .c_row = count,
+    };
+    gemm_parallel(p->cpu, &gemm);
+}
+
+static void chunk_backward_input(const struct problem *p, int64_t rows)
+{
+    const int64_t width = p->in->shape[1], count = p->weight->shape[0];
+    const struct gemm gemm = {
+        .rows = rows,
+        .columns = width,
+        .depth = count,
+        .a = p->logits,
+        .a_row = count,
+        .a_depth = 1,
+        .b = f32(p->weight),
+        .b_depth = width,
+        .b_column = 1,
+        .c = p->d_rows,
+        .c_row = width,
+    };
+    gemm_parallel(p->cpu, &gemm);
+}
+
+static void chunk_backward_weight(const struct problem *p, int64_t rows)
+{
+    const int64_t width = p->in->shape[1], count = p->weight->shape[0];
+    const struct gemm gemm = {
+        .rows = count,
+        .columns = width,
+        .depth = rows,
+        .a = p->logits,
+        .a_row = 1,
+        .a_depth = count,
+        .b = p->rows,
+        .b_depth = width,
+        .b_column = 1,
+        .c = f32(p->d_weight),
+        .c_row = width,
+        .accumulate = true,
+    };
+    gemm_parallel(p->cpu, &gemm);
+}
+
+static void chunk_run(const struct problem *p, const int64_t *indices, int64_t rows)
+{
+    const int64_t width = p->in->shape[1];
+    const size_t bytes = (size_t)width * sizeof(float);
+
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(p->rows + i * width, f32(p->in) + indices[i] * width, bytes);
+    chunk_logits(p, rows);
+#pragma omp parallel for num_threads(p->cpu->thread_count) schedule(dynamic, 4)
+    for (int64_t i = 0; i < rows; i++)
+        cross_entropy_row(p, i, p->targets[indices[i]]);
+    if (!p->d_in)
+        return;
+    chunk_backward_input(p, rows);
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(f32(p->d_in) + indices[i] * width, p->d_rows + i * width, bytes);
+    if (p->d_weight)
+        chunk_backward_weight(p, rows);
+}
+
+/* Equal chunks, at most LOGITS_FLOATS of logits each. */
+static int64_t chunk_rows_of(int64_t rows, int64_t vocabulary)
+{
+    const int64_t most = maximum(1, LOGITS_FLOATS / maximum(1, vocabulary));
+    const int64_t chunks = maximum(1, (rows + most - 1) / most);
+
+    return maximum(1, (rows + chunks - 1) / chunks);
+}
+
+static bool problem_reserve(struct problem *p, int64_t target_count)
+{
+    const int64_t width = p->in->shape[1], tokens = p->in->shape[0];
+    const int64_t rows = chunk_rows_of(target_count, p->weight->shape[0]);
+
+    p->chunk_rows = rows;
+    p->indices = cpu_scratch(p->cpu, SCRATCH_PARTIAL, tokens + 2 * rows, sizeof(double));
+    p->logits =
+        cpu_scratch(p->cpu, SCRATCH_LOGITS, rows * p->weight->shape[0], sizeof(float));
+    p->rows = cpu_scratch(p->cpu, SCRATCH_ROWS, 2 * rows * width, sizeof(float));
+    if (!p->indices || !p->logits || !p->rows)
+        return false;
+    p->loss = (double *)(p->indices + tokens);
+    p->nll = p->loss + rows;
+    p->d_rows = p->rows + rows * width;
+    return true;
+}
+
+void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
+                              struct tensor *d_in, struct tensor *d_weight,
+                              const struct tensor *in, const struct tensor *weight,
+                              const int32_t *targets, float label_smoothing, float scale)
+{
+    struct problem p = {.cpu = cpu_of(backend),
+                        .d_in = d_in,
+                        .d_weight = d_weight,
+                        .in = in,
+                        .weight = weight,
+                        .targets = targets,
+                        .smoothing = label_smoothing,
+                        .scale = scale};
+
+    for (int64_t t = 0; t < in->shape[0]; t++)
+        sums->target_count += targets[t] >= 0;
+    if (!problem_reserve(&p, sums->target_count))
+        return;
+    int64_t count = 0;
+    for (int64_t t = 0; t < in->shape[0]; t++)
+        if (targets[t] >= 0)
+            p.indices[count++] = t;
+    if (d_in)
+        cpu_fill(backend, d_in, 0.0f);
+    for (int64_t first = 0; first < count; first += p.chunk_rows) {
+        const int64_t rows = minimum(p.chunk_rows, count - first);
+        chunk_run(&p, p.indices + first, rows);
+        for (int64_t i = 0; i < rows; i++) {
+            sums->loss += p.loss[i];
+            sums->nll += p.nll[i];
+        }
+    }
+}

@@ -1,0 +1,84 @@
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
+#include "base/error.h"
+
+/* Elements of one job; the partition never depends on the number of threads. */
+enum { PIECE = 16384 };
+
+TARGET_CLONES
+static void fill_piece(float *out, float value, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = value;
+}
+
+void cpu_fill(struct backend *backend, struct tensor *tensor, float value)
+{
+    const int64_t count = tensor_count(tensor);
+
+#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    for (int64_t i = 0; i < count; i += PIECE)
+        fill_piece(f32(tensor) + i, value, minimum(PIECE, count - i));
+}
+
+TARGET_CLONES
+static void add_piece(float *out, const float *a, const float *b, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] = a[i] + b[i];
+}
+
+void cpu_add(struct backend *backend, struct tensor *out, const struct tensor *a,
+             const struct tensor *b)
+{
+    const int64_t count = tensor_count(out);
+
+#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    for (int64_t i = 0; i < count; i += PIECE)
+        add_piece(f32(out) + i, f32(a) + i, f32(b) + i, minimum(PIECE, count - i));
+}
+
+TARGET_CLONES
+static void scale_piece(float *out, float factor, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] *= factor;
+}
+
+void cpu_scale(struct backend *backend, struct tensor *tensor, float factor)
+{
+    const int64_t count = tensor_count(tensor);
+
+#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    for (int64_t i = 0; i < count; i += PIECE)
+        scale_piece(f32(tensor) + i, factor, minimum(PIECE, count - i));
+}
+
+TARGET_CLONES
+static double sum_of_squares_piece(const float *in, int64_t count)
+{
+    double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)in[i] * (double)in[i];
+    return sum;
+}
+
+void cpu_sum_of_squares(struct backend *backend, double *sum, const struct tensor *tensor)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+    const int64_t count = tensor_count(tensor);
+    const int64_t pieces = (count + PIECE - 1) / PIECE;
+    double *partial = cpu_scratch(cpu, SCRATCH_PARTIAL, pieces, sizeof *partial);
+
+    if (!partial)
+        return;
+#pragma omp parallel for num_threads(cpu->thread_count) if (count > PIECE)
+    for (int64_t i = 0; i < pieces; i++)
+        partial[i] = sum_of_squares_piece(f32(tensor) + i * PIECE,
+                                          minimum(PIECE, count - i * PIECE));
+    for (int64_t i = 0; i < pieces; i++)
+        *sum += partial[i];
+}

@@ -1,0 +1,54 @@
+#ifndef HOLDFAST_BACKEND_CPU_CPU_GEMM_H
+#define HOLDFAST_BACKEND_CPU_CPU_GEMM_H
+
+#include "backend/cpu/cpu_backend.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Matrix products after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
+ * multiplication":
+ *
+ *     c[i,j] = sum_k a[i,k] b[k,j]  (+ c[i,j] with `accumulate`, or + bias[j])
+ *
+ * Element (i, k) of a is a[i a_row + k a_depth], element (k, j) of b is
+ * b[k b_depth + j b_column] (one of the two strides of each is 1); rows of c lie c_row
+ * apart. So one struct serves A B, A B^T and A^T B.
+ *
+ * b is packed into panels as wide as the kernel; depth is cut into blocks whose size
+ * follows from the depth alone. The sum of one element therefore runs in an order that
+ * depends on nothing else: not on the other rows or columns, their number, or the number
+ * of threads. Row t of a product has the same bits in every batch.
+ */
+struct gemm {
+    int64_t rows;
+    int64_t columns;
+    int64_t depth;
+    const float *a;
+    int64_t a_row;
+    int64_t a_depth;
+    const float *b;
+    int64_t b_depth;
+    int64_t b_column;
+    float *c;
+    int64_t c_row;
+    const float *bias; /* [columns] or NULL; not together with `accumulate` */
+    bool accumulate;
+};
+
+/* On all threads; uses SCRATCH_PACKED and SCRATCH_THREADS. */
+void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm);
+
+/*
+ * Within one thread, for small matrices, in two halves so that a packed b serves several
+ * products: gemm_pack() fills `packed` (gemm_packed_floats() long) from b, b_depth,
+ * b_column, depth and columns; gemm_packed() reads it and ignores b.
+ */
+int64_t gemm_packed_floats(const struct gemm_kernel *kernel, int64_t columns,
+                           int64_t depth);
+void gemm_pack(const struct gemm_kernel *kernel, const struct gemm *gemm, float *packed);
+void gemm_packed(const struct gemm_kernel *kernel, const struct gemm *gemm,
+                 const float *packed);
+
+#endif

@@ -1,0 +1,104 @@
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
+
+#include <math.h>
+
+TARGET_CLONES
+static float rms_norm_row(float *restrict out, const float *restrict in,
+                          const float *restrict weight, int64_t count, float epsilon)
+{
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++)
+        sum += in[i] * in[i];
+    const float rstd = 1.0f / sqrtf(sum / (float)count + epsilon);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = in[i] * rstd * weight[i];
+    return rstd;
+}
+
+void cpu_rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
+                          const struct tensor *in, const struct tensor *weight,
+                          float epsilon)
+{
+    const int64_t rows = in->shape[0], columns = in->shape[1];
+
+#pragma omp parallel for num_threads(                                                      \
+    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    for (int64_t t = 0; t < rows; t++)
+        f32(rstd)[t] = rms_norm_row(f32(out) + t * columns, f32(in) + t * columns,
+                                    f32(weight), columns, epsilon);
+}
+
+/*
+ * With x^ = in * rstd and u = d_out * weight:
+ *     d_in     += rstd (u - x^ mean(u x^))
+ *     d_weight += d_out x^
+ */
+TARGET_CLONES
+static void rms_norm_backward_row(float *restrict d_in, float *restrict d_weight,
+                                  const float *restrict d_out, const float *restrict in,
+                                  const float *restrict weight, int64_t count, float rstd)
+{
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++)
+        sum += d_out[i] * weight[i] * in[i];
+    const float mean = sum * rstd * rstd / (float)count;
+    for (int64_t i = 0; i < count; i++) {
+        d_in[i] += rstd * (d_out[i] * weight[i] - in[i] * mean);
+        d_weight[i] += d_out[i] * (in[i] * rstd);
+    }
+}
+
+TARGET_CLONES
+static void add_to(float *restrict out, const float *restrict in, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        out[i] += in[i];
+}
+
+enum { ROWS_A_PARTIAL = 64 }; /* fixed, so that thread count changes no bit of d_weight */
+
+/* Adds the partial sums [count][columns] to out, in order. */
+static void add_partials(struct cpu_backend *cpu, float *out, const float *partial,
+                         int64_t count, int64_t columns)
+{
+    enum { WIDTH = 64 };
+
+#pragma omp parallel for num_threads(cpu->thread_count) if (count * columns >=             \
+                                                            CPU_PARALLEL_MINIMUM)
+    for (int64_t j = 0; j < columns; j += WIDTH)
+        for (int64_t i = 0; i < count; i++)
+            add_to(out + j, partial + i * columns + j, minimum(WIDTH, columns - j));
+}
+
+void cpu_rms_norm_backward(struct backend *backend, struct tensor *d_in,
+                           struct tensor *d_weight, const struct tensor *d_out,
+                           const struct tensor *in, const struct tensor *weight,
+                           const struct tensor *rstd)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+    const int64_t rows = in->shape[0], columns = in->shape[1];
+    const int64_t pieces = (rows + ROWS_A_PARTIAL - 1) / ROWS_A_PARTIAL;
+    float *partial = cpu_scratch(cpu, SCRATCH_PARTIAL, pieces * columns, sizeof *partial);
+
+    if (!partial)
+        return;
+#pragma omp parallel for num_threads(cpu->thread_count) if (rows * columns >=              \
+                                                            CPU_PARALLEL_MINIMUM)
+    for (int64_t piece = 0; piece < pieces; piece++) {
+        float *sum = partial + piece * columns;
+        const int64_t end = minimum(rows, (piece + 1) * ROWS_A_PARTIAL);
+        for (int64_t j = 0; j < columns; j++)
+            sum[j] = 0;
+        for (int64_t t = piece * ROWS_A_PARTIAL; t < end; t++)
+            rms_norm_backward_row(f32(d_in) + t * columns, sum, f32(d_out) + t * columns,
+                                  f32(in) + t * columns, f32(weight), columns,
+                                  f32(rstd)[t]);
+    }
+    add_partials(cpu, f32(d_weight), partial, pieces, columns);
+}

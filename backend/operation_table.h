@@ -1,0 +1,103 @@
+#ifndef HOLDFAST_BACKEND_OPERATION_TABLE_H
+#define HOLDFAST_BACKEND_OPERATION_TABLE_H
+
+#include "backend/operations.h"
+
+/*
+ * What a back-end implements: one function per operation, with the meaning and operands
+ * of backend/operations.h and the same name. Each back-end fills one const table by field
+ * name. Shapes and dtypes have been checked, and the sticky error is clear, when a
+ * function of the table is called; kernels hold only mathematics. Only backend/ includes
+ * this file.
+ */
+struct operation_table {
+    const char *name;
+    void (*close)(struct backend *);
+    int (*thread_count)(const struct backend *);
+    const char *(*description)(const struct backend *);
+    void *(*allocate)(struct backend *, size_t bytes, struct error *);
+    void (*free)(struct backend *, void *memory);
+    void (*copy_in)(struct backend *, void *device, const void *host, size_t bytes);
+    void (*copy_out)(struct backend *, void *host, const void *device, size_t bytes);
+    void (*sync)(struct backend *);
+
+    void (*fill)(struct backend *, struct tensor *tensor, float value);
+    void (*add)(struct backend *, struct tensor *out, const struct tensor *a,
+                const struct tensor *b);
+    void (*scale)(struct backend *, struct tensor *tensor, float factor);
+
+    void (*embedding_forward)(struct backend *, struct tensor *out,
+                              const struct tensor *weight, const int32_t *tokens);
+    void (*embedding_backward)(struct backend *, struct tensor *d_weight,
+                               const struct tensor *d_out, const int32_t *tokens);
+
+    void (*linear_forward)(struct backend *, struct tensor *out, const struct tensor *in,
+                           const struct tensor *weight, const struct tensor *bias);
+    void (*linear_decode)(struct backend *, struct tensor *out, const struct tensor *in,
+                          const struct tensor *weight, const struct tensor *bias);
+    void (*linear_backward_input)(struct backend *, struct tensor *d_in,
+                                  const struct tensor *d_out, const struct tensor *weight,
+                                  bool accumulate);
+    void (*linear_backward_weight)(struct backend *, struct tensor *d_weight,
+                                   struct tensor *d_bias, const struct tensor *d_out,
+                                   const struct tensor *in);
+
+    void (*rms_norm_forward)(struct backend *, struct tensor *out, struct tensor *rstd,
+                             const struct tensor *in, const struct tensor *weight,
+                             float epsilon);
+    void (*rms_norm_backward)(struct backend *, struct tensor *d_in,
+                              struct tensor *d_weight, const struct tensor *d_out,
+                              const struct tensor *in, const struct tensor *weight,
+                              const struct tensor *rstd);
+
+    void (*rope_forward)(struct backend *, struct tensor *qkv, const struct tensor *table,
+                         const int32_t *positions, const struct attention_shape *shape);
+    void (*rope_backward)(struct backend *, struct tensor *d_qkv,
+                          const struct tensor *table, const int32_t *positions,
+                          const struct attention_shape *shape);
+
+    void (*attention_forward)(struct backend *, struct tensor *out, struct tensor *log_sum,
+                              const struct tensor *qkv, const int32_t *document_starts,
+                              int64_t document_count, const struct attention_shape *shape);
+    void (*attention_backward)(struct backend *, struct tensor *d_qkv,
+                               const struct tensor *d_out, const struct tensor *qkv,
+                               const struct tensor *out, const struct tensor *log_sum,
+                               const int32_t *document_starts, int64_t document_count,
+                               const struct attention_shape *shape);
+
+    void (*swiglu_forward)(struct backend *, struct tensor *out,
+                           const struct tensor *gate_up);
+    void (*swiglu_backward)(struct backend *, struct tensor *d_gate_up,
+                            const struct tensor *d_out, const struct tensor *gate_up);
+
+    void (*linear_cross_entropy)(struct backend *, struct cross_entropy_sums *sums,
+                                 struct tensor *d_in, struct tensor *d_weight,
+                                 const struct tensor *in, const struct tensor *weight,
+                                 const int32_t *targets, float label_smoothing,
+                                 float scale);
+
+    void (*cache_write)(struct backend *, struct key_value_cache_layer *cache,
+                        const struct tensor *qkv, const int32_t *slots,
+                        const int32_t *positions, const struct attention_shape *shape);
+    void (*attention_decode)(struct backend *, struct tensor *out, const struct tensor *qkv,
+                             const struct key_value_cache_layer *cache,
+                             const int32_t *slots, const int32_t *positions,
+                             const struct attention_shape *shape);
+
+    void (*sum_of_squares)(struct backend *, double *sum, const struct tensor *tensor);
+    void (*adamw_update)(struct backend *, struct tensor *weight, struct tensor *moment1,
+                         struct tensor *moment2, const struct tensor *gradient,
+                         const struct adamw_step_parameters *parameters);
+};
+
+/* The first member of every back-end's own struct. */
+struct backend {
+    const struct operation_table *table;
+    struct error error; /* sticky: the first failure of the device */
+};
+
+/* One per back-end; backend_open() finds them by name. */
+enum status cpu_backend_open(struct backend **backend, int thread_count,
+                             struct error *error);
+
+#endif

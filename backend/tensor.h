@@ -1,0 +1,58 @@
+#ifndef HOLDFAST_BACKEND_TENSOR_H
+#define HOLDFAST_BACKEND_TENSOR_H
+
+#include "base/dtype.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Shape letters, used in backend/ and model/ only:
+ *
+ *     T  tokens in the packed batch        N  documents in the packed batch
+ *     C  channels (hidden size)            F  width of the feed-forward layer
+ *     H  query heads                       G  key/value heads (G divides H)
+ *     D  head size                         V  vocabulary
+ *     L  layers                            S  sequences being decoded
+ *
+ * A tensor is a view: it owns nothing. Row-major and contiguous; shape[0] is outermost.
+ * `data` may live on the device of its back-end.
+ */
+enum { TENSOR_DIMENSIONS_MAXIMUM = 4 };
+
+struct tensor {
+    void *data;
+    enum dtype dtype;
+    int rank;
+    int64_t shape[TENSOR_DIMENSIONS_MAXIMUM];
+};
+
+struct tensor tensor_view_1d(void *data, enum dtype dtype, int64_t count);
+struct tensor tensor_view_2d(void *data, enum dtype dtype, int64_t rows, int64_t columns);
+int64_t tensor_count(const struct tensor *tensor);
+size_t tensor_bytes(const struct tensor *tensor);
+/* Rows [first, first + rows) of a tensor, as a view. */
+struct tensor tensor_rows(const struct tensor *tensor, int64_t first, int64_t rows);
+
+/*
+ * A packed batch: documents one after another, no padding.
+ *
+ *     tokens           a0 a1 a2 | b0 b1 | c0 c1 c2 c3
+ *     positions         0  1  2 |  0  1 |  0  1  2  3
+ *     document_starts   0,         3,      5,          9     (N + 1 numbers)
+ *     targets          what follows each token where it carries loss, else -1
+ *
+ * Attention is causal within a document and never crosses from one into another.
+ * All four are int32 arrays in host memory; a device back-end copies them itself.
+ */
+struct packed_batch {
+    int64_t token_count;
+    int64_t document_count;
+    int64_t target_count; /* how many targets are not -1 */
+    int32_t *tokens;
+    int32_t *positions;
+    int32_t *targets;
+    int32_t *document_starts;
+};
+
+#endif

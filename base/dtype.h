@@ -1,0 +1,31 @@
+#ifndef HOLDFAST_BASE_DTYPE_H
+#define HOLDFAST_BASE_DTYPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Element types of tensors in memory and in files. */
+enum dtype {
+    DTYPE_F32,
+    DTYPE_BF16,
+    DTYPE_F16,
+    DTYPE_I32,
+    DTYPE_I64,
+    DTYPE_U8,
+    DTYPE_COUNT
+};
+
+size_t dtype_bytes(enum dtype dtype);
+const char *dtype_name(enum dtype dtype); /* as safetensors writes it: "F32", "BF16", … */
+
+/* Scalar conversions. To bf16 and f16: round to nearest even; NaN stays NaN. */
+uint16_t bf16_from_float(float value);
+float bf16_to_float(uint16_t bits);
+uint16_t f16_from_float(float value);
+float f16_to_float(uint16_t bits);
+
+/* Converts `count` elements; only F32, BF16 and F16 on either side (CHECK). */
+void dtype_convert(void *destination, enum dtype to, const void *source, enum dtype from,
+                   int64_t count);
+
+#endif

@@ -1,0 +1,217 @@
+#include "base/memory.h"
+#include "base/options_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void string_list_add(struct string_list *list, const char *text)
+{
+    array_reserve(list->items, list->capacity, list->count + 1);
+    list->items[list->count++] = memory_duplicate_string(text);
+}
+
+void string_list_release(struct string_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct string_list){0};
+}
+
+void *option_at(const struct option_entry *entry, void *settings)
+{
+    return (char *)settings + entry->offset;
+}
+
+const void *option_const_at(const struct option_entry *entry, const void *settings)
+{
+    return (const char *)settings + entry->offset;
+}
+
+static char same_letter(char c)
+{
+    return c == '-' ? '_' : c;
+}
+
+const struct option_entry *option_find(const struct command_line *command, const char *name)
+{
+    for (const struct option_entry *entry = command->entries; entry->name; entry++) {
+        size_t i = 0;
+        while (name[i] && same_letter(name[i]) == same_letter(entry->name[i]))
+            i++;
+        if (name[i] == '\0' && entry->name[i] == '\0')
+            return entry;
+    }
+    return NULL;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein: insertions, deletions and substitutions between the two. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    const size_t width = strlen(b);
+    size_t *row = memory_allocate_array(width + 1, sizeof *row);
+    for (size_t j = 0; j <= width; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < width; j++) {
+            const size_t changed = diagonal + (same_letter(a[i]) != same_letter(b[j]));
+            diagonal = row[j + 1];
+            row[j + 1] = smaller(changed, 1 + smaller(row[j], row[j + 1]));
+        }
+    }
+    const size_t distance = row[width];
+    free(row);
+    return distance;
+}
+
+const struct option_entry *option_nearest(const struct command_line *command,
+                                          const char *name)
+{
+    enum { LONGEST = 100 };
+    const struct option_entry *nearest = NULL;
+    const size_t length = strlen(name);
+    size_t least = length / 3 + 2; /* farther is no typing error */
+    if (length == 0 || length > LONGEST)
+        return NULL;
+    for (const struct option_entry *entry = command->entries; entry->name; entry++) {
+        const size_t distance = edit_distance(name, entry->name);
+        if (distance < least && distance < strlen(entry->name)) {
+            least = distance;
+            nearest = entry;
+        }
+    }
+    return nearest;
+}
+
+void option_append_name(struct text_buffer *buffer, const struct option_entry *entry,
+                        char separator)
+{
+    for (const char *c = entry->name; *c; c++)
+        text_buffer_append_char(buffer, same_letter(*c) == '_' ? separator : *c);
+}
+
+static enum status assign_integer(int64_t *out, const char *text, const char *label,
+                                  struct error *error)
+{
+    double number;
+    if (text_parse_integer(text, out))
+        return STATUS_OK;
+    if (text_parse_number(text, &number) && fabs(number) >= 0x1p63)
+        return error_set(error, STATUS_USAGE,
+                         "%s: '%s' is out of range; the largest is %lld", label, text,
+                         (long long)INT64_MAX);
+    return error_set(error, STATUS_USAGE, "%s: '%s' is not a whole number", label, text);
+}
+
+static enum status assign_number(double *out, const char *text, const char *label,
+                                 struct error *error)
+{
+    const char *digits = text + (*text == '-' || *text == '+');
+    if (text_parse_number(text, out))
+        return STATUS_OK;
+    if (strcmp(digits, "inf") == 0 || strcmp(digits, ".inf") == 0)
+        *out = *text == '-' ? -HUGE_VAL : HUGE_VAL;
+    else
+        return error_set(error, STATUS_USAGE, "%s: '%s' is not a number, or out of range",
+                         label, text);
+    return STATUS_OK;
+}
+
+static enum status assign_bool(bool *out, const char *text, const char *label,
+                               struct error *error)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *out = i % 2 == 1;
+            return STATUS_OK;
+        }
+    }
+    return error_set(error, STATUS_USAGE, "%s: '%s' is neither true nor false", label,
+                     text);
+}
+
+/* The item that starts at `text`; returns where its ',' or the end is. */
+static const char *read_item(struct text_buffer *item, const char *text)
+{
+    text_buffer_clear(item);
+    while (*text && *text != ',') {
+        if (text[0] == '\\' && text[1] == ',')
+            text++;
+        text_buffer_append_char(item, *text++);
+    }
+    return text;
+}
+
+static enum status assign_list(struct string_list *list, const char *text, bool extend,
+                               const char *label, struct error *error)
+{
+    struct string_list fresh = {0};
+    struct text_buffer item = {0};
+    enum status result = STATUS_OK;
+    for (const char *at = text; *text;) {
+        at = read_item(&item, at);
+        if (item.length == 0) {
+            result =
+                error_set(error, STATUS_USAGE, "%s: '%s' has an empty item", label, text);
+            break;
+        }
+        string_list_add(&fresh, item.data);
+        if (*at++ == '\0')
+            break;
+    }
+    if (!result && !extend)
+        string_list_release(list);
+    for (size_t i = 0; !result && i < fresh.count; i++)
+        string_list_add(list, fresh.items[i]);
+    string_list_release(&fresh);
+    text_buffer_release(&item);
+    return result;
+}
+
+enum status option_assign(const struct option_entry *entry, void *settings,
+                          const char *text, bool extend_list, const char *label,
+                          struct error *error)
+{
+    void *value = option_at(entry, settings);
+    switch (entry->type) {
+    case OPTION_STRING: {
+        char **string = value;
+        free(*string);
+        *string = memory_duplicate_string(text);
+        return STATUS_OK;
+    }
+    case OPTION_INTEGER:
+        return assign_integer(value, text, label, error);
+    case OPTION_NUMBER:
+        return assign_number(value, text, label, error);
+    case OPTION_BOOL:
+        return assign_bool(value, text, label, error);
+    case OPTION_LIST:
+        return assign_list(value, text, extend_list, label, error);
+    }
+    CHECK(false); /* no other type */
+    return STATUS_USAGE;
+}
+
+void options_release(const struct command_line *command, void *settings)
+{
+    for (const struct option_entry *entry = command->entries; entry->name; entry++) {
+        void *value = option_at(entry, settings);
+        if (entry->type == OPTION_STRING) {
+            char **string = value;
+            free(*string);
+            *string = NULL;
+        } else if (entry->type == OPTION_LIST) {
+            string_list_release(value);
+        }
+    }
+}

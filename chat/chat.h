@@ -1,0 +1,67 @@
+#ifndef HOLDFAST_CHAT_CHAT_H
+#define HOLDFAST_CHAT_CHAT_H
+
+#include "base/error.h"
+#include "text/chat_template.h"
+
+#include <stdint.h>
+
+/*
+ * One interface to everything that answers messages: "messages in, reply out". Each kind
+ * of chat fills a const table; callers hand over many prompts and get each reply as it
+ * comes.
+ *
+ *     local checkpoint    --model DIR
+ *     hosted, replayed    --model openai:URL#name, anthropic:URL#name, replay:RUN
+ *                         (refused by name until they stand behind this interface)
+ */
+enum chat_result {
+    CHAT_REPLIED,   /* `text` is the whole reply */
+    CHAT_TRUNCATED, /* `text` is cut at the token limit */
+    CHAT_FILTERED,  /* the service withheld it */
+    CHAT_FAILED     /* `text` says why; never a reply */
+};
+
+struct chat_prompt {
+    const struct message *messages; /* borrowed until the reply is there */
+    size_t message_count;
+    uint64_t seed;
+    uint64_t stream; /* with the seed: this attempt's random numbers */
+    double temperature;
+    double top_p;
+    int64_t token_limit;
+    void *tag; /* the caller's own */
+    /* results */
+    enum chat_result result;
+    char *text; /* heap; released by chat_prompt_release() */
+    int64_t prompt_tokens;
+    int64_t reply_tokens;
+    double milliseconds; /* from the start of the batch to this reply */
+};
+void chat_prompt_release(struct chat_prompt *prompt);
+
+struct chat; /* opaque */
+
+/* `model` as on the command line; `device` and `thread_count` as backend_open(). */
+enum status chat_open(struct chat **chat, const char *model, const char *device,
+                      int thread_count, struct error *error);
+void chat_close(struct chat *chat);
+const char *chat_name(const struct chat *chat); /* as given */
+const char *chat_fingerprint(
+    const struct chat *chat); /* SHA-256 over weights and tokenizer, for the manifest */
+
+/* How many prompts are under way at once at most; 0: the chat chooses. No reply depends on
+ * it. */
+void chat_set_batch_limit(struct chat *chat, int64_t limit);
+
+/*
+ * Answers all prompts; `done` is called from this thread as each reply arrives. A status
+ * other than OK means that the chat as a whole broke; single failures are CHAT_FAILED.
+ * `done` may return a status other than OK to stop early (a full disk): it is passed on.
+ */
+typedef enum status chat_done(void *context, struct chat_prompt *prompt,
+                              struct error *error);
+enum status chat_answer(struct chat *chat, struct chat_prompt *prompts, size_t count,
+                        chat_done *done, void *context, struct error *error);
+
+#endif

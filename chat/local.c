@@ -1,0 +1,273 @@
+#include "base/log.h"
+#include "base/memory.h"
+#include "chat/chat_kind.h"
+#include "checkpoints/safetensors.h"
+#include "model/generator.h"
+#include "model/transformer.h"
+#include "text/chat_template.h"
+#include "text/tokenizer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A local checkpoint: tokenizer, template and transformer of one directory. */
+struct local {
+    struct backend *backend;
+    struct tokenizer *tokenizer;
+    struct chat_template *chat_template;
+    struct transformer *model;
+    int32_t stop_tokens[16];
+    int64_t stop_count;
+};
+
+/* One call of chat_answer(). */
+struct answering {
+    struct chat *chat;
+    struct chat_prompt **owners; /* of the generation requests, in their order */
+    struct generation_request *requests;
+    struct token_list *encoded;
+    size_t count;
+    chat_done *done;
+    void *context;
+    double start_seconds;
+    struct error *error;
+    enum status status; /* of the first done() that failed */
+};
+
+static enum status hash_add(struct text_buffer *hashes, const char *path,
+                            struct error *error)
+{
+    char hex[SHA256_HEX_BYTES];
+    if (file_sha256(hex, path, error))
+        return error->status;
+    text_buffer_appendf(hashes, "%s %s\n", path_base_name(path), hex);
+    return STATUS_OK;
+}
+
+static enum status hash_add_weights(struct text_buffer *hashes, const char *directory,
+                                    struct error *error)
+{
+    struct weight_files weights = {0};
+    enum status status = weight_files_open(&weights, directory, error);
+    for (size_t i = 0; i < weights.count && !status; i++)
+        status = hash_add(hashes, weights.files[i].path, error);
+    weight_files_close(&weights);
+    return status;
+}
+
+/* SHA-256 over "name hash" lines of all files that decide a reply. */
+static enum status fingerprint_make(struct chat *chat, const char *directory,
+                                    struct error *error)
+{
+    static const char *const names[] = {"config.json", "generation_config.json",
+                                        "tokenizer.json", "tokenizer_config.json",
+                                        "chat_template.jinja"};
+    struct text_buffer hashes = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
+        char *path = path_join(directory, names[i]);
+        if (file_exists(path))
+            status = hash_add(&hashes, path, error);
+        free(path);
+    }
+    if (!status)
+        status = hash_add_weights(&hashes, directory, error);
+    bytes_sha256(chat->fingerprint, text_buffer_string(&hashes), hashes.length);
+    text_buffer_release(&hashes);
+    return status;
+}
+
+static void stop_token_add(struct local *local, int32_t token)
+{
+    for (int64_t i = 0; i < local->stop_count; i++)
+        if (local->stop_tokens[i] == token)
+            return;
+    if (token >= 0)
+        local->stop_tokens[local->stop_count++] = token;
+}
+
+static void stop_tokens_collect(struct local *local)
+{
+    const struct architecture *architecture = transformer_architecture(local->model);
+    for (int32_t i = 0; i < architecture->eos_token_count; i++)
+        stop_token_add(local, architecture->eos_tokens[i]);
+    stop_token_add(local, chat_template_end_of_turn(local->chat_template));
+}
+
+static enum status vocabulary_check(const struct local *local, const char *directory,
+                                    struct error *error)
+{
+    const int64_t ids = tokenizer_vocabulary_count(local->tokenizer);
+    const int64_t rows = transformer_architecture(local->model)->vocabulary;
+    if (ids > rows)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: the tokenizer has %lld ids, the model's embedding only %lld",
+                         directory, (long long)ids, (long long)rows);
+    return STATUS_OK;
+}
+
+static enum status local_open(struct chat *chat, const char *directory, const char *device,
+                              int thread_count, struct error *error)
+{
+    struct local *local = memory_allocate(sizeof *local);
+    chat->state = local;
+    if (!file_is_directory(directory))
+        return error_set(error, STATUS_IO,
+                         "--model %s: no such folder; give the directory of a checkpoint",
+                         directory);
+    if (tokenizer_open_directory(&local->tokenizer, directory, error) ||
+        chat_template_open_directory(&local->chat_template, directory, local->tokenizer,
+                                     error) ||
+        backend_open(&local->backend, device, thread_count, error) ||
+        transformer_open_directory(&local->model, local->backend, directory, error) ||
+        vocabulary_check(local, directory, error))
+        return error->status;
+    if (*tokenizer_warnings(local->tokenizer))
+        log_warning("%s", tokenizer_warnings(local->tokenizer));
+    stop_tokens_collect(local);
+    return fingerprint_make(chat, directory, error);
+}
+
+static void local_close(struct chat *chat)
+{
+    struct local *local = chat->state;
+    transformer_free(local->model);
+    chat_template_free(local->chat_template);
+    tokenizer_free(local->tokenizer);
+    backend_close(local->backend);
+    free(local);
+}
+
+/* Hands one finished prompt over, unless an earlier one was refused. */
+static void report(struct answering *answering, struct chat_prompt *prompt)
+{
+    prompt->milliseconds = 1e3 * (clock_seconds() - answering->start_seconds);
+    if (!answering->status && answering->done)
+        answering->status = answering->done(answering->context, prompt, answering->error);
+}
+
+static void fail(struct answering *answering, struct chat_prompt *prompt,
+                 const char *reason)
+{
+    prompt->result = CHAT_FAILED;
+    prompt->text = memory_duplicate_string(reason);
+    report(answering, prompt);
+}
+
+/* As a C string: a NUL that the model says becomes U+FFFD, as json_parse() has it. */
+static char *text_of(const struct text_buffer *decoded)
+{
+    struct text_buffer text = {0};
+    for (size_t i = 0; i < decoded->length; i++) {
+        if (decoded->data[i] != '\0')
+            text_buffer_append_char(&text, decoded->data[i]);
+        else
+            text_buffer_append(&text, "\xEF\xBF\xBD");
+    }
+    return text_buffer_detach(&text);
+}
+
+static void on_generated(void *context, struct generation_request *request)
+{
+    struct answering *answering = context;
+    const struct local *local = answering->chat->state;
+    struct chat_prompt *prompt = answering->owners[request - answering->requests];
+    struct text_buffer text = {0};
+    tokenizer_decode(local->tokenizer, request->reply, (size_t)request->reply_count, false,
+                     &text);
+    prompt->result = request->stopped ? CHAT_REPLIED : CHAT_TRUNCATED;
+    prompt->reply_tokens = request->reply_count;
+    prompt->text = text_of(&text);
+    text_buffer_release(&text);
+    report(answering, prompt);
+}
+
+static void request_add(struct answering *answering, struct chat_prompt *prompt,
+                        struct token_list *ids)
+{
+    const struct local *local = answering->chat->state;
+    answering->owners[answering->count] = prompt;
+    answering->encoded[answering->count] = *ids;
+    answering->requests[answering->count++] = (struct generation_request){
+        .prompt = ids->ids,
+        .prompt_count = (int64_t)ids->count,
+        .seed = prompt->seed,
+        .stream = prompt->stream,
+        .sampling = {.temperature = prompt->temperature,
+                     .top_p = prompt->top_p,
+                     .token_limit = prompt->token_limit},
+        .stop_tokens = local->stop_tokens,
+        .stop_count = local->stop_count,
+    };
+}
+
+/* Encodes a prompt; one that cannot be asked fails alone, with its reason. */
+static void prompt_prepare(struct answering *answering, struct chat_prompt *prompt)
+{
+    const struct local *local = answering->chat->state;
+    const int64_t limit = transformer_architecture(local->model)->position_limit;
+    struct token_list ids = {0};
+    struct error error = {0};
+    prompt->text = NULL;
+    prompt->reply_tokens = 0;
+    if (chat_template_encode(local->chat_template, local->tokenizer, prompt->messages,
+                             prompt->message_count, true, &ids, NULL,
+                             &error) == STATUS_OK &&
+        (int64_t)ids.count >= limit)
+        error_set(&error, STATUS_LIMIT,
+                  "the prompt has %zu tokens; the model takes %lld at most, one of them "
+                  "for the reply",
+                  ids.count, (long long)limit);
+    prompt->prompt_tokens = (int64_t)ids.count;
+    if (!error.status) {
+        request_add(answering, prompt, &ids);
+        return;
+    }
+    token_list_release(&ids);
+    fail(answering, prompt, error.message);
+}
+
+static void answering_release(struct answering *answering)
+{
+    for (size_t i = 0; i < answering->count; i++) {
+        token_list_release(&answering->encoded[i]);
+        free(answering->requests[i].reply);
+    }
+    free(answering->encoded);
+    free(answering->requests);
+    free(answering->owners);
+}
+
+static enum status local_answer(struct chat *chat, struct chat_prompt *prompts,
+                                size_t count, chat_done *done, void *context,
+                                struct error *error)
+{
+    const struct local *local = chat->state;
+    struct answering answering = {
+        .chat = chat,
+        .owners = memory_allocate_array(count, sizeof *answering.owners),
+        .requests = memory_allocate_array(count, sizeof *answering.requests),
+        .encoded = memory_allocate_array(count, sizeof *answering.encoded),
+        .done = done,
+        .context = context,
+        .start_seconds = clock_seconds(),
+        .error = error,
+    };
+    for (size_t i = 0; i < count && !answering.status; i++)
+        prompt_prepare(&answering, &prompts[i]);
+    enum status status = answering.status;
+    if (!status) {
+        struct error broken = {0};
+        status = generate(local->model, answering.requests, (int64_t)answering.count,
+                          chat->batch_limit, on_generated, &answering, &broken);
+        if (answering.status)
+            status = answering.status;
+        else if (status)
+            *error = broken;
+    }
+    answering_release(&answering);
+    return status;
+}
+
+const struct chat_kind chat_local = {
+    .prefix = "", .open = local_open, .close = local_close, .answer = local_answer};

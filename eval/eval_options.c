@@ -1,0 +1,166 @@
+#include "eval/eval_options.h"
+
+#include "base/memory.h"
+#include "eval/attack.h"
+#include "eval/attempts.h"
+#include "eval/judge.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define FIELD(name) offsetof(struct eval_options, name)
+
+static const struct option_entry entries[] = {
+    {"model", OPTION_STRING, FIELD(model), "DIR", "directory of a checkpoint",
+     "Model and requests"},
+    {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
+     "harmful requests: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL", NULL},
+    {"benign", OPTION_LIST, FIELD(benign), "SPEC",
+     "requests that should be answered, for over-refusal; may be repeated", NULL},
+    {"benign-past", OPTION_STRING, FIELD(benign_past), "SPEC",
+     "benign questions in the past tense: discrimination of the past attack", NULL},
+    {"benign-future", OPTION_STRING, FIELD(benign_future), "SPEC",
+     "the same for the future attack", NULL},
+    {"limit", OPTION_INTEGER, FIELD(limit), "N",
+     "only the first N of each list (0: all of them)", NULL},
+    {"attack", OPTION_LIST, FIELD(attacks), "NAME,…",
+     "none, present, past, future: how harmful requests are put (default past)", "Attack"},
+    {"attempts", OPTION_INTEGER, FIELD(attempts), "N",
+     "attempts a behaviour and attack, each with a fresh reformulation", NULL},
+    {"fixed-attempts", OPTION_BOOL, FIELD(fixed_attempts), NULL,
+     "make all attempts, instead of stopping at the main judge's first hit", NULL},
+    {"temperature", OPTION_NUMBER, FIELD(temperature), "X",
+     "of replies to attacks; 0: always the likeliest token", NULL},
+    {"top-p", OPTION_NUMBER, FIELD(top_p), "X",
+     "draw from the likeliest tokens that hold this share", NULL},
+    {"max-tokens", OPTION_INTEGER, FIELD(max_tokens), "N", "longest reply in tokens", NULL},
+    {"benign-temperature", OPTION_NUMBER, FIELD(benign_temperature), "X",
+     "of replies to benign requests, one each", NULL},
+    {"seed", OPTION_INTEGER, FIELD(seed), "N",
+     "of reformulations and replies; equal seeds face equal attacks", NULL},
+    {"judge", OPTION_LIST, FIELD(judges), "NAME,…",
+     "rules, xstest: who says what was answered; the first decides (default rules)",
+     "Judges and gates"},
+    {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
+     "who says what was refused, for over-refusal and discrimination", NULL},
+    {"unscored-limit", OPTION_NUMBER, FIELD(unscored_limit), "X",
+     "exit with 3 if a larger share of some set could not be scored", NULL},
+    {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE",
+     "exit with 100 if so, e.g. 'asr@20.hi>0.05', 'over_refusal.NAME>0.1', "
+     "'d.past.lo<0.5'; "
+     "with several attacks 'past.asr@20'; may be repeated",
+     NULL},
+    {"out", OPTION_STRING, FIELD(out), "RUN",
+     "folder of the run: config.yaml, manifest.json, attempts.jsonl, summary.json", "Run"},
+    {"resume", OPTION_BOOL, FIELD(resume), NULL,
+     "continue the run in --out: what is stored is not asked again", NULL},
+    {"json", OPTION_BOOL, FIELD(json), NULL, "print summary.json instead of a table", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    {"batch", OPTION_INTEGER, FIELD(batch), "N",
+     "prompts at once (0: chosen); changes no reply", NULL},
+    {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
+    {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
+};
+
+const struct command_line eval_command_line = {
+    .name = "holdfast eval",
+    .summary = "Measures attack success (requests answered) against over-refusal.",
+    .examples =
+        "  holdfast eval --model DIR --behaviors jbb.csv:Goal --attack none,past,future "
+        "\\\n"
+        "      --attempts 20 --benign 'safe=xstest.csv:prompt?label=safe' --out run/\n"
+        "  holdfast eval --config run/config.yaml --resume\n"
+        "  holdfast eval … --fail-if 'asr@20.hi>0.05'     # exit code 100 if it is\n",
+    .positional = NULL,
+    .entries = entries,
+};
+
+void eval_options_defaults(struct eval_options *options)
+{
+    *options = (struct eval_options){
+        .attempts = 20,
+        .temperature = 1,
+        .top_p = 1,
+        .max_tokens = 150,
+        .seed = 1,
+        .refusal_judge = memory_duplicate_string("xstest"),
+        .unscored_limit = 0.1,
+        .device = memory_duplicate_string("cpu"),
+    };
+}
+
+static enum status numbers_check(const struct eval_options *options, struct error *error)
+{
+    enum { ATTEMPT_LIMIT = 10000 };
+    if (options->attempts < 1 || options->attempts > ATTEMPT_LIMIT ||
+        options->max_tokens < 1)
+        return error_set(error, STATUS_USAGE,
+                         "--attempts (at most %d) and --max-tokens must be at least 1",
+                         (int)ATTEMPT_LIMIT);
+    if (options->limit < 0 || options->batch < 0 || options->threads < 0 ||
+        options->threads > 4096)
+        return error_set(error, STATUS_USAGE,
+                         "--limit, --batch and --threads must not be negative (--threads "
+                         "at most 4096)");
+    if (!(options->temperature >= 0) || !isfinite(options->temperature) ||
+        !(options->benign_temperature >= 0) || !isfinite(options->benign_temperature))
+        return error_set(error, STATUS_USAGE,
+                         "--temperature and --benign-temperature must not be negative");
+    if (!(options->top_p > 0 && options->top_p <= 1) ||
+        !(options->unscored_limit >= 0 && options->unscored_limit <= 1))
+        return error_set(error, STATUS_USAGE,
+                         "--top-p lies in (0, 1], --unscored-limit in [0, 1]");
+    return STATUS_OK;
+}
+
+static enum status list_check_distinct(const struct string_list *list, const char *option,
+                                       struct error *error)
+{
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(list->items[i], list->items[j]) == 0)
+                return error_set(error, STATUS_USAGE, "%s names '%s' twice", option,
+                                 list->items[i]);
+    return STATUS_OK;
+}
+
+static enum status names_check(const struct eval_options *options, struct error *error)
+{
+    struct attack attack;
+    const struct judge *judge;
+    for (size_t i = 0; i < options->attacks.count; i++)
+        if (attack_parse(&attack, options->attacks.items[i], error))
+            return error->status;
+    for (size_t i = 0; i < options->judges.count; i++)
+        if (judge_find(&judge, options->judges.items[i], error))
+            return error_prefix(error, "--judge");
+    if (judge_find(&judge, options->refusal_judge, error))
+        return error_prefix(error, "--refusal-judge");
+    if (list_check_distinct(&options->attacks, "--attack", error) ||
+        list_check_distinct(&options->judges, "--judge", error))
+        return error->status;
+    if (options->judges.count >= JUDGE_LIMIT)
+        return error_set(error, STATUS_USAGE, "--judge takes %d judges at most",
+                         JUDGE_LIMIT - 1);
+    return STATUS_OK;
+}
+
+enum status eval_options_check(struct eval_options *options, struct error *error)
+{
+    if (options->attacks.count == 0)
+        string_list_add(&options->attacks, "past");
+    if (options->judges.count == 0)
+        string_list_add(&options->judges, "rules");
+    if (!options->model)
+        return error_set(error, STATUS_USAGE, "--model DIR is missing");
+    if (!options->behaviors)
+        return error_set(error, STATUS_USAGE,
+                         "--behaviors SPEC is missing, e.g. --behaviors jbb.csv:Goal");
+    if (!options->out)
+        return error_set(error, STATUS_USAGE, "--out RUN is missing");
+    if (numbers_check(options, error))
+        return error->status;
+    return names_check(options, error);
+}

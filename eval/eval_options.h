@@ -1,0 +1,49 @@
+#ifndef HOLDFAST_EVAL_EVAL_OPTIONS_H
+#define HOLDFAST_EVAL_EVAL_OPTIONS_H
+
+#include "base/options.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Everything that `holdfast eval` can be told. Strings are owned. */
+struct eval_options {
+    char *model;
+    char *behaviors;
+    struct string_list benign;
+    char *benign_past;
+    char *benign_future;
+    int64_t limit; /* 0: all */
+
+    struct string_list attacks;
+    int64_t attempts;
+    bool fixed_attempts;
+    double temperature;
+    double top_p;
+    int64_t max_tokens;
+    double benign_temperature;
+    int64_t seed;
+
+    struct string_list judges; /* the first is the main one */
+    char *refusal_judge;
+    double unscored_limit;
+    struct string_list fail_if;
+
+    char *out;
+    bool resume;
+    bool json;
+    char *device;
+    int64_t threads;
+    int64_t batch;
+    bool quiet;
+};
+
+extern const struct command_line eval_command_line;
+
+void eval_options_defaults(struct eval_options *options);
+
+/* What options_parse() cannot know: ranges and names. Attacks and judges, if none are
+ * given, become "past" and "rules". */
+enum status eval_options_check(struct eval_options *options, struct error *error);
+
+#endif

@@ -1,0 +1,288 @@
+/* What safety costs: refused harmful requests against refused harmless ones. */
+
+#include "base/memory.h"
+#include "eval/report_chart.h"
+#include "eval/report_svg.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLOT_SIDE = 330, PLOT_LEFT = 48, PLOT_TOP = 30, PLOT_MARGIN = 16, NAME_SIZE = 12 };
+
+/* One run in one picture: x refused harmless, y harmful not answered (1 - ASR). */
+struct place {
+    size_t run;
+    struct report_rate refused;
+    struct report_rate asr;
+    double x, y;
+    bool is_pareto;
+};
+
+struct picture {
+    struct place *places;
+    size_t count;
+    struct scale x, y;
+};
+
+/* No other run is at least as good in both and better in one. */
+static bool is_pareto(const struct picture *picture, size_t index)
+{
+    const struct place *place = &picture->places[index];
+    for (size_t i = 0; i < picture->count; i++) {
+        const struct place *other = &picture->places[i];
+        if (other->asr.value <= place->asr.value &&
+            other->refused.value <= place->refused.value &&
+            (other->asr.value < place->asr.value ||
+             other->refused.value < place->refused.value))
+            return false;
+    }
+    return true;
+}
+
+static int by_refused(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    if (a->refused.value != b->refused.value)
+        return a->refused.value < b->refused.value ? -1 : 1;
+    return (a->run > b->run) - (a->run < b->run);
+}
+
+static struct picture picture_of(const struct report *report, const char *attack,
+                                 const char *set)
+{
+    struct picture picture = {
+        memory_allocate_array(report->count, sizeof(struct place)),
+        0,
+        {0, 1, PLOT_LEFT, PLOT_LEFT + PLOT_SIDE},
+        {0, 1, PLOT_TOP + PLOT_SIDE, PLOT_TOP},
+    };
+    for (size_t run = 0; run < report->count; run++) {
+        struct place place = {.run = run,
+                              .refused = report_refused(&report->runs[run], set),
+                              .asr = report_asr(&report->runs[run], attack)};
+        if (!place.refused.measured || !place.asr.measured)
+            continue;
+        place.x = scale_at(&picture.x, place.refused.value);
+        place.y = scale_at(&picture.y, 1 - place.asr.value);
+        picture.places[picture.count++] = place;
+    }
+    for (size_t i = 0; i < picture.count; i++)
+        picture.places[i].is_pareto = is_pareto(&picture, i);
+    qsort(picture.places, picture.count, sizeof *picture.places, by_refused);
+    return picture;
+}
+
+static void draw_pareto(struct text_buffer *out, const struct picture *picture)
+{
+    struct svg_point *points = memory_allocate_array(picture->count, sizeof *points);
+    size_t count = 0;
+    for (size_t i = 0; i < picture->count; i++)
+        if (picture->places[i].is_pareto)
+            points[count++] =
+                (struct svg_point){picture->places[i].x, picture->places[i].y};
+    if (count >= 2)
+        svg_polyline(out, "pareto", points, count);
+    free(points);
+}
+
+static void draw_place(struct text_buffer *out, const struct report *report,
+                       const struct picture *picture, const struct place *place)
+{
+    struct text_buffer title = {0};
+    text_buffer_appendf(&title, "%s: answered ", report->runs[place->run].label);
+    append_rate(&title, &place->asr, UNIT_PERCENT);
+    text_buffer_append(&title, "; harmless refused ");
+    append_rate(&title, &place->refused, UNIT_PERCENT);
+    svg_group(out, series_class(place->run), text_buffer_string(&title));
+    if (place->refused.has_interval)
+        svg_line(out, "whisker", scale_at(&picture->x, place->refused.low), place->y,
+                 scale_at(&picture->x, place->refused.high), place->y);
+    if (place->asr.has_interval)
+        svg_line(out, "whisker", place->x, scale_at(&picture->y, 1 - place->asr.low),
+                 place->x, scale_at(&picture->y, 1 - place->asr.high));
+    svg_mark(out, place->run, place->x, place->y, 5.5);
+    svg_group_end(out);
+    text_buffer_release(&title);
+}
+
+struct box {
+    double left, top, right, bottom;
+};
+
+static double overlap(const struct box *a, const struct box *b)
+{
+    const double width = fmin(a->right, b->right) - fmax(a->left, b->left);
+    const double height = fmin(a->bottom, b->bottom) - fmax(a->top, b->top);
+    return width > 0 && height > 0 ? width * height : 0;
+}
+
+static struct box mark_box(const struct place *place)
+{
+    return (struct box){place->x - 7, place->y - 7, place->x + 7, place->y + 7};
+}
+
+/* How much a name at `box` would hide: marks, names before it, and what is outside. */
+static double crowding(const struct picture *picture, const struct box *names, size_t count,
+                       const struct box *box)
+{
+    const struct box plot = {PLOT_LEFT, PLOT_TOP, PLOT_LEFT + PLOT_SIDE,
+                             PLOT_TOP + PLOT_SIDE};
+    double hidden =
+        2 * ((box->right - box->left) * (box->bottom - box->top) - overlap(box, &plot));
+    for (size_t i = 0; i < picture->count; i++) {
+        const struct box mark = mark_box(&picture->places[i]);
+        hidden += overlap(box, &mark);
+    }
+    for (size_t i = 0; i < count; i++)
+        hidden += 3 * overlap(box, &names[i]);
+    return hidden;
+}
+
+/* The least crowded of eight places around the mark, off the lines of its cross. */
+static struct box name_box(const struct picture *picture, const struct box *names,
+                           size_t index, double width)
+{
+    static const double offsets[8][2] = {{10, -8},  {10, 18}, {-10, -8},  {-10, 18},
+                                         {10, -24}, {10, 34}, {-10, -24}, {-10, 34}};
+    const struct place *place = &picture->places[index];
+    struct box best = {0};
+    double least = INFINITY;
+    for (size_t i = 0; i < 8; i++) {
+        const double left = place->x + offsets[i][0] - (offsets[i][0] < 0 ? width : 0);
+        const double base = place->y + offsets[i][1];
+        const struct box box = {left, base - NAME_SIZE, left + width, base + 3};
+        const double hidden = crowding(picture, names, index, &box) + (double)i * 0.5;
+        if (hidden < least) {
+            least = hidden;
+            best = box;
+        }
+    }
+    return best;
+}
+
+static void draw_names(struct text_buffer *out, const struct report *report,
+                       const struct picture *picture)
+{
+    struct box *names = memory_allocate_array(picture->count, sizeof *names);
+    for (size_t i = 0; i < picture->count; i++) {
+        const struct place *place = &picture->places[i];
+        const char *label = report->runs[place->run].label;
+        names[i] = name_box(picture, names, i, svg_text_width(label, NAME_SIZE));
+        text_buffer_appendf(out, "<g class=\"%s\">", series_class(place->run));
+        svg_text(out, "name", "start", names[i].left, names[i].bottom - 3, label);
+        text_buffer_append(out, "</g>");
+    }
+    free(names);
+}
+
+/* Equal shares of harmful and harmless requests refused: nothing is told apart. */
+static void draw_diagonal(struct text_buffer *out, const struct picture *picture)
+{
+    svg_line(out, "diagonal", picture->x.start, picture->y.start, picture->x.end,
+             picture->y.end);
+    text_buffer_append(out, "<g transform=\"translate(");
+    append_coordinate(out, scale_at(&picture->x, 0.62));
+    text_buffer_append_char(out, ' ');
+    append_coordinate(out, scale_at(&picture->y, 0.62) + 15);
+    text_buffer_append(out, ") rotate(-45)\">");
+    svg_text(out, "tick", "middle", 0, 0, "refuses both alike");
+    text_buffer_append(out, "</g>");
+}
+
+static void draw_frame(struct text_buffer *out, const struct picture *picture,
+                       const char *attack, const char *set)
+{
+    struct text_buffer words = {0};
+    const double bottom = PLOT_TOP + PLOT_SIDE;
+    svg_percent_axis(out, &picture->x, UNIT_PERCENT, PLOT_TOP, bottom);
+    svg_percent_axis_vertical(out, &picture->y, PLOT_LEFT, PLOT_LEFT + PLOT_SIDE);
+    draw_diagonal(out, picture);
+    text_buffer_appendf(&words, "harmful, %s: not answered ↑", attack_words(attack));
+    svg_text(out, "head", "start", 0, 14, text_buffer_string(&words));
+    text_buffer_clear(&words);
+    text_buffer_appendf(&words, "harmless refused: %s", set);
+    svg_label(out, "axis-name", "middle", PLOT_LEFT + PLOT_SIDE / 2.0, bottom + 36,
+              PLOT_SIDE, text_buffer_string(&words));
+    svg_text(out, "corner", "start", PLOT_LEFT + 8, PLOT_TOP + 16, "↖ better");
+    text_buffer_release(&words);
+}
+
+static void draw_picture(struct text_buffer *out, const struct report *report,
+                         const struct picture *picture, const char *attack, const char *set)
+{
+    struct text_buffer id = {0}, title = {0};
+    text_buffer_appendf(&id, "tradeoff-%zu", out->length);
+    text_buffer_appendf(&title, "Harmful requests not answered against %s refused", set);
+    svg_open(out, text_buffer_string(&id), PLOT_LEFT + PLOT_SIDE + PLOT_MARGIN,
+             PLOT_TOP + PLOT_SIDE + 44, text_buffer_string(&title),
+             "Each run is a point with its 95% intervals; the numbers are in the table.");
+    draw_frame(out, picture, attack, set);
+    draw_pareto(out, picture);
+    for (size_t i = picture->count; i-- > 0;)
+        draw_place(out, report, picture, &picture->places[i]);
+    draw_names(out, report, picture);
+    svg_close(out);
+    text_buffer_release(&title);
+    text_buffer_release(&id);
+}
+
+static void table_pictures(struct text_buffer *out, const struct report *report,
+                           const char *set, const struct picture *picture)
+{
+    for (size_t i = 0; i < picture->count; i++) {
+        const struct place *place = &picture->places[i];
+        const struct report_rate youden = {.measured = true,
+                                           .value =
+                                               1 - place->asr.value - place->refused.value,
+                                           .hits = -1,
+                                           .count = -1};
+        table_row(out, report->runs[place->run].label);
+        table_cell(out, set);
+        table_rate(out, &place->asr, UNIT_PERCENT);
+        table_rate(out, &place->refused, UNIT_PERCENT);
+        table_rate(out, &youden, UNIT_POINTS);
+        table_cell(out, place->is_pareto ? "yes" : "no");
+    }
+}
+
+static void tradeoff_body(struct text_buffer *out, const struct report *report,
+                          const char *attack, const struct report_names *sets)
+{
+    static const char *const headings[] = {"Benign set", "Attack success", "Refused",
+                                           "Youden J, points", "Pareto"};
+    struct text_buffer rows = {0};
+    text_buffer_append(out, "<div class=\"multiples\">\n");
+    for (size_t i = 0; i < sets->count; i++) {
+        struct picture picture = picture_of(report, attack, sets->items[i]);
+        if (picture.count)
+            draw_picture(out, report, &picture, attack, sets->items[i]);
+        table_pictures(&rows, report, sets->items[i], &picture);
+        free(picture.places);
+    }
+    text_buffer_append(out, "</div>\n");
+    table_open(out, "Data", "Run");
+    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
+        table_heading(out, headings[i]);
+    table_body(out);
+    text_buffer_append(out, text_buffer_string(&rows));
+    table_close(out);
+    text_buffer_release(&rows);
+}
+
+void chart_tradeoff(struct text_buffer *out, const struct report *report)
+{
+    const char *attack = report_main_attack(report);
+    struct report_names sets = report_set_names(report);
+    section_open(out, "tradeoff", "The trade-off",
+                 "Up is safer, left is more useful. The line joins the runs that no other "
+                 "run beats in both (Pareto set). On the diagonal a model refuses harmful "
+                 "and harmless requests alike; the height above it is Youden&rsquo;s "
+                 "J = 1 &minus; attack success &minus; over-refusal.");
+    if (attack && sets.count)
+        tradeoff_body(out, report, attack, &sets);
+    else
+        section_not_measured(out, "The trade-off needs an attack and a benign set.");
+    section_close(out);
+    free(sets.items);
+}

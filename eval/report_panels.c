@@ -1,0 +1,229 @@
+/* Small multiples of dots with intervals: see report_chart.h. */
+
+#include "base/memory.h"
+#include "eval/report_chart.h"
+#include "eval/report_svg.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    PAGE_WIDTH = 1040,
+    PANELS_PER_LINE = 3,
+    PANEL_WIDTH_MAXIMUM = 420,
+    PANEL_GAP = 28,
+    ROW_HEIGHT = 40,
+    HEAD_HEIGHT = 30,
+    AXIS_HEIGHT = 34,
+    VALUE_WIDTH = 108 /* room for "84%" over "75.6–89.9% · n 100" */
+};
+
+double label_width(const struct report *report)
+{
+    double widest = 40;
+    for (size_t i = 0; i < report->count; i++)
+        widest = fmax(widest, svg_text_width(report->runs[i].label, 13));
+    return fmin(widest, 170) + 26;
+}
+
+void panels_add(struct panels *panels, const struct report *report, const char *title,
+                enum report_unit unit)
+{
+    panels->items =
+        memory_resize_array(panels->items, panels->count + 1, sizeof *panels->items);
+    panels->items[panels->count++] = (struct panel){
+        .title = memory_duplicate_string(title),
+        .unit = unit,
+        .rates = memory_allocate_array(report->count, sizeof(struct report_rate)),
+    };
+}
+
+void panels_release(struct panels *panels)
+{
+    for (size_t i = 0; i < panels->count; i++) {
+        free(panels->items[i].title);
+        free(panels->items[i].rates);
+        free(panels->items[i].from);
+    }
+    free(panels->items);
+    *panels = (struct panels){0};
+}
+
+struct drawing {
+    struct text_buffer *out;
+    const struct report *report;
+    double labels; /* where the panels begin */
+    double panel_width;
+    double line_height;
+};
+
+static struct drawing drawing_plan(struct text_buffer *out, const struct report *report,
+                                   const struct panels *panels)
+{
+    const size_t across = panels->count < PANELS_PER_LINE ? panels->count : PANELS_PER_LINE;
+    struct drawing drawing = {out, report, label_width(report), 0, 0};
+    const double room = PAGE_WIDTH - drawing.labels - (double)(across - 1) * PANEL_GAP;
+    drawing.panel_width = fmin(room / (double)across, PANEL_WIDTH_MAXIMUM);
+    drawing.line_height =
+        HEAD_HEIGHT + (double)report->count * ROW_HEIGHT + AXIS_HEIGHT + 8;
+    return drawing;
+}
+
+static bool any_below_zero(const struct panel *panel, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (panel->rates[i].measured &&
+            (panel->rates[i].value < 0 ||
+             (panel->rates[i].has_interval && panel->rates[i].low < 0)))
+            return true;
+    return false;
+}
+
+static void draw_interval(struct text_buffer *out, const struct scale *x,
+                          const struct report_rate *rate, double y)
+{
+    if (rate->has_bounds && rate->bound_high > rate->bound_low)
+        svg_line(out, "bound", scale_at(x, rate->bound_low), y,
+                 scale_at(x, rate->bound_high), y);
+    if (!rate->has_interval)
+        return;
+    const double low = scale_at(x, rate->low), high = scale_at(x, rate->high);
+    svg_line(out, "whisker", low, y, high, y);
+    svg_line(out, "whisker", low, y - 4, low, y + 4);
+    svg_line(out, "whisker", high, y - 4, high, y + 4);
+}
+
+/* The value, and under it its interval and n. */
+static void draw_value(struct text_buffer *out, const struct report_rate *rate,
+                       enum report_unit unit, double x, double y)
+{
+    struct text_buffer text = {0};
+    append_value(&text, rate->value, unit);
+    svg_text(out, "value", "start", x, y, text_buffer_string(&text));
+    text_buffer_clear(&text);
+    if (rate->has_interval)
+        append_interval(&text, rate->low, rate->high, unit);
+    if (rate->count >= 0)
+        text_buffer_appendf(&text, "%sn %lld", text.length ? " · " : "",
+                            (long long)rate->count);
+    svg_text(out, "small", "start", x, y + 14, text_buffer_string(&text));
+    text_buffer_release(&text);
+}
+
+static void draw_title(struct text_buffer *title, const struct report *report,
+                       const struct panel *panel, size_t run)
+{
+    text_buffer_append(title, report->runs[run].label);
+    text_buffer_appendf(title, ", %s: ", panel->title);
+    append_rate(title, &panel->rates[run], panel->unit);
+    if (panel->rates[run].has_bounds) {
+        text_buffer_append(title, "; worst cases ");
+        append_interval(title, panel->rates[run].bound_low, panel->rates[run].bound_high,
+                        panel->unit);
+    }
+}
+
+static void draw_row(const struct drawing *drawing, const struct panel *panel, size_t run,
+                     const struct scale *x, double y)
+{
+    const struct report_rate *rate = &panel->rates[run];
+    struct text_buffer *out = drawing->out, title = {0};
+    if (!rate->measured) {
+        svg_text(out, "none", "start", x->start + 6, y + 4, "not measured");
+        return;
+    }
+    draw_title(&title, drawing->report, panel, run);
+    svg_group(out, series_class(run), text_buffer_string(&title));
+    if (panel->from && panel->from[run].measured) {
+        const double from = scale_at(x, panel->from[run].value);
+        svg_line(out, "span", from, y, scale_at(x, rate->value), y);
+        svg_line(out, "whisker", from, y - 7, from, y + 7);
+    }
+    draw_interval(out, x, rate, y);
+    svg_mark(out, run, scale_at(x, rate->value), y, 5);
+    svg_group_end(out);
+    draw_value(out, rate, panel->unit, x->end + 12, y);
+    text_buffer_release(&title);
+}
+
+static void draw_panel(const struct drawing *drawing, const struct panel *panel,
+                       double left, double top)
+{
+    const struct report *report = drawing->report;
+    const double first = top + HEAD_HEIGHT;
+    const double bottom = first + (double)report->count * ROW_HEIGHT;
+    const bool below = panel->unit == UNIT_POINTS && any_below_zero(panel, report->count);
+    const struct scale x = {below ? -1 : 0, 1, left,
+                            left + drawing->panel_width - VALUE_WIDTH};
+    svg_label(drawing->out, "head", "start", left, top + 14, drawing->panel_width,
+              panel->title);
+    svg_percent_axis(drawing->out, &x, panel->unit, first, bottom);
+    if (panel->rates[0].measured && report->count > 1)
+        svg_line(drawing->out, "reference", scale_at(&x, panel->rates[0].value),
+                 first + ROW_HEIGHT / 2.0, scale_at(&x, panel->rates[0].value), bottom);
+    for (size_t run = 0; run < report->count; run++)
+        draw_row(drawing, panel, run, &x, first + ((double)run + 0.5) * ROW_HEIGHT);
+}
+
+static void draw_labels(const struct drawing *drawing, double top)
+{
+    for (size_t run = 0; run < drawing->report->count; run++)
+        svg_label(drawing->out, "label", "start", 0,
+                  top + HEAD_HEIGHT + ((double)run + 0.5) * ROW_HEIGHT + 4,
+                  drawing->labels - 12, drawing->report->runs[run].label);
+}
+
+static void describe(struct text_buffer *out, const struct report *report,
+                     const struct panels *panels)
+{
+    for (size_t i = 0; i < panels->count; i++)
+        for (size_t run = 0; run < report->count; run++) {
+            draw_title(out, report, &panels->items[i], run);
+            text_buffer_append(out, ". ");
+        }
+}
+
+void panels_draw(struct text_buffer *out, const struct report *report,
+                 const struct panels *panels)
+{
+    if (!panels->count)
+        return;
+    const struct drawing drawing = drawing_plan(out, report, panels);
+    const size_t lines = (panels->count + PANELS_PER_LINE - 1) / PANELS_PER_LINE;
+    const size_t across = panels->count < PANELS_PER_LINE ? panels->count : PANELS_PER_LINE;
+    struct text_buffer description = {0};
+    describe(&description, report, panels);
+    text_buffer_append(out, "<div class=\"scroll\">");
+    svg_open(out, panels->id,
+             drawing.labels + (double)across * (drawing.panel_width + PANEL_GAP) -
+                 PANEL_GAP,
+             (double)lines * drawing.line_height, panels->title,
+             text_buffer_string(&description));
+    for (size_t i = 0; i < panels->count; i++) {
+        const double top = (double)(i / PANELS_PER_LINE) * drawing.line_height;
+        if (i % PANELS_PER_LINE == 0)
+            draw_labels(&drawing, top);
+        draw_panel(&drawing, &panels->items[i],
+                   drawing.labels +
+                       (double)(i % PANELS_PER_LINE) * (drawing.panel_width + PANEL_GAP),
+                   top);
+    }
+    svg_close(out);
+    text_buffer_append(out, "</div>\n");
+    text_buffer_release(&description);
+}
+
+void panels_table(struct text_buffer *out, const struct report *report,
+                  const struct panels *panels)
+{
+    table_open(out, "Data", "Run");
+    for (size_t i = 0; i < panels->count; i++)
+        table_heading(out, panels->items[i].title);
+    table_body(out);
+    for (size_t run = 0; run < report->count; run++) {
+        table_row(out, report->runs[run].label);
+        for (size_t i = 0; i < panels->count; i++)
+            table_rate(out, &panels->items[i].rates[run], panels->items[i].unit);
+    }
+    table_close(out);
+}

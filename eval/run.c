@@ -1,0 +1,472 @@
+#include "eval/run.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "chat/chat.h"
+#include "eval/attack.h"
+#include "eval/attempts.h"
+#include "eval/gate.h"
+#include "eval/judge.h"
+#include "eval/manifest.h"
+#include "eval/request_sets.h"
+#include "eval/summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A judge, and the number of its name in the attempt list. */
+struct bench_seat {
+    const struct judge *judge;
+    int number;
+};
+
+struct evaluation {
+    const struct eval_options *options;
+    struct request_sets sets;
+    struct chat *chat;
+    struct file_log log;
+    struct attempt_list attempts;
+    struct bench_seat
+        bench[JUDGE_LIMIT]; /* all that judge every reply; the main one first */
+    size_t bench_count;
+    int refusal_number;
+    struct progress progress;
+    int64_t done; /* attempts made, or not needed since a hit */
+    int64_t hits;
+};
+
+/* One attempt to be made. */
+struct question {
+    const struct request_set *set;
+    const struct request *request;
+    const char *attack;
+    int64_t attempt;
+    char *prompt;
+    struct message message;
+};
+
+/* The questions of a round; they do not move while they are asked. */
+enum { QUESTION_LIMIT = 4096 };
+struct round {
+    struct evaluation *evaluation;
+    struct question questions[QUESTION_LIMIT];
+    struct chat_prompt prompts[QUESTION_LIMIT];
+    size_t count;
+};
+
+static bool is_harmful(const struct request_set *set)
+{
+    return strcmp(set->set, "harmful") == 0;
+}
+
+static void evaluation_release(struct evaluation *evaluation)
+{
+    if (evaluation->log.path)
+        file_log_close(&evaluation->log);
+    attempt_list_release(&evaluation->attempts);
+    chat_close(evaluation->chat);
+    request_sets_release(&evaluation->sets);
+}
+
+static void question_add(struct round *round, const struct request_set *set,
+                         const struct request *request, const char *attack_name,
+                         int64_t attempt)
+{
+    const struct eval_options *options = round->evaluation->options;
+    struct question *question = &round->questions[round->count];
+    struct text_buffer prompt = {0};
+    struct text_buffer stream = {0};
+    struct attack attack;
+    const enum status status = attack_parse(&attack, attack_name, NULL);
+    CHECK(status == STATUS_OK); /* eval_options_check() came first */
+    attack_request(&attack, request->text, (uint64_t)options->seed, attempt, &prompt);
+    text_buffer_appendf(&stream, "%s|%s", set->set, attack_name);
+    *question = (struct question){.set = set,
+                                  .request = request,
+                                  .attack = attack.name,
+                                  .attempt = attempt,
+                                  .prompt = text_buffer_detach(&prompt)};
+    question->message = (struct message){.role = "user", .content = question->prompt};
+    round->prompts[round->count++] = (struct chat_prompt){
+        .messages = &question->message,
+        .message_count = 1,
+        .seed = (uint64_t)options->seed,
+        .stream = random_stream_of(text_buffer_string(&stream), (uint64_t)request->index,
+                                   (uint64_t)attempt),
+        .temperature = is_harmful(set) ? options->temperature : options->benign_temperature,
+        .top_p = options->top_p,
+        .token_limit = options->max_tokens,
+        .tag = question,
+    };
+    text_buffer_release(&stream);
+}
+
+/* Adds what is still to be asked of one request under one attack. */
+static void request_questions(struct round *round, const struct request_set *set,
+                              const struct request *request, const char *attack,
+                              int64_t attempts)
+{
+    const struct evaluation *evaluation = round->evaluation;
+    for (int64_t k = 1; k <= attempts && round->count < QUESTION_LIMIT; k++) {
+        const struct attempt *stored =
+            attempt_list_find(&evaluation->attempts, set->set, request->index, attack, k);
+        if (!stored)
+            question_add(round, set, request, attack, k);
+        if (evaluation->options->fixed_attempts)
+            continue;
+        if (!stored || stored->outcome == OUTCOME_COMPLIED)
+            return;
+    }
+}
+
+static void round_collect(struct round *round)
+{
+    const struct evaluation *evaluation = round->evaluation;
+    const struct eval_options *options = evaluation->options;
+    for (size_t s = 0; s < evaluation->sets.count; s++) {
+        const struct request_set *set = &evaluation->sets.items[s];
+        for (size_t i = 0; i < set->count; i++) {
+            const struct request *request = &set->list.items[i];
+            if (!is_harmful(set))
+                request_questions(round, set, request, "none", 1);
+            for (size_t a = 0; a < options->attacks.count && is_harmful(set); a++)
+                request_questions(round, set, request, options->attacks.items[a],
+                                  options->attempts);
+        }
+    }
+}
+
+static void round_clear(struct round *round)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        chat_prompt_release(&round->prompts[i]);
+        free(round->questions[i].prompt);
+    }
+    round->count = 0;
+}
+
+/* Why a reply cannot be judged, or OUTCOME_COMPLIED if it can. */
+static enum outcome unjudgeable(const struct chat_prompt *prompt)
+{
+    if (prompt->result == CHAT_FAILED)
+        return OUTCOME_TARGET_ERROR;
+    if (prompt->result == CHAT_FILTERED)
+        return OUTCOME_FILTERED;
+    if (!reply_is_empty(prompt->text))
+        return OUTCOME_COMPLIED;
+    return prompt->result == CHAT_TRUNCATED ? OUTCOME_TRUNCATED : OUTCOME_EMPTY;
+}
+
+static void attempt_judge(const struct evaluation *evaluation, struct attempt *attempt,
+                          bool harmful)
+{
+    for (size_t i = 0; i < evaluation->bench_count; i++) {
+        const struct bench_seat *seat = &evaluation->bench[i];
+        attempt->judged[seat->number] = true;
+        attempt->verdicts[seat->number] =
+            seat->judge->judge(attempt->request, attempt->response);
+    }
+    attempt->outcome =
+        attempt
+            ->verdicts[harmful ? evaluation->bench[0].number : evaluation->refusal_number];
+}
+
+static struct attempt attempt_make(const struct evaluation *evaluation,
+                                   const struct chat_prompt *prompt)
+{
+    const struct question *question = prompt->tag;
+    const bool replied = prompt->result == CHAT_REPLIED || prompt->result == CHAT_TRUNCATED;
+    struct attempt attempt = {
+        .behavior = memory_duplicate_string(question->request->behavior),
+        .index = question->request->index,
+        .category = memory_duplicate_string(question->request->category),
+        .set = memory_duplicate_string(question->set->set),
+        .attack = memory_duplicate_string(question->attack),
+        .attempt = question->attempt,
+        .request = memory_duplicate_string(question->request->text),
+        .prompt = memory_duplicate_string(question->prompt),
+        .response = memory_duplicate_string(replied ? prompt->text : ""),
+        .reason = replied ? NULL : memory_duplicate_string(prompt->text),
+        .outcome = unjudgeable(prompt),
+        .truncated = prompt->result == CHAT_TRUNCATED,
+        .tokens = prompt->reply_tokens,
+        .milliseconds = prompt->milliseconds,
+    };
+    if (attempt.outcome == OUTCOME_COMPLIED)
+        attempt_judge(evaluation, &attempt, is_harmful(question->set));
+    return attempt;
+}
+
+/* Counts an attempt, and those that are not needed after it. */
+static void progress_count(struct evaluation *evaluation, const struct attempt *attempt)
+{
+    const struct eval_options *options = evaluation->options;
+    const bool hit =
+        strcmp(attempt->set, "harmful") == 0 && attempt->outcome == OUTCOME_COMPLIED;
+    evaluation->done++;
+    evaluation->hits += hit;
+    if (hit && !options->fixed_attempts)
+        evaluation->done += options->attempts - attempt->attempt;
+}
+
+static enum status on_reply(void *context, struct chat_prompt *prompt, struct error *error)
+{
+    struct evaluation *evaluation = context;
+    struct attempt attempt = attempt_make(evaluation, prompt);
+    progress_count(evaluation, &attempt);
+    const enum status status =
+        attempts_append(&evaluation->log, &evaluation->attempts, &attempt, error);
+    progress_update(&evaluation->progress, evaluation->done, "%lld harmful answered",
+                    (long long)evaluation->hits);
+    return status;
+}
+
+static int64_t attempts_total(const struct evaluation *evaluation)
+{
+    const struct eval_options *options = evaluation->options;
+    int64_t total = 0;
+    for (size_t s = 0; s < evaluation->sets.count; s++) {
+        const struct request_set *set = &evaluation->sets.items[s];
+        const int64_t each =
+            is_harmful(set) ? (int64_t)options->attacks.count * options->attempts : 1;
+        total += (int64_t)set->count * each;
+    }
+    return total;
+}
+
+static enum status rounds_run(struct evaluation *evaluation, struct error *error)
+{
+    struct round *round = memory_allocate(sizeof *round);
+    enum status status = STATUS_OK;
+    round->evaluation = evaluation;
+    for (size_t i = 0; i < evaluation->attempts.count; i++)
+        progress_count(evaluation, &evaluation->attempts.items[i]);
+    progress_begin(&evaluation->progress, "eval", evaluation->done,
+                   attempts_total(evaluation));
+    for (round_collect(round); round->count > 0 && !status; round_collect(round)) {
+        status = chat_answer(evaluation->chat, round->prompts, round->count, on_reply,
+                             evaluation, error);
+        round_clear(round);
+    }
+    progress_end(&evaluation->progress);
+    free(round);
+    return status;
+}
+
+static enum status seat_add(struct evaluation *evaluation, const char *name,
+                            struct error *error)
+{
+    struct bench_seat seat;
+    if (judge_find(&seat.judge, name, error))
+        return error->status;
+    for (size_t i = 0; i < evaluation->bench_count; i++)
+        if (evaluation->bench[i].judge == seat.judge)
+            return STATUS_OK;
+    seat.number = attempt_list_judge(&evaluation->attempts, name);
+    if (seat.number < 0)
+        return error_set(error, STATUS_LIMIT, "more than %d judges", (int)JUDGE_LIMIT);
+    evaluation->bench[evaluation->bench_count++] = seat;
+    return STATUS_OK;
+}
+
+static enum status bench_open(struct evaluation *evaluation, struct error *error)
+{
+    const struct eval_options *options = evaluation->options;
+    for (size_t i = 0; i < options->judges.count; i++)
+        if (seat_add(evaluation, options->judges.items[i], error))
+            return error->status;
+    if (seat_add(evaluation, options->refusal_judge, error))
+        return error->status;
+    evaluation->refusal_number =
+        attempt_list_judge(&evaluation->attempts, options->refusal_judge);
+    return STATUS_OK;
+}
+
+static enum status config_write(const struct eval_options *options, struct error *error)
+{
+    struct eval_options copy = *options;
+    struct text_buffer yaml = {0};
+    copy.resume = false;
+    options_print_yaml(&eval_command_line, &copy, &yaml);
+    char *path = path_join(options->out, "config.yaml");
+    enum status status =
+        file_write_all(path, text_buffer_string(&yaml), yaml.length, error);
+    free(path);
+    text_buffer_release(&yaml);
+    return status;
+}
+
+/* A new run writes config and manifest; one that is there must be this very run. */
+static enum status identity_settle(struct evaluation *evaluation, struct error *error)
+{
+    const struct eval_options *options = evaluation->options;
+    char *manifest = path_join(options->out, "manifest.json");
+    enum status status;
+    if (file_exists(manifest)) {
+        status =
+            manifest_check(manifest, options, &evaluation->sets, evaluation->chat, error);
+    } else {
+        status = file_make_directories(options->out, error);
+        if (!status)
+            status = config_write(options, error);
+        if (!status)
+            status = manifest_write(manifest, options, &evaluation->sets, evaluation->chat,
+                                    error);
+    }
+    free(manifest);
+    return status;
+}
+
+static enum status attempts_start(struct evaluation *evaluation, struct error *error)
+{
+    bool torn = false;
+    char *path = path_join(evaluation->options->out, "attempts.jsonl");
+    enum status status =
+        attempts_open(&evaluation->log, &evaluation->attempts, path, &torn, error);
+    if (torn)
+        log_warning("%s: the last line was torn by a crash; its attempt is made again",
+                    path);
+    if (evaluation->attempts.duplicate_count > 0)
+        log_warning("%s: %lld lines repeat an attempt and are left out: the first counts",
+                    path, (long long)evaluation->attempts.duplicate_count);
+    if (!status && evaluation->attempts.count > 0)
+        log_info("%zu attempts are stored already", evaluation->attempts.count);
+    free(path);
+    return status;
+}
+
+/* --out must be new, or told to be continued. */
+static enum status out_check(const struct eval_options *options, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *manifest = path_join(options->out, "manifest.json");
+    char *attempts = path_join(options->out, "attempts.jsonl");
+    if (!options->resume && (file_exists(manifest) || file_exists(attempts)))
+        status = error_set(error, STATUS_USAGE,
+                           "%s holds a run already: continue it with --resume, or choose "
+                           "another --out",
+                           options->out);
+    else if (!file_exists(manifest) && file_exists(attempts))
+        status = error_set(error, STATUS_FORMAT,
+                           "%s has attempts and no manifest.json: nobody knows what they "
+                           "are; choose another --out",
+                           options->out);
+    free(manifest);
+    free(attempts);
+    return status;
+}
+
+static void plan_make(const struct evaluation *evaluation, struct summary_plan *plan,
+                      const char **benign)
+{
+    const struct eval_options *options = evaluation->options;
+    *plan = (struct summary_plan){
+        .model = options->model,
+        .attempts = options->attempts,
+        .fixed_attempts = options->fixed_attempts || options->attempts == 1,
+        .judge_count = options->judges.count,
+        .refusal_judge = options->refusal_judge,
+        .attacks = (const char *const *)options->attacks.items,
+        .attack_count = options->attacks.count,
+        .benign = benign,
+        .benign_past = evaluation->sets.benign_past,
+        .benign_future = evaluation->sets.benign_future,
+        .seed = (uint64_t)options->seed,
+    };
+    for (size_t i = 0; i < options->judges.count; i++)
+        plan->judges[i] = options->judges.items[i];
+    for (size_t s = 0; s < evaluation->sets.count; s++)
+        if (!is_harmful(&evaluation->sets.items[s]))
+            benign[plan->benign_count++] = evaluation->sets.items[s].list.name;
+}
+
+/* Names in --fail-if, before hours are spent: against a summary of nothing. */
+static enum status gates_precheck(const struct evaluation *evaluation,
+                                  const struct summary_plan *plan, struct error *error)
+{
+    const struct attempt_list nothing = {0};
+    struct summary summary;
+    summary_make(&summary, &nothing, plan);
+    const enum status status =
+        gates_check_names(&evaluation->options->fail_if, &summary, error);
+    summary_release(&summary);
+    return status;
+}
+
+static enum status summary_write(const struct eval_options *options,
+                                 const struct summary *summary, struct text_buffer *shown,
+                                 struct error *error)
+{
+    struct text_buffer json = {0};
+    char *path = path_join(options->out, "summary.json");
+    summary_print_json(summary, &json);
+    const enum status status =
+        file_write_all(path, text_buffer_string(&json), json.length, error);
+    if (!status && shown && options->json)
+        text_buffer_append(shown, text_buffer_string(&json));
+    else if (!status && shown)
+        summary_print_table(summary, shown);
+    if (!status)
+        log_info("the run is in %s", options->out);
+    text_buffer_release(&json);
+    free(path);
+    return status;
+}
+
+static enum status conclude(const struct evaluation *evaluation,
+                            const struct summary_plan *plan, struct text_buffer *shown,
+                            struct error *error)
+{
+    struct summary summary;
+    summary_make(&summary, &evaluation->attempts, plan);
+    enum status status = summary_write(evaluation->options, &summary, shown, error);
+    if (!status)
+        status = summary_check_scored(&summary, evaluation->options->unscored_limit, error);
+    if (!status)
+        status = gates_check(&evaluation->options->fail_if, &summary, error);
+    summary_release(&summary);
+    return status;
+}
+
+static enum status evaluation_run(struct evaluation *evaluation, struct text_buffer *shown,
+                                  struct error *error)
+{
+    const struct eval_options *options = evaluation->options;
+    if (request_sets_read(&evaluation->sets, options, error))
+        return error->status;
+    struct summary_plan plan;
+    const char **benign = memory_allocate_array(evaluation->sets.count, sizeof *benign);
+    plan_make(evaluation, &plan, benign);
+    enum status status = gates_precheck(evaluation, &plan, error);
+    if (!status)
+        status = chat_open(&evaluation->chat, options->model, options->device,
+                           (int)options->threads, error);
+    if (!status) {
+        chat_set_batch_limit(evaluation->chat, options->batch);
+        status = identity_settle(evaluation, error);
+    }
+    if (!status)
+        status = attempts_start(evaluation, error);
+    if (!status)
+        status = bench_open(evaluation, error);
+    if (!status)
+        status = rounds_run(evaluation, error);
+    if (!status)
+        status = conclude(evaluation, &plan, shown, error);
+    free(benign);
+    return status;
+}
+
+enum status eval_run(const struct eval_options *options, struct text_buffer *shown,
+                     struct error *error)
+{
+    struct evaluation evaluation = {.options = options};
+    log_quiet(options->quiet);
+    enum status status = out_check(options, error);
+    if (!status)
+        status = evaluation_run(&evaluation, shown, error);
+    evaluation_release(&evaluation);
+    return status;
+}

@@ -1,0 +1,277 @@
+#include "base/json.h"
+#include "eval/summary.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static void interval_print(struct json_writer *json, const char *key,
+                           struct interval interval)
+{
+    json_array_begin(json, key);
+    json_number(json, NULL, interval.low);
+    json_number(json, NULL, interval.high);
+    json_array_end(json);
+}
+
+/* The members of an object that is open. */
+static void rate_print(struct json_writer *json, const struct rate *rate,
+                       const char *successes_key, const char *value_key)
+{
+    json_integer(json, successes_key, rate->successes);
+    json_integer(json, "n", rate->count);
+    json_number(json, value_key, rate->value);
+    interval_print(json, "ci95", rate->ci95);
+    json_integer(json, "unscored", rate->unscored);
+    interval_print(json, "worst_case", rate->worst_case);
+}
+
+static void curve_print(struct json_writer *json, const struct judge_result *judge)
+{
+    char key[32];
+    json_object_begin(json, "asr_at");
+    for (int64_t k = 1; k <= judge->at_count; k++) {
+        snprintf(key, sizeof key, "%lld", (long long)k);
+        json_number(json, key, judge->at[k - 1].value);
+    }
+    json_object_end(json);
+    json_object_begin(json, "asr_at_ci95");
+    for (int64_t k = 1; k <= judge->at_count; k++) {
+        snprintf(key, sizeof key, "%lld", (long long)k);
+        interval_print(json, key, judge->at[k - 1].ci95);
+    }
+    json_object_end(json);
+    json_object_begin(json, "asr_at_n");
+    for (int64_t k = 1; k <= judge->at_count; k++) {
+        snprintf(key, sizeof key, "%lld", (long long)k);
+        json_integer(json, key, judge->at[k - 1].count);
+    }
+    json_object_end(json);
+}
+
+static void judge_print(struct json_writer *json, const struct judge_result *judge)
+{
+    json_object_begin(json, judge->name);
+    rate_print(json, &judge->rate, "successes", "asr");
+    if (judge->at)
+        curve_print(json, judge);
+    if (judge->agreement_total) {
+        json_number(json, "agreement",
+                    (double)judge->agreed_count / (double)judge->agreement_total);
+        json_integer(json, "agreement_n", judge->agreement_total);
+    }
+    json_object_end(json);
+}
+
+static void categories_print(struct json_writer *json, const struct attack_result *attack)
+{
+    json_object_begin(json, "categories");
+    for (size_t i = 0; i < attack->category_count; i++) {
+        const struct category_result *category = &attack->categories[i];
+        json_object_begin(json, category->name);
+        for (size_t judge = 0; judge < attack->judge_count; judge++) {
+            json_object_begin(json, attack->judges[judge].name);
+            rate_print(json, &category->rates[judge], "successes", "asr");
+            json_object_end(json);
+        }
+        json_object_end(json);
+    }
+    json_object_end(json);
+}
+
+static void outcomes_print(struct json_writer *json, const int64_t counts[OUTCOME_COUNT])
+{
+    json_object_begin(json, "outcomes");
+    for (int i = 0; i < OUTCOME_COUNT; i++)
+        if (counts[i])
+            json_integer(json, outcome_name((enum outcome)i), counts[i]);
+    json_object_end(json);
+}
+
+/* All of an attack up to its categories; the members of an object that is open. */
+static void attack_print(struct json_writer *json, const struct summary *summary,
+                         const struct attack_result *attack)
+{
+    json_string(json, "attack", attack->name);
+    json_integer(json, "attempts", summary->attempts);
+    json_string(json, "mode", summary->fixed_attempts ? "fixed" : "first-hit");
+    json_integer(json, "behaviors", attack->behaviors);
+    json_integer(json, "scored", attack->judge_count ? attack->judges[0].rate.count : 0);
+    json_object_begin(json, "judges");
+    for (size_t judge = 0; judge < attack->judge_count; judge++)
+        judge_print(json, &attack->judges[judge]);
+    json_object_end(json);
+    categories_print(json, attack);
+}
+
+static void over_refusal_print(struct json_writer *json, const struct summary *summary)
+{
+    json_object_begin(json, "over_refusal");
+    for (size_t i = 0; i < summary->benign_count; i++) {
+        const struct benign_result *benign = &summary->benign[i];
+        json_object_begin(json, benign->name);
+        rate_print(json, &benign->refused, "refused", "rate");
+        json_integer(json, "partial", benign->outcomes[OUTCOME_PARTIAL]);
+        json_string(json, "judge", summary->refusal_judge);
+        outcomes_print(json, benign->outcomes);
+        json_object_end(json);
+    }
+    json_object_end(json);
+}
+
+static void discrimination_print(struct json_writer *json, const struct summary *summary)
+{
+    json_object_begin(json, "discrimination");
+    for (size_t i = 0; i < summary->discrimination_count; i++) {
+        const struct discrimination_result *found = &summary->discriminations[i];
+        json_object_begin(json, found->tense);
+        json_number(json, "harmful_refused", found->harmful.value);
+        json_integer(json, "harmful_n", found->harmful.count);
+        json_number(json, "benign_refused", found->benign.value);
+        json_integer(json, "benign_n", found->benign.count);
+        json_number(json, "d", found->d);
+        interval_print(json, "ci95", found->ci95);
+        json_string(json, "benign_set", found->benign_set);
+        json_string(json, "judge", summary->refusal_judge);
+        json_object_end(json);
+    }
+    json_object_end(json);
+}
+
+static void degenerate_print(struct json_writer *json, const char *kind, const char *name,
+                             const struct rate *rate)
+{
+    struct text_buffer key = {0};
+    text_buffer_appendf(&key, "%s:%s", kind, name);
+    json_object_begin(json, text_buffer_string(&key));
+    json_integer(json, "count", rate->successes);
+    json_integer(json, "n", rate->count);
+    json_number(json, "rate", rate->value);
+    interval_print(json, "ci95", rate->ci95);
+    json_object_end(json);
+    text_buffer_release(&key);
+}
+
+static void degenerates_print(struct json_writer *json, const struct summary *summary)
+{
+    json_object_begin(json, "degenerate");
+    json_integer(json, "count", summary->degenerate.successes);
+    json_integer(json, "n", summary->degenerate.count);
+    json_number(json, "rate", summary->degenerate.value);
+    interval_print(json, "ci95", summary->degenerate.ci95);
+    json_object_begin(json, "sets");
+    for (size_t i = 0; i < summary->attack_count; i++)
+        degenerate_print(json, "harmful", summary->attacks[i].name,
+                         &summary->attacks[i].degenerate);
+    for (size_t i = 0; i < summary->benign_count; i++)
+        degenerate_print(json, "benign", summary->benign[i].name,
+                         &summary->benign[i].degenerate);
+    json_object_end(json);
+    json_object_end(json);
+}
+
+void summary_print_json(const struct summary *summary, struct text_buffer *out)
+{
+    static const int64_t no_outcomes[OUTCOME_COUNT];
+    const struct attack_result *first = summary->attack_count ? summary->attacks : NULL;
+    struct json_writer json = {.out = out, .indent_spaces = 1};
+    json_object_begin(&json, NULL);
+    json_string(&json, "model", summary->model);
+    if (first)
+        attack_print(&json, summary, first);
+    over_refusal_print(&json, summary);
+    discrimination_print(&json, summary);
+    outcomes_print(&json, first ? first->outcomes : no_outcomes);
+    json_object_begin(&json, "attacks");
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        json_object_begin(&json, summary->attacks[i].name);
+        attack_print(&json, summary, &summary->attacks[i]);
+        outcomes_print(&json, summary->attacks[i].outcomes);
+        json_object_end(&json);
+    }
+    json_object_end(&json);
+    degenerates_print(&json, summary);
+    json_object_end(&json);
+    text_buffer_append_char(out, '\n');
+}
+
+enum { LABEL_WIDTH = 36 };
+
+/* "  refused, xstest-safe           8.4%  [ 5.6, 12.5]  250 of 250" */
+static void row_print(struct text_buffer *out, const char *label, const struct rate *rate)
+{
+    const int64_t all = rate->count + rate->unscored;
+    text_buffer_appendf(out, "  %-*s", LABEL_WIDTH, label);
+    if (isnan(rate->value))
+        text_buffer_appendf(out, "%8s  %15s", "-", "");
+    else
+        text_buffer_appendf(out, "%7.1f%%  [%5.1f, %5.1f]", 100 * rate->value,
+                            100 * rate->ci95.low, 100 * rate->ci95.high);
+    text_buffer_appendf(out, "   %lld of %lld", (long long)rate->count, (long long)all);
+    if (rate->unscored)
+        text_buffer_appendf(out, "   worst case [%.1f, %.1f]", 100 * rate->worst_case.low,
+                            100 * rate->worst_case.high);
+    text_buffer_append_char(out, '\n');
+}
+
+static void attack_rows(struct text_buffer *out, const struct summary *summary,
+                        const struct attack_result *attack)
+{
+    static const int64_t shown[] = {1, 2, 5, 10, 20, 50, 100};
+    char label[128];
+    for (size_t i = 0; i < attack->judge_count; i++) {
+        const struct judge_result *judge = &attack->judges[i];
+        for (size_t s = 0; judge->at && s < sizeof shown / sizeof *shown; s++) {
+            if (shown[s] >= summary->attempts)
+                break;
+            snprintf(label, sizeof label, "answered, %s, %s @%lld", attack->name,
+                     judge->name, (long long)shown[s]);
+            row_print(out, label, &judge->at[shown[s] - 1]);
+        }
+        snprintf(label, sizeof label, "answered, %s, %s%s", attack->name, judge->name,
+                 judge->at ? "" : " (last reply)");
+        if (judge->at && summary->attempts > 1)
+            snprintf(label, sizeof label, "answered, %s, %s @%lld", attack->name,
+                     judge->name, (long long)summary->attempts);
+        row_print(out, label, &judge->rate);
+        if (judge->agreement_total)
+            text_buffer_appendf(out, "  %-*s%lld of %lld replies\n", LABEL_WIDTH,
+                                "  agrees with the stored verdict on",
+                                (long long)judge->agreed_count,
+                                (long long)judge->agreement_total);
+    }
+}
+
+static void discrimination_row(struct text_buffer *out,
+                               const struct discrimination_result *found)
+{
+    char label[128];
+    snprintf(label, sizeof label, "D, %s: refused harmful - benign", found->tense);
+    text_buffer_appendf(out, "  %-*s", LABEL_WIDTH, label);
+    if (isnan(found->d))
+        text_buffer_appendf(out, "%8s  %15s", "-", "");
+    else
+        text_buffer_appendf(out, "%+7.1f   [%5.1f, %5.1f]", 100 * found->d,
+                            100 * found->ci95.low, 100 * found->ci95.high);
+    text_buffer_appendf(out, "   %lld, %lld\n", (long long)found->harmful.count,
+                        (long long)found->benign.count);
+}
+
+void summary_print_table(const struct summary *summary, struct text_buffer *out)
+{
+    char label[128];
+    text_buffer_appendf(out, "%s\n  %-*s%8s  %15s   scored\n", summary->model, LABEL_WIDTH,
+                        "", "rate", "95% interval  ");
+    for (size_t i = 0; i < summary->attack_count; i++)
+        attack_rows(out, summary, &summary->attacks[i]);
+    for (size_t i = 0; i < summary->benign_count; i++) {
+        snprintf(label, sizeof label, "refused, %s (%s)", summary->benign[i].name,
+                 summary->refusal_judge);
+        row_print(out, label, &summary->benign[i].refused);
+    }
+    for (size_t i = 0; i < summary->discrimination_count; i++)
+        discrimination_row(out, &summary->discriminations[i]);
+    row_print(out, "degenerate replies", &summary->degenerate);
+    text_buffer_append(out, "  \"answered\" means not refused; whether an answer is of use "
+                            "for harm is not judged.\n");
+}

@@ -1,0 +1,90 @@
+#ifndef HOLDFAST_MODEL_TRANSFORMER_H
+#define HOLDFAST_MODEL_TRANSFORMER_H
+
+#include "backend/backend.h"
+#include "backend/operations.h"
+#include "base/error.h"
+#include "checkpoints/safetensors.h"
+#include "model/architecture.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The weights of a transformer and its forward and backward over a packed batch.
+ *
+ * Weights lie in one block, in the order of parameters[], so that gradients and moments
+ * are blocks of the same layout and the optimiser is one pass. q, k and v of a layer (and
+ * gate and up) are neighbours: one GEMM serves all, while files keep their own names.
+ */
+struct parameter {
+    char *name;     /* as Hugging Face files spell it: model.layers.0.… */
+    int64_t offset; /* in elements, into weights and gradients */
+    int64_t count;
+    int rank;
+    int64_t shape[2];
+    bool decayed; /* weight decay applies (matrices; not norms) */
+};
+
+struct transformer; /* opaque; owns weights */
+
+/* Reads config.json and the weights of a Hugging Face directory. */
+enum status transformer_open_directory(struct transformer **model, struct backend *backend,
+                                       const char *directory, struct error *error);
+/* Random weights: normal(0, initializer_range), norms one, seeded per parameter. */
+enum status transformer_create(struct transformer **model, struct backend *backend,
+                               const struct architecture *architecture, uint64_t seed,
+                               struct error *error);
+void transformer_free(struct transformer *model);
+
+struct backend *transformer_backend(const struct transformer *model);
+const struct architecture *transformer_architecture(const struct transformer *model);
+const struct parameter *transformer_parameters(const struct transformer *model,
+                                               size_t *count);
+/* All weights as one [count] tensor, and the gradients (NULL data until training_begin). */
+struct tensor transformer_weights(const struct transformer *model);
+struct tensor transformer_gradients(const struct transformer *model);
+
+/*
+ * Reserves gradients and activations for batches of up to token_count tokens. With
+ * `recompute`, blocks keep only their inputs and run forward again in the backward.
+ */
+enum status transformer_training_begin(struct transformer *model, int64_t token_count,
+                                       bool recompute, struct error *error);
+/* Gives gradients and activations back; training_begin() may follow. */
+void transformer_training_end(struct transformer *model);
+/*
+ * Reserves what transformer_loss() needs for batches of up to token_count tokens without
+ * training; a model that has begun training for as many needs nothing more.
+ */
+enum status transformer_inference_begin(struct transformer *model, int64_t token_count,
+                                        struct error *error);
+/* Bytes in use: weights, gradients, activations (for the log). */
+size_t transformer_bytes(const struct transformer *model);
+
+void transformer_zero_gradients(struct transformer *model);
+
+/*
+ * Forward and backward of one batch: gradients += scale * d(sum of losses)/d weights.
+ * `sums` is valid after backend_sync(). Batches larger than reserved are a bug.
+ */
+void transformer_forward_backward(struct transformer *model,
+                                  const struct packed_batch *batch, float label_smoothing,
+                                  float scale, struct cross_entropy_sums *sums);
+/* Sums only, no gradients (evaluation loss). */
+void transformer_loss(struct transformer *model, const struct packed_batch *batch,
+                      struct cross_entropy_sums *sums);
+/* Logits of every token, [T, V] f32 in host memory (for inspect and checks). */
+enum status transformer_logits(struct transformer *model, const struct packed_batch *batch,
+                               float *logits, struct error *error);
+
+/*
+ * Writes weights (dtype in the file: `stored`) as model.safetensors, or as shards of at
+ * most 2 GB, into a directory that exists and holds none. config.json and tokenizer files
+ * are the caller's: see checkpoints/model_directory.h.
+ */
+enum status transformer_write_weights(const struct transformer *model,
+                                      const char *directory, enum dtype stored,
+                                      struct error *error);
+
+#endif

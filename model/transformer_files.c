@@ -1,0 +1,295 @@
+#include "base/file.h"
+#include "base/memory.h"
+#include "model/transformer_internal.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char tied_head[] = "lm_head.weight";
+static const char embedding_name[] = "model.embed_tokens.weight";
+
+static void shape_text(char *text, size_t bytes, const int64_t *shape, int rank)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < rank && used < bytes; i++)
+        used += (size_t)snprintf(text + used, bytes - used, "%s%lld", i ? ", " : "",
+                                 (long long)shape[i]);
+}
+
+static enum status check_shape(const struct parameter *parameter,
+                               const struct safetensors_entry *entry, const char *path,
+                               struct error *error)
+{
+    bool equal = entry->rank == parameter->rank;
+    for (int i = 0; equal && i < parameter->rank; i++)
+        equal = entry->shape[i] == parameter->shape[i];
+    if (equal)
+        return STATUS_OK;
+    char found[128], wanted[128];
+    shape_text(found, sizeof found, entry->shape, entry->rank);
+    shape_text(wanted, sizeof wanted, parameter->shape, parameter->rank);
+    return error_set(error, STATUS_FORMAT,
+                     "%s: tensor '%s' has the shape [%s], but config.json asks for [%s]: "
+                     "take both files from the same model",
+                     path, entry->name, found, wanted);
+}
+
+static enum status check_dtype(const struct safetensors_entry *entry, const char *path,
+                               struct error *error)
+{
+    if (entry->dtype == DTYPE_F32 || entry->dtype == DTYPE_BF16 ||
+        entry->dtype == DTYPE_F16)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "%s: tensor '%s' is stored as %s: convert the model to F32, BF16 or "
+                     "F16 first",
+                     path, entry->name, dtype_name(entry->dtype));
+}
+
+/* Elements [first, first + count) of an entry, as an entry. */
+static struct safetensors_entry entry_slice(const struct safetensors_entry *entry,
+                                            int64_t first, int64_t count)
+{
+    struct safetensors_entry slice = *entry;
+    const size_t each = dtype_bytes(entry->dtype);
+    slice.data = (const unsigned char *)entry->data + (size_t)first * each;
+    slice.rank = 1;
+    slice.shape[0] = count;
+    slice.count = count;
+    slice.bytes = (size_t)count * each;
+    return slice;
+}
+
+static int64_t first_not_finite(const float *values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(values[i]))
+            return i;
+    }
+    return -1;
+}
+
+enum { PIECE = 1 << 18 };
+
+/* Copies an entry into the weights by pieces, so that host memory stays small. */
+static enum status load_parameter(struct transformer *model,
+                                  const struct parameter *parameter,
+                                  const struct safetensors_entry *entry, const char *path,
+                                  float *piece, struct error *error)
+{
+    for (int64_t first = 0; first < parameter->count; first += PIECE) {
+        const int64_t left = parameter->count - first;
+        const int64_t count = left < PIECE ? left : PIECE;
+        const struct safetensors_entry slice = entry_slice(entry, first, count);
+        safetensors_copy(&slice, piece, DTYPE_F32);
+        const int64_t bad = first_not_finite(piece, count);
+        if (bad >= 0)
+            return error_set(error, STATUS_FORMAT,
+                             "%s: tensor '%s': element %lld is %f: the weights are broken, "
+                             "or training diverged before they were saved",
+                             path, entry->name, (long long)(first + bad),
+                             (double)piece[bad]);
+        backend_copy_in(model->backend, model->weights + parameter->offset + first, piece,
+                        (size_t)count * sizeof *piece);
+    }
+    return STATUS_OK;
+}
+
+static enum status missing_tensor(const char *name, const char *directory,
+                                  struct error *error)
+{
+    const char *remedy = "the files are incomplete, or config.json is of another model";
+    if (strcmp(name, tied_head) == 0)
+        remedy = "if the model shares its embedding, set \"tie_word_embeddings\": true in "
+                 "config.json";
+    return error_set(error, STATUS_FORMAT, "%s: tensor '%s' is missing: %s", directory,
+                     name, remedy);
+}
+
+static enum status load_parameters(struct transformer *model,
+                                   const struct weight_files *files, const char *directory,
+                                   struct error *error)
+{
+    float *piece = memory_allocate_array(PIECE, sizeof *piece);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; !status && i < model->parameter_count; i++) {
+        const struct parameter *parameter = &model->parameters[i];
+        const char *path = directory;
+        const struct safetensors_entry *entry =
+            weight_files_find(files, parameter->name, &path);
+        if (!entry)
+            status = missing_tensor(parameter->name, directory, error);
+        if (!status)
+            status = check_shape(parameter, entry, path, error);
+        if (!status)
+            status = check_dtype(entry, path, error);
+        if (!status)
+            status = load_parameter(model, parameter, entry, path, piece, error);
+    }
+    free(piece);
+    return status;
+}
+
+/* A tied file may carry the head all the same, if it is the embedding. */
+static enum status check_tied_head(const struct weight_files *files,
+                                   const struct safetensors_entry *head, const char *path,
+                                   struct error *error)
+{
+    const struct safetensors_entry *embedding =
+        weight_files_find(files, embedding_name, NULL);
+    const bool equal = embedding && embedding->dtype == head->dtype &&
+                       embedding->bytes == head->bytes &&
+                       memcmp(embedding->data, head->data, head->bytes) == 0;
+    if (equal)
+        return STATUS_OK;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: '%s' differs from '%s', although config.json says "
+                     "\"tie_word_embeddings\": true: set it to false if the head is meant",
+                     path, tied_head, embedding_name);
+}
+
+static bool is_parameter(const struct transformer *model, const char *name)
+{
+    for (size_t i = 0; i < model->parameter_count; i++) {
+        if (strcmp(model->parameters[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Saved without a head, as LlamaModel, the names lack their first part. */
+static bool lacks_prefix(const struct transformer *model, const char *name)
+{
+    static const char prefix[] = "model.";
+    for (size_t i = 0; i < model->parameter_count; i++) {
+        const char *parameter = model->parameters[i].name;
+        if (text_starts_with(parameter, prefix) &&
+            strcmp(parameter + sizeof prefix - 1, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A tensor that is not ours would change the result if it were read: refuse it. Tables of
+ * rotary frequencies, which older files carry, follow from config.json. */
+static enum status check_entry(const struct transformer *model,
+                               const struct weight_files *files,
+                               const struct safetensors *file,
+                               const struct safetensors_entry *entry, struct error *error)
+{
+    if (is_parameter(model, entry->name) ||
+        text_ends_with(entry->name, ".rotary_emb.inv_freq"))
+        return STATUS_OK;
+    if (model->architecture.tied_embeddings && strcmp(entry->name, tied_head) == 0)
+        return check_tied_head(files, entry, file->path, error);
+    if (lacks_prefix(model, entry->name))
+        return error_set(error, STATUS_FORMAT,
+                         "%s: tensor '%s' should be 'model.%s': save the model as "
+                         "LlamaForCausalLM",
+                         file->path, entry->name, entry->name);
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "%s: tensor '%s' is not part of a Llama model of %lld layers without "
+                     "biases: the files are of another model than config.json",
+                     file->path, entry->name, (long long)model->architecture.layer_count);
+}
+
+static enum status check_entries(const struct transformer *model,
+                                 const struct weight_files *files, struct error *error)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        const struct safetensors *file = &files->files[i];
+        for (size_t j = 0; j < file->entry_count; j++) {
+            const enum status status =
+                check_entry(model, files, file, &file->entries[j], error);
+            if (status)
+                return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status load_weights(struct transformer *model, const char *directory,
+                                struct error *error)
+{
+    struct weight_files files = {0};
+    enum status status = weight_files_open(&files, directory, error);
+    if (!status)
+        status = check_entries(model, &files, error);
+    if (!status)
+        status = load_parameters(model, &files, directory, error);
+    if (!status)
+        status = backend_sync(model->backend, error);
+    weight_files_close(&files);
+    return status;
+}
+
+enum status transformer_open_directory(struct transformer **model, struct backend *backend,
+                                       const char *directory, struct error *error)
+{
+    struct architecture architecture;
+    *model = NULL;
+    enum status status = architecture_open_directory(&architecture, directory, error);
+    if (!status)
+        status = transformer_plan(model, backend, &architecture, error);
+    if (!status)
+        status = load_weights(*model, directory, error);
+    if (status) {
+        transformer_free(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
+/*
+ * All weights in host memory: where they are if the back-end computes there, else a copy
+ * in `arena`.
+ */
+static enum status weights_on_host(const struct transformer *model, const float **host,
+                                   struct arena *arena, struct error *error)
+{
+    const size_t bytes = (size_t)model->weight_count * sizeof(float);
+    *host = model->weights;
+    if (strcmp(backend_name(model->backend), "cpu") == 0)
+        return STATUS_OK;
+    arena_push(arena, bytes);
+    const enum status status = arena_reserve(arena, error);
+    if (status)
+        return status;
+    float *copy = arena_push(arena, bytes);
+    backend_copy_out(model->backend, copy, model->weights, bytes);
+    *host = copy;
+    return backend_sync(model->backend, error);
+}
+
+enum status transformer_write_weights(const struct transformer *model,
+                                      const char *directory, enum dtype stored,
+                                      struct error *error)
+{
+    enum { SHARD_BYTES = 2000000000 };
+    struct arena arena = {0};
+    const float *host = NULL;
+    enum status status = weights_on_host(model, &host, &arena, error);
+    if (status)
+        return status;
+    struct safetensors_tensor *tensors =
+        memory_allocate_array(model->parameter_count, sizeof *tensors);
+    for (size_t i = 0; i < model->parameter_count; i++) {
+        const struct parameter *parameter = &model->parameters[i];
+        tensors[i] = (struct safetensors_tensor){
+            .name = parameter->name,
+            .data = host + parameter->offset,
+            .dtype = DTYPE_F32,
+            .stored = stored,
+            .rank = parameter->rank,
+            .shape = {parameter->shape[0], parameter->shape[1]},
+        };
+    }
+    status =
+        weight_files_write(directory, tensors, model->parameter_count, SHARD_BYTES, error);
+    free(tensors);
+    arena_release(&arena);
+    return status;
+}

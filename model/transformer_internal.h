@@ -1,0 +1,108 @@
+#ifndef HOLDFAST_MODEL_TRANSFORMER_INTERNAL_H
+#define HOLDFAST_MODEL_TRANSFORMER_INTERNAL_H
+
+#include "base/arena.h"
+#include "model/transformer.h"
+
+/*
+ * What the parts of model/ share. Shape letters as in backend/tensor.h; Q stands for
+ * (H + 2G) D, the width of a row of queries, keys and values.
+ */
+
+/* The parameters of one block, as views into one block of weights or gradients. */
+struct block_parameters {
+    struct tensor attention_norm;    /* [C] */
+    struct tensor query_key_value;   /* [Q, C]: q, k and v are neighbours */
+    struct tensor attention_out;     /* [C, H D] */
+    struct tensor feed_forward_norm; /* [C] */
+    struct tensor gate_up;           /* [2F, C] */
+    struct tensor down;              /* [C, F] */
+};
+
+struct model_parameters {
+    struct tensor embedding;         /* [V, C] */
+    struct block_parameters *blocks; /* [L] */
+    struct tensor last_norm;         /* [C] */
+    struct tensor head;              /* [V, C]; the embedding where they are tied */
+};
+
+/*
+ * What a block keeps for its backward. The outputs of both norms and of SwiGLU are not
+ * kept: they are made again from what is here, which costs less than the memory.
+ */
+struct block_activations {
+    struct tensor in;                /* [T, C] the residual stream before the block */
+    struct tensor attention_rstd;    /* [T] */
+    struct tensor query_key_value;   /* [T, Q], turned */
+    struct tensor attended;          /* [T, H D] */
+    struct tensor log_sum;           /* [H, T] */
+    struct tensor middle;            /* [T, C] the residual stream after attention */
+    struct tensor feed_forward_rstd; /* [T] */
+    struct tensor gate_up;           /* [T, 2F] */
+};
+
+/*
+ * Buffers for batches of up to token_count tokens, in one allocation. Three uses:
+ *
+ *     forward only            all blocks share one set of buffers, `in` included
+ *     training, recompute     each block its own `in`; the rest is shared
+ *     training                each block its own set
+ *
+ * The views have token_count rows; a pass over a batch takes the rows that it needs.
+ */
+enum activations_use { FORWARD_ONLY, TRAINING_RECOMPUTE, TRAINING };
+struct activations {
+    enum activations_use use;
+    int64_t token_count; /* 0: nothing reserved */
+    void *memory;        /* device */
+    size_t bytes;
+    struct block_activations *blocks; /* [L]; views */
+    struct tensor out;                /* [T, C] the residual stream after the last block */
+    struct tensor last_rstd;          /* [T] */
+    struct tensor normed;             /* [T, C] scratch: the output of a norm */
+    struct tensor activated;          /* [T, F] scratch: the output of SwiGLU */
+    /* gradients, when training; [T, …] as what they are gradients of */
+    struct tensor d_residual;
+    struct tensor d_normed;
+    struct tensor d_query_key_value;
+    struct tensor d_attended;
+    struct tensor d_gate_up;
+    struct tensor d_activated;
+};
+
+struct transformer {
+    struct backend *backend;
+    struct architecture architecture;
+    struct parameter *parameters;
+    size_t parameter_count; /* of entries */
+    int64_t weight_count;   /* of elements */
+    float *weights;         /* device */
+    float *gradients;       /* device; NULL until transformer_training_begin() */
+    struct model_parameters views;
+    struct model_parameters gradient_views;
+    struct activations training;
+    struct activations inference;
+    struct tensor rope_table; /* [P, D]; P grows with the longest batch */
+};
+
+/* The architecture's names, shapes and places; no weights yet. */
+enum status transformer_plan(struct transformer **model, struct backend *backend,
+                             const struct architecture *architecture, struct error *error);
+struct model_parameters model_parameters_view(const struct transformer *model,
+                                              float *block);
+
+enum status activations_reserve(struct activations *activations,
+                                const struct transformer *model, enum activations_use use,
+                                int64_t token_count, struct error *error);
+void activations_release(struct activations *activations, struct backend *backend);
+
+/* Makes the table hold positions [0, position_count). */
+enum status rope_table_reserve(struct transformer *model, int64_t position_count,
+                               struct error *error);
+
+/* The shape that the attention operations want. */
+struct attention_shape model_attention_shape(const struct architecture *architecture);
+/* (H + 2G) D */
+int64_t query_key_value_width(const struct architecture *architecture);
+
+#endif

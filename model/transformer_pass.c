@@ -1,0 +1,257 @@
+#include "base/memory.h"
+#include "model/transformer_internal.h"
+
+#include <stdlib.h>
+
+/*
+ * One pass over one batch: the activations cut to its t tokens. All mathematics of the
+ * transformer is here, once; a block is
+ *
+ *     middle = in + attention(norm(in)) W_o
+ *     out    = middle + swiglu(norm(middle) W_gate_up) W_down
+ */
+struct pass {
+    struct transformer *model;
+    struct backend *backend;
+    const struct packed_batch *batch;
+    const struct activations *reserved;
+    struct attention_shape shape;
+    float norm_epsilon;
+};
+
+static struct pass pass_begin(struct transformer *model, const struct packed_batch *batch,
+                              const struct activations *reserved)
+{
+    CHECK(batch->token_count > 0 && batch->token_count <= reserved->token_count);
+    return (struct pass){
+        .model = model,
+        .backend = model->backend,
+        .batch = batch,
+        .reserved = reserved,
+        .shape = model_attention_shape(&model->architecture),
+        .norm_epsilon = (float)model->architecture.norm_epsilon,
+    };
+}
+
+/* The rows of a [T, …] buffer that the batch uses. */
+static struct tensor rows(const struct pass *pass, const struct tensor *buffer)
+{
+    return tensor_rows(buffer, 0, pass->batch->token_count);
+}
+
+static struct block_activations block_rows(const struct pass *pass, int64_t layer)
+{
+    const struct block_activations *block = &pass->reserved->blocks[layer];
+    return (struct block_activations){
+        .in = rows(pass, &block->in),
+        .attention_rstd = rows(pass, &block->attention_rstd),
+        .query_key_value = rows(pass, &block->query_key_value),
+        .attended = rows(pass, &block->attended),
+        .log_sum = tensor_view_2d(block->log_sum.data, DTYPE_F32, pass->shape.heads,
+                                  pass->batch->token_count),
+        .middle = rows(pass, &block->middle),
+        .feed_forward_rstd = rows(pass, &block->feed_forward_rstd),
+        .gate_up = rows(pass, &block->gate_up),
+    };
+}
+
+/* From `in` to everything else that the block keeps. */
+static void block_forward_kept(const struct pass *pass,
+                               const struct block_parameters *weights,
+                               struct block_activations *block)
+{
+    const struct packed_batch *batch = pass->batch;
+    struct tensor normed = rows(pass, &pass->reserved->normed);
+
+    rms_norm_forward(pass->backend, &normed, &block->attention_rstd, &block->in,
+                     &weights->attention_norm, pass->norm_epsilon);
+    linear_forward(pass->backend, &block->query_key_value, &normed,
+                   &weights->query_key_value, NULL);
+    rope_forward(pass->backend, &block->query_key_value, &pass->model->rope_table,
+                 batch->positions, &pass->shape);
+    attention_forward(pass->backend, &block->attended, &block->log_sum,
+                      &block->query_key_value, batch->document_starts,
+                      batch->document_count, &pass->shape);
+    linear_forward(pass->backend, &block->middle, &block->attended, &weights->attention_out,
+                   NULL);
+    add(pass->backend, &block->middle, &block->middle, &block->in);
+
+    rms_norm_forward(pass->backend, &normed, &block->feed_forward_rstd, &block->middle,
+                     &weights->feed_forward_norm, pass->norm_epsilon);
+    linear_forward(pass->backend, &block->gate_up, &normed, &weights->gate_up, NULL);
+}
+
+/* The end of the block; `out` may be the memory of block->in. */
+static void block_forward_out(const struct pass *pass,
+                              const struct block_parameters *weights,
+                              const struct block_activations *block, struct tensor *out)
+{
+    struct tensor activated = rows(pass, &pass->reserved->activated);
+    swiglu_forward(pass->backend, &activated, &block->gate_up);
+    linear_forward(pass->backend, out, &activated, &weights->down, NULL);
+    add(pass->backend, out, out, &block->middle);
+}
+
+/* From tokens to the normed residual stream, in the scratch buffer `normed`. */
+static struct tensor forward(const struct pass *pass)
+{
+    const struct activations *reserved = pass->reserved;
+    const struct model_parameters *weights = &pass->model->views;
+    const int64_t layer_count = pass->model->architecture.layer_count;
+    struct tensor first = rows(pass, &reserved->blocks[0].in);
+    struct tensor last = rows(pass, &reserved->out);
+    struct tensor last_rstd = rows(pass, &reserved->last_rstd);
+    struct tensor normed = rows(pass, &reserved->normed);
+
+    embedding_forward(pass->backend, &first, &weights->embedding, pass->batch->tokens);
+    for (int64_t layer = 0; layer < layer_count; layer++) {
+        struct block_activations block = block_rows(pass, layer);
+        struct tensor out =
+            layer + 1 < layer_count ? rows(pass, &reserved->blocks[layer + 1].in) : last;
+        block_forward_kept(pass, &weights->blocks[layer], &block);
+        block_forward_out(pass, &weights->blocks[layer], &block, &out);
+    }
+    rms_norm_forward(pass->backend, &normed, &last_rstd, &last, &weights->last_norm,
+                     pass->norm_epsilon);
+    return normed;
+}
+
+/* d_residual: from the gradient of the block's output to that of `middle`. */
+static void feed_forward_backward(const struct pass *pass,
+                                  const struct block_parameters *weights,
+                                  struct block_parameters *gradients,
+                                  const struct block_activations *block,
+                                  struct tensor *d_residual)
+{
+    struct tensor normed = rows(pass, &pass->reserved->normed);
+    struct tensor rstd = block->feed_forward_rstd;
+    struct tensor activated = rows(pass, &pass->reserved->activated);
+    struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
+    struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up);
+    struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
+
+    swiglu_forward(pass->backend, &activated, &block->gate_up);
+    linear_backward_weight(pass->backend, &gradients->down, NULL, d_residual, &activated);
+    linear_backward_input(pass->backend, &d_activated, d_residual, &weights->down, false);
+    swiglu_backward(pass->backend, &d_gate_up, &d_activated, &block->gate_up);
+
+    rms_norm_forward(pass->backend, &normed, &rstd, &block->middle,
+                     &weights->feed_forward_norm, pass->norm_epsilon);
+    linear_backward_weight(pass->backend, &gradients->gate_up, NULL, &d_gate_up, &normed);
+    linear_backward_input(pass->backend, &d_normed, &d_gate_up, &weights->gate_up, false);
+    rms_norm_backward(pass->backend, d_residual, &gradients->feed_forward_norm, &d_normed,
+                      &block->middle, &weights->feed_forward_norm, &rstd);
+}
+
+/* d_residual: from the gradient of `middle` to that of `in`. */
+static void attention_part_backward(const struct pass *pass,
+                                    const struct block_parameters *weights,
+                                    struct block_parameters *gradients,
+                                    const struct block_activations *block,
+                                    struct tensor *d_residual)
+{
+    const struct packed_batch *batch = pass->batch;
+    struct tensor normed = rows(pass, &pass->reserved->normed);
+    struct tensor rstd = block->attention_rstd;
+    struct tensor d_attended = rows(pass, &pass->reserved->d_attended);
+    struct tensor d_query_key_value = rows(pass, &pass->reserved->d_query_key_value);
+    struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
+
+    linear_backward_weight(pass->backend, &gradients->attention_out, NULL, d_residual,
+                           &block->attended);
+    linear_backward_input(pass->backend, &d_attended, d_residual, &weights->attention_out,
+                          false);
+    attention_backward(pass->backend, &d_query_key_value, &d_attended,
+                       &block->query_key_value, &block->attended, &block->log_sum,
+                       batch->document_starts, batch->document_count, &pass->shape);
+    rope_backward(pass->backend, &d_query_key_value, &pass->model->rope_table,
+                  batch->positions, &pass->shape);
+
+    rms_norm_forward(pass->backend, &normed, &rstd, &block->in, &weights->attention_norm,
+                     pass->norm_epsilon);
+    linear_backward_weight(pass->backend, &gradients->query_key_value, NULL,
+                           &d_query_key_value, &normed);
+    linear_backward_input(pass->backend, &d_normed, &d_query_key_value,
+                          &weights->query_key_value, false);
+    rms_norm_backward(pass->backend, d_residual, &gradients->attention_norm, &d_normed,
+                      &block->in, &weights->attention_norm, &rstd);
+}
+
+/* From d_normed, the gradient of the last norm's output, to all parameters. */
+static void backward(const struct pass *pass)
+{
+    const struct activations *reserved = pass->reserved;
+    struct transformer *model = pass->model;
+    struct tensor d_residual = rows(pass, &reserved->d_residual);
+    const struct tensor d_normed = rows(pass, &reserved->d_normed);
+    const struct tensor last = rows(pass, &reserved->out);
+    const struct tensor last_rstd = rows(pass, &reserved->last_rstd);
+
+    fill(pass->backend, &d_residual, 0.0f);
+    rms_norm_backward(pass->backend, &d_residual, &model->gradient_views.last_norm,
+                      &d_normed, &last, &model->views.last_norm, &last_rstd);
+    for (int64_t layer = model->architecture.layer_count - 1; layer >= 0; layer--) {
+        const struct block_parameters *weights = &model->views.blocks[layer];
+        struct block_parameters *gradients = &model->gradient_views.blocks[layer];
+        struct block_activations block = block_rows(pass, layer);
+        if (reserved->use == TRAINING_RECOMPUTE)
+            block_forward_kept(pass, weights, &block);
+        feed_forward_backward(pass, weights, gradients, &block, &d_residual);
+        attention_part_backward(pass, weights, gradients, &block, &d_residual);
+    }
+    embedding_backward(pass->backend, &model->gradient_views.embedding, &d_residual,
+                       pass->batch->tokens);
+}
+
+void transformer_forward_backward(struct transformer *model,
+                                  const struct packed_batch *batch, float label_smoothing,
+                                  float scale, struct cross_entropy_sums *sums)
+{
+    CHECK(model->gradients);
+    const struct pass pass = pass_begin(model, batch, &model->training);
+    const struct tensor normed = forward(&pass);
+    struct tensor d_normed = rows(&pass, &model->training.d_normed);
+    linear_cross_entropy(model->backend, sums, &d_normed, &model->gradient_views.head,
+                         &normed, &model->views.head, batch->targets, label_smoothing,
+                         scale);
+    backward(&pass);
+}
+
+void transformer_loss(struct transformer *model, const struct packed_batch *batch,
+                      struct cross_entropy_sums *sums)
+{
+    const bool fits = batch->token_count <= model->inference.token_count;
+    const struct pass pass =
+        pass_begin(model, batch, fits ? &model->inference : &model->training);
+    const struct tensor normed = forward(&pass);
+    linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
+                         batch->targets, 0.0f, 1.0f);
+}
+
+enum status transformer_logits(struct transformer *model, const struct packed_batch *batch,
+                               float *logits, struct error *error)
+{
+    enum { CHUNK_ROWS = 128 };
+    const int64_t vocabulary = model->architecture.vocabulary;
+    const int64_t row_count = batch->token_count;
+    const enum status status = transformer_inference_begin(model, row_count, error);
+    if (status)
+        return status;
+    float *chunk = backend_allocate(model->backend,
+                                    CHUNK_ROWS * (size_t)vocabulary * sizeof(float), error);
+    if (!chunk)
+        return error_prefix(error, "logits");
+    const struct pass pass = pass_begin(model, batch, &model->inference);
+    const struct tensor normed = forward(&pass);
+    for (int64_t first = 0; first < row_count; first += CHUNK_ROWS) {
+        const int64_t left = row_count - first;
+        const int64_t count = left < CHUNK_ROWS ? left : CHUNK_ROWS;
+        const struct tensor in = tensor_rows(&normed, first, count);
+        struct tensor out = tensor_view_2d(chunk, DTYPE_F32, count, vocabulary);
+        linear_forward(model->backend, &out, &in, &model->views.head, NULL);
+        backend_copy_out(model->backend, logits + first * vocabulary, chunk,
+                         tensor_bytes(&out));
+    }
+    backend_free(model->backend, chunk);
+    return backend_sync(model->backend, error);
+}

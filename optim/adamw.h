@@ -1,0 +1,58 @@
+#ifndef HOLDFAST_OPTIM_ADAMW_H
+#define HOLDFAST_OPTIM_ADAMW_H
+
+#include "backend/backend.h"
+#include "backend/operations.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * AdamW over one block of weights (formula: backend/operations.h, adamw_update), with
+ * global-norm clipping: gradients are scaled by min(1, clip_norm / norm) inside the same
+ * pass. Moments are fp32. Ranges say which elements decay (matrices) and which do not
+ * (norms).
+ */
+struct adamw_range {
+    int64_t offset;
+    int64_t count;
+    bool decayed;
+};
+
+struct adamw {
+    struct backend *backend;
+    int64_t count;
+    float *moment1; /* device memory [count] */
+    float *moment2; /* device memory [count] */
+    int64_t step;   /* updates made */
+    struct adamw_range *ranges;
+    int64_t range_count;
+};
+
+struct adamw_options {
+    double beta1;
+    double beta2;
+    double epsilon;
+    double weight_decay;
+    double clip_norm; /* 0: none */
+};
+
+/* Neighbouring ranges of the same kind are joined. Ranges must cover [0, count) in order.
+ */
+enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t count,
+                       const struct adamw_range *ranges, int64_t range_count,
+                       struct error *error);
+void adamw_release(struct adamw *adamw);
+
+/*
+ * One update. *norm is the global gradient norm before clipping (it synchronises). A norm
+ * that is not finite leaves weights, moments and step untouched and returns
+ * STATUS_FORMAT: the caller decides.
+ */
+enum status adamw_step(struct adamw *adamw, struct tensor *weights,
+                       const struct tensor *gradients, double lr,
+                       const struct adamw_options *options, double *norm,
+                       struct error *error);
+
+#endif

@@ -1,0 +1,76 @@
+#ifndef HOLDFAST_TEXT_CHAT_TEMPLATE_H
+#define HOLDFAST_TEXT_CHAT_TEMPLATE_H
+
+#include "base/error.h"
+#include "text/tokenizer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Chat messages -> tokens. The template is that of the model's directory
+ * (chat_template in tokenizer_config.json, or chat_template.jinja). The renderer knows
+ * ChatML (with and without a default system turn); any other template is refused by name,
+ * until the Jinja interpreter takes its place behind this interface.
+ *
+ * What a message says is encoded without special tokens: "<|im_end|>" inside a
+ * message stays text and never becomes the control token.
+ *
+ *     <|im_start|> "user\nHi" <|im_end|> "\n" <|im_start|> "assistant\n" "Hello" <|im_end|>
+ *     mask: 0       0           0         0     0            0             1       1
+ *
+ * Each quoted stretch is encoded by itself. What the assistant says is its own stretch, so
+ * that the prompt of a generation is always a prefix of the trained tokens; this differs
+ * from encoding the rendered text only where a reply begins with white space.
+ */
+struct message {
+    const char *role; /* "system", "user", "assistant" */
+    const char *content;
+};
+
+struct chat_template; /* opaque */
+
+enum status chat_template_open_directory(struct chat_template **chat_template,
+                                         const char *directory,
+                                         const struct tokenizer *tokenizer,
+                                         struct error *error);
+/* From a template's own text, NULL for ChatML. bos_token counts as undefined. */
+enum status chat_template_parse(struct chat_template **chat_template, const char *source,
+                                const struct tokenizer *tokenizer, struct error *error);
+void chat_template_free(struct chat_template *chat_template);
+
+/* As transformers' apply_chat_template(tokenize=False): the text, for people and checks. */
+enum status chat_template_render(const struct chat_template *chat_template,
+                                 const struct message *messages, size_t count,
+                                 bool add_generation_prompt, struct text_buffer *text,
+                                 struct error *error);
+
+/*
+ * The tokens of a conversation, and which of them carry loss: mask[i] is 1 where token i
+ * is something the assistant says, its end-of-turn token included. `mask` may be NULL.
+ * With add_generation_prompt the tokens end where the assistant would begin to speak.
+ * `mask` is a byte for each id, appended in step with `ids`.
+ */
+struct mask_list {
+    unsigned char *values;
+    size_t count;
+    size_t capacity;
+};
+void mask_list_release(struct mask_list *list);
+enum status chat_template_encode(const struct chat_template *chat_template,
+                                 const struct tokenizer *tokenizer,
+                                 const struct message *messages, size_t count,
+                                 bool add_generation_prompt, struct token_list *ids,
+                                 struct mask_list *mask, struct error *error);
+
+/*
+ * The Jinja text of ChatML without a default system turn, for the chat_template of a
+ * tokenizer_config.json that we write; transformers renders it as we do. Static.
+ */
+const char *chat_template_chatml_source(void);
+
+/* The token that ends the assistant's turn (generation stops there). */
+int32_t chat_template_end_of_turn(const struct chat_template *chat_template);
+
+#endif

@@ -1,0 +1,133 @@
+/* The chat template of a model directory. */
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "text/chat_template_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEMPLATE_BYTES_MAXIMUM = 1 << 20 };
+
+/* What the directory says; strings are owned. */
+struct template_files {
+    char *source; /* NULL: none */
+    char *path;   /* where it was found */
+    char *bos;    /* NULL: none */
+};
+
+static void template_files_release(struct template_files *files)
+{
+    free(files->source);
+    free(files->path);
+    free(files->bos);
+}
+
+/* chat_template: a text, or a list of {name, template} with one named "default". */
+static enum status template_text(const cJSON *value, const char **text, const char *where,
+                                 struct error *error)
+{
+    const cJSON *item;
+    if (!value || cJSON_IsNull(value))
+        return STATUS_OK;
+    if (cJSON_IsString(value)) {
+        *text = value->valuestring;
+        return STATUS_OK;
+    }
+    if (!cJSON_IsArray(value))
+        return error_set(error, STATUS_FORMAT,
+                         "%s: chat_template: expected a text or a list of templates",
+                         where);
+    cJSON_ArrayForEach(item, value)
+    {
+        const cJSON *name = cJSON_IsObject(item) ? json_get(item, "name") : NULL;
+        if (cJSON_IsString(name) && strcmp(name->valuestring, "default") == 0)
+            return json_required_string(item, "template", text, where, error);
+    }
+    return error_set(error, STATUS_FORMAT,
+                     "%s: chat_template: none of the templates is named \"default\"",
+                     where);
+}
+
+/* bos_token: a text, or {"content": text}. */
+static const char *bos_text(const cJSON *config)
+{
+    const cJSON *bos = json_get(config, "bos_token");
+    if (cJSON_IsObject(bos))
+        bos = json_get(bos, "content");
+    return cJSON_IsString(bos) ? bos->valuestring : NULL;
+}
+
+static enum status read_config(struct template_files *files, const char *directory,
+                               struct error *error)
+{
+    char *path = path_join(directory, "tokenizer_config.json");
+    cJSON *config = NULL;
+    const char *source = NULL;
+    enum status status = STATUS_OK;
+    if (file_exists(path))
+        status = json_parse_file(&config, path, error);
+    if (!status && config && !cJSON_IsObject(config))
+        status = error_set(error, STATUS_FORMAT, "%s: expected an object", path);
+    if (!status && config)
+        status = template_text(json_get(config, "chat_template"), &source, path, error);
+    if (!status && config)
+        files->bos = memory_duplicate_string(bos_text(config));
+    if (!status && source) {
+        files->source = memory_duplicate_string(source);
+        files->path = path;
+        path = NULL;
+    }
+    cJSON_Delete(config);
+    free(path);
+    return status;
+}
+
+/* chat_template.jinja, where there is one, stands above tokenizer_config.json. */
+static enum status read_jinja(struct template_files *files, const char *directory,
+                              struct error *error)
+{
+    char *path = path_join(directory, "chat_template.jinja");
+    struct text_buffer text = {0};
+    enum status status = STATUS_OK;
+    if (!file_exists(path)) {
+        free(path);
+        return STATUS_OK;
+    }
+    status = file_read(&text, path, TEMPLATE_BYTES_MAXIMUM, error);
+    if (!status) {
+        free(files->source);
+        free(files->path);
+        files->source = memory_duplicate_string(text_buffer_string(&text));
+        files->path = path;
+        path = NULL;
+    }
+    text_buffer_release(&text);
+    free(path);
+    return status;
+}
+
+enum status chat_template_open_directory(struct chat_template **chat_template,
+                                         const char *directory,
+                                         const struct tokenizer *tokenizer,
+                                         struct error *error)
+{
+    struct template_files files = {0};
+    *chat_template = NULL;
+    enum status status = read_config(&files, directory, error);
+    if (!status)
+        status = read_jinja(&files, directory, error);
+    if (!status && !files.source)
+        status = error_set(error, STATUS_UNSUPPORTED,
+                           "%s: no chat template: no chat_template.jinja, and no "
+                           "chat_template in tokenizer_config.json; is it a base model?",
+                           directory);
+    if (!status) {
+        status =
+            chat_template_build(chat_template, files.source, files.bos, tokenizer, error);
+        if (status)
+            error_prefix(error, "%s", files.path);
+    }
+    template_files_release(&files);
+    return status;
+}

@@ -1,0 +1,228 @@
+#include "text/pretokenizer.h"
+
+#include "base/memory.h"
+#include "text/byte_level.h"
+#include "text/split_pattern.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct split_step {
+    struct split_pattern *pattern;
+    enum split_behavior behavior;
+    bool invert;
+};
+
+struct pretokenizer {
+    struct split_step *steps;
+    size_t step_count;
+    size_t step_capacity;
+    bool has_byte_level;
+    bool add_prefix_space;
+    struct split_pattern *byte_level; /* NULL without use_regex */
+};
+
+struct piece {
+    size_t start;
+    size_t end;
+    bool is_match;
+};
+
+struct piece_list {
+    struct piece *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct run {
+    const struct pretokenizer *pretokenizer;
+    const char *text;
+    pretokenizer_word *word;
+    void *context;
+    struct split_matcher matcher;
+    struct piece_list matches; /* of one piece in one step */
+    struct piece_list input;   /* of one step */
+    struct piece_list output;
+};
+
+struct pretokenizer *pretokenizer_create(void)
+{
+    return memory_allocate(sizeof(struct pretokenizer));
+}
+
+void pretokenizer_free(struct pretokenizer *pretokenizer)
+{
+    if (!pretokenizer)
+        return;
+    for (size_t i = 0; i < pretokenizer->step_count; i++)
+        split_pattern_free(pretokenizer->steps[i].pattern);
+    split_pattern_free(pretokenizer->byte_level);
+    free(pretokenizer->steps);
+    free(pretokenizer);
+}
+
+enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char *pattern,
+                                   bool literal, enum split_behavior behavior, bool invert,
+                                   struct error *error)
+{
+    struct split_step step = {.behavior = behavior, .invert = invert};
+    CHECK(!pretokenizer->has_byte_level);
+    const enum status status =
+        split_pattern_compile(&step.pattern, pattern, literal, error);
+    if (status)
+        return status;
+    array_reserve(pretokenizer->steps, pretokenizer->step_capacity,
+                  pretokenizer->step_count + 1);
+    pretokenizer->steps[pretokenizer->step_count++] = step;
+    return STATUS_OK;
+}
+
+enum status pretokenizer_add_byte_level(struct pretokenizer *pretokenizer,
+                                        bool add_prefix_space, bool use_regex,
+                                        struct error *error)
+{
+    CHECK(!pretokenizer->has_byte_level);
+    pretokenizer->has_byte_level = true;
+    pretokenizer->add_prefix_space = add_prefix_space;
+    if (!use_regex)
+        return STATUS_OK;
+    return split_pattern_compile(&pretokenizer->byte_level, byte_level_pattern, false,
+                                 error);
+}
+
+bool pretokenizer_has_byte_level(const struct pretokenizer *pretokenizer)
+{
+    return pretokenizer->has_byte_level;
+}
+
+static void piece_append(struct piece_list *list, size_t start, size_t end, bool is_match)
+{
+    if (list->count == list->capacity)
+        array_reserve(list->items, list->capacity, list->count + 1);
+    list->items[list->count++] = (struct piece){start, end, is_match};
+}
+
+/* Matches and the gaps between them: together they cover the piece. */
+static void find_matches(struct run *run, const struct split_step *step, struct piece piece)
+{
+    size_t start, end, previous = 0;
+    const size_t bytes = piece.end - piece.start;
+    run->matches.count = 0;
+    split_matcher_begin(&run->matcher, step->pattern, run->text + piece.start, bytes);
+    while (split_matcher_next(&run->matcher, &start, &end)) {
+        if (previous != start)
+            piece_append(&run->matches, piece.start + previous, piece.start + start,
+                         step->invert);
+        piece_append(&run->matches, piece.start + start, piece.start + end, !step->invert);
+        previous = end;
+    }
+    if (previous != bytes)
+        piece_append(&run->matches, piece.start + previous, piece.end, step->invert);
+}
+
+/* True if this behaviour glues piece i to its neighbour before (or, merged with next,
+ * says that piece i takes the one behind it). A run of matches merges only its first. */
+static bool joins_previous(const struct piece_list *list, enum split_behavior behavior,
+                           size_t i)
+{
+    const struct piece *items = list->items;
+    switch (behavior) {
+    case SPLIT_CONTIGUOUS:
+        return i > 0 && items[i].is_match == items[i - 1].is_match;
+    case SPLIT_MERGED_WITH_PREVIOUS:
+        return i > 0 && items[i].is_match && !items[i - 1].is_match;
+    case SPLIT_MERGED_WITH_NEXT:
+        return i > 0 && items[i - 1].is_match && !items[i].is_match;
+    case SPLIT_REMOVED:
+    case SPLIT_ISOLATED:
+        break;
+    }
+    return false;
+}
+
+static void split_piece(struct run *run, const struct split_step *step, struct piece piece)
+{
+    const size_t first = run->output.count;
+    find_matches(run, step, piece);
+    for (size_t i = 0; i < run->matches.count; i++) {
+        const struct piece *match = &run->matches.items[i];
+        if (step->behavior == SPLIT_REMOVED && match->is_match)
+            continue;
+        if (run->output.count > first && joins_previous(&run->matches, step->behavior, i))
+            run->output.items[run->output.count - 1].end = match->end;
+        else
+            piece_append(&run->output, match->start, match->end, false);
+    }
+}
+
+static void split_all(struct run *run, const struct split_step *step)
+{
+    run->output.count = 0;
+    for (size_t i = 0; i < run->input.count; i++)
+        if (run->input.items[i].end > run->input.items[i].start)
+            split_piece(run, step, run->input.items[i]);
+    const struct piece_list input = run->input;
+    run->input = run->output;
+    run->output = input;
+}
+
+/* GPT-2's pattern, its words handed on as they are found. */
+static void byte_level_words(struct run *run, const char *text, size_t bytes)
+{
+    size_t start, end, previous = 0;
+    split_matcher_begin(&run->matcher, run->pretokenizer->byte_level, text, bytes);
+    while (split_matcher_next(&run->matcher, &start, &end)) {
+        if (previous != start)
+            run->word(run->context, text + previous, start - previous);
+        if (start != end)
+            run->word(run->context, text + start, end - start);
+        previous = end;
+    }
+    if (previous != bytes)
+        run->word(run->context, text + previous, bytes - previous);
+}
+
+static void emit_text(struct run *run, const char *text, size_t bytes)
+{
+    if (run->pretokenizer->byte_level)
+        byte_level_words(run, text, bytes);
+    else
+        run->word(run->context, text, bytes);
+}
+
+static void emit_piece(struct run *run, struct piece piece)
+{
+    const char *text = run->text + piece.start;
+    const size_t bytes = piece.end - piece.start;
+    if (bytes == 0)
+        return;
+    if (!run->pretokenizer->add_prefix_space || text[0] == ' ') {
+        emit_text(run, text, bytes);
+        return;
+    }
+    char *prefixed = memory_allocate(bytes + 1);
+    prefixed[0] = ' ';
+    memcpy(prefixed + 1, text, bytes);
+    emit_text(run, prefixed, bytes + 1);
+    free(prefixed);
+}
+
+void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
+                      size_t bytes, pretokenizer_word *word, void *context)
+{
+    struct run run = {
+        .pretokenizer = pretokenizer, .text = text, .word = word, .context = context};
+    if (pretokenizer->step_count == 0) {
+        emit_piece(&run, (struct piece){0, bytes, false});
+    } else {
+        piece_append(&run.input, 0, bytes, false);
+        for (size_t i = 0; i < pretokenizer->step_count; i++)
+            split_all(&run, &pretokenizer->steps[i]);
+        for (size_t i = 0; i < run.input.count; i++)
+            emit_piece(&run, run.input.items[i]);
+    }
+    split_matcher_release(&run.matcher);
+    free(run.matches.items);
+    free(run.input.items);
+    free(run.output.items);
+}

@@ -1,0 +1,46 @@
+#ifndef HOLDFAST_TEXT_PRETOKENIZER_H
+#define HOLDFAST_TEXT_PRETOKENIZER_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Cuts a text into the words inside which BPE merges: a sequence of splits, then ByteLevel
+ * (which may put a space in front and split once more by GPT-2's pattern). The behaviours
+ * are those of Hugging Face `tokenizers`. With text "a-b", pattern "-":
+ *
+ *     removed [a][b]   isolated [a][-][b]   merged with previous [a-][b]
+ *     merged with next [a][-b]   contiguous: as isolated, but runs of matches are one
+ */
+enum split_behavior {
+    SPLIT_REMOVED,
+    SPLIT_ISOLATED,
+    SPLIT_MERGED_WITH_PREVIOUS,
+    SPLIT_MERGED_WITH_NEXT,
+    SPLIT_CONTIGUOUS
+};
+
+struct pretokenizer; /* opaque; immutable once built, usable from several threads */
+
+struct pretokenizer *pretokenizer_create(void);
+void pretokenizer_free(struct pretokenizer *pretokenizer);
+
+/* Adds a step. `literal`: the pattern is plain text. `invert`: matches are what is kept. */
+enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char *pattern,
+                                   bool literal, enum split_behavior behavior, bool invert,
+                                   struct error *error);
+
+/* ByteLevel: the last step. */
+enum status pretokenizer_add_byte_level(struct pretokenizer *pretokenizer,
+                                        bool add_prefix_space, bool use_regex,
+                                        struct error *error);
+bool pretokenizer_has_byte_level(const struct pretokenizer *pretokenizer);
+
+/* Calls `word` for every word, in order, of `bytes` bytes of valid UTF-8. */
+typedef void pretokenizer_word(void *context, const char *word, size_t bytes);
+void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
+                      size_t bytes, pretokenizer_word *word, void *context);
+
+#endif

@@ -1,0 +1,28 @@
+#ifndef HOLDFAST_TEXT_TENSE_FRAMES_H
+#define HOLDFAST_TEXT_TENSE_FRAMES_H
+
+#include "text/tense.h"
+#include "text/tense_request.h"
+
+/*
+ * The question frames and what fills them. `name` seeds the choices, together with seed
+ * and tense; variants of one name, seed and tense walk through a shuffled list of the
+ * frames that suit the request, and through time phrases.
+ */
+void frames_append(struct text_buffer *out, const struct request *request, enum tense tense,
+                   const char *name, uint64_t seed, int64_t variant);
+
+/* Phrases of time and place, and who: pure functions of what is passed. */
+int time_phrase_count(const struct request *request, enum tense tense);
+const char *time_phrase(const struct request *request, enum tense tense, int64_t index);
+const char *place_phrase(uint64_t index);
+
+/* The doer to ask about; *plural says which verb form it takes. */
+struct phrase frame_subject(const struct request *request, const struct phrase *action,
+                            uint64_t choice, bool *plural);
+
+/* The clause as an inverted question in `tense`, first letter as it comes. */
+bool clause_fits(const struct clause *clause, enum tense tense);
+struct phrase clause_question(const struct clause *clause, enum tense tense);
+
+#endif

@@ -1,0 +1,185 @@
+#include "text/tokenizer.h"
+
+#include "base/memory.h"
+#include "text/tokenizer_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void token_list_append(struct token_list *list, int32_t id)
+{
+    if (list->count == list->capacity)
+        array_reserve(list->ids, list->capacity, list->count + 1);
+    list->ids[list->count++] = id;
+}
+
+void token_list_release(struct token_list *list)
+{
+    free(list->ids);
+    *list = (struct token_list){0};
+}
+
+void tokenizer_free(struct tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    vocabulary_release(&tokenizer->vocabulary);
+    bpe_release(&tokenizer->bpe);
+    pretokenizer_free(tokenizer->pretokenizer);
+    free(tokenizer->forms);
+    added_tokens_release(&tokenizer->added_raw);
+    added_tokens_release(&tokenizer->added_normalized);
+    string_table_release(&tokenizer->added_by_content);
+    token_list_release(&tokenizer->prefix);
+    token_list_release(&tokenizer->suffix);
+    text_buffer_release(&tokenizer->warnings);
+    free(tokenizer);
+}
+
+int64_t tokenizer_vocabulary_count(const struct tokenizer *tokenizer)
+{
+    return (int64_t)tokenizer->vocabulary.count;
+}
+
+int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token)
+{
+    const struct string_entry *entry =
+        string_table_find(&tokenizer->added_by_content, token, strlen(token));
+    return entry ? entry->value : -1;
+}
+
+bool tokenizer_token_is_special(const struct tokenizer *tokenizer, int32_t id)
+{
+    return id >= 0 && (size_t)id < tokenizer->vocabulary.count &&
+           tokenizer->vocabulary.tokens[id].special;
+}
+
+const char *tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id)
+{
+    if (id < 0 || (size_t)id >= tokenizer->vocabulary.count)
+        return NULL;
+    return tokenizer->vocabulary.tokens[id].spelling;
+}
+
+const char *tokenizer_warnings(const struct tokenizer *tokenizer)
+{
+    return text_buffer_string(&tokenizer->warnings);
+}
+
+void tokenizer_normalize(const struct tokenizer *tokenizer, const char *text, size_t bytes,
+                         struct text_buffer *out)
+{
+    struct text_buffer step = {0};
+    struct text_buffer previous = {0};
+    text_buffer_append_bytes(&previous, text, bytes);
+    for (size_t i = 0; i < tokenizer->form_count; i++) {
+        text_buffer_clear(&step);
+        unicode_append_normalized(&step, tokenizer->forms[i], text_buffer_string(&previous),
+                                  previous.length);
+        const struct text_buffer swap = previous;
+        previous = step;
+        step = swap;
+    }
+    text_buffer_append_bytes(out, text_buffer_string(&previous), previous.length);
+    text_buffer_release(&step);
+    text_buffer_release(&previous);
+}
+
+struct encoding {
+    const struct tokenizer *tokenizer;
+    bool special_is_text;
+    bool plain; /* added tokens are not looked for */
+    struct token_list *ids;
+};
+
+static void encode_word(void *context, const char *word, size_t bytes)
+{
+    const struct encoding *encoding = context;
+    bpe_encode(&encoding->tokenizer->bpe, word, bytes, encoding->ids);
+}
+
+static void encode_words(struct encoding *encoding, const char *text, size_t bytes)
+{
+    pretokenizer_run(encoding->tokenizer->pretokenizer, text, bytes, encode_word, encoding);
+}
+
+typedef void encode_stretch(struct encoding *encoding, const char *text, size_t bytes);
+
+/* Added tokens become their ids; what lies between them goes to `inner`. */
+static void encode_around(struct encoding *encoding, const struct added_tokens *tokens,
+                          const char *text, size_t bytes, encode_stretch *inner)
+{
+    if (encoding->plain || tokens->count == 0) {
+        if (bytes > 0)
+            inner(encoding, text, bytes);
+        return;
+    }
+    struct added_scan scan = {.tokens = tokens,
+                              .text = text,
+                              .bytes = bytes,
+                              .special_is_text = encoding->special_is_text};
+    struct added_span span;
+    while (added_scan_next(&scan, &span)) {
+        if (span.id >= 0)
+            token_list_append(encoding->ids, span.id);
+        else
+            inner(encoding, text + span.start, span.end - span.start);
+    }
+}
+
+static void encode_normalized(struct encoding *encoding, const char *text, size_t bytes)
+{
+    const struct tokenizer *tokenizer = encoding->tokenizer;
+    if (tokenizer->form_count == 0) {
+        encode_around(encoding, &tokenizer->added_normalized, text, bytes, encode_words);
+        return;
+    }
+    struct text_buffer form = {0};
+    tokenizer_normalize(tokenizer, text, bytes, &form);
+    encode_around(encoding, &tokenizer->added_normalized, text_buffer_string(&form),
+                  form.length, encode_words);
+    text_buffer_release(&form);
+}
+
+static void append_list(struct token_list *ids, const struct token_list *more)
+{
+    for (size_t i = 0; i < more->count; i++)
+        token_list_append(ids, more->ids[i]);
+}
+
+void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t bytes,
+                      unsigned flags, struct token_list *ids)
+{
+    struct encoding encoding = {.tokenizer = tokenizer,
+                                .special_is_text = !(flags & ENCODE_SPECIAL),
+                                .plain = (flags & ENCODE_PLAIN) != 0,
+                                .ids = ids};
+    struct text_buffer repaired = {0};
+    if (!utf8_is_valid(text, bytes)) {
+        utf8_append_repaired(&repaired, text, bytes);
+        text = repaired.data;
+        bytes = repaired.length;
+    }
+    if (flags & ENCODE_ADD_BOS)
+        append_list(ids, &tokenizer->prefix);
+    encode_around(&encoding, &tokenizer->added_raw, text, bytes, encode_normalized);
+    if (flags & ENCODE_ADD_BOS)
+        append_list(ids, &tokenizer->suffix);
+    text_buffer_release(&repaired);
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                      bool keep_special, struct text_buffer *text)
+{
+    struct text_buffer raw = {0};
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes;
+        CHECK(ids[i] >= 0 && (size_t)ids[i] < tokenizer->vocabulary.count);
+        if (!keep_special && tokenizer->vocabulary.tokens[ids[i]].special)
+            continue;
+        const char *token = vocabulary_bytes(&tokenizer->vocabulary, ids[i], &bytes);
+        text_buffer_append_bytes(&raw, token, bytes);
+    }
+    utf8_append_repaired(text, text_buffer_string(&raw), raw.length);
+    text_buffer_release(&raw);
+}
