@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sweep_cell not_measured = {.rate = NAN, .low = NAN, .high = NAN};
+static const struct sweep_cell not_measured = {
+    .rate = (double)NAN, .low = (double)NAN, .high = (double)NAN};
 
 static size_t column_of(struct sweep_table *table, const char *name)
 {

@@ -8,19 +8,17 @@
 #include <string.h>
 
 /*
- * One-turn layouts, most specific first: `request` (and `context`, joined with an empty
- * line, where it is not empty) is what the user says, `reply` what the assistant says.
+ * One-turn layouts: `request` is what the user says, `reply` what the assistant says.
+ * Alpaca, Dolly and GPTeacher may add an "input" or "context", joined by an empty line.
  */
 static const struct layout {
     const char *request;
-    const char *context;
     const char *reply;
 } layouts[] = {
-    {"instruction", "input", "output"},     /* Alpaca */
-    {"instruction", "context", "response"}, /* Dolly */
-    {"instruction", "input", "response"},   /* GPTeacher */
-    {"prompt", NULL, "completion"},         /* TRL, OpenAI */
-    {"prompt", NULL, "response"},           {"question", NULL, "answer"},
+    {"instruction", "output"},   /* Alpaca */
+    {"instruction", "response"}, /* Dolly, GPTeacher */
+    {"prompt", "completion"},    /* TRL, OpenAI */
+    {"prompt", "response"},      {"question", "answer"},
 };
 
 struct conversation_reader {
@@ -46,10 +44,12 @@ static bool one_turn_read(struct conversation *conversation, const cJSON *object
     char scratch[3][RECORD_SCRATCH_BYTES];
     const char *request = record_text(object, layout->request, scratch[0]);
     const char *reply = record_text(object, layout->reply, scratch[1]);
-    const char *context =
-        layout->context ? record_text(object, layout->context, scratch[2]) : NULL;
+    const char *context = NULL;
     if (is_blank(request) || is_blank(reply))
         return false;
+    if (strcmp(layout->request, "instruction") == 0)
+        context = record_text(object, record_get(object, "input") ? "input" : "context",
+                              scratch[2]);
     struct text_buffer user = {0};
     text_buffer_append(&user, request);
     if (!is_blank(context))

@@ -199,8 +199,7 @@ enum status records_parse(const char *bytes, size_t count, const char *where,
         first++;
     if (first == count)
         return error_set(error, STATUS_FORMAT, "%s: the file is empty", where);
-    if (count >= 7 &&
-        memcmp(bytes, "version https://git-lfs", count < 23 ? count : 23) == 0)
+    if (bytes_are_lfs_pointer(bytes, count))
         return error_set(error, STATUS_FORMAT,
                          "%s: this is a git-LFS pointer, not the data: run `git lfs pull`",
                          where);

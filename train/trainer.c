@@ -289,7 +289,7 @@ static enum status update(struct trainer *trainer, int64_t step, struct metrics_
         .epoch = (double)(step + 1) / (double)trainer->batches.steps_per_epoch,
         .lr = schedule_lr(&trainer->schedule, step),
         .target_tokens = targets,
-        .validation_nll = NAN,
+        .validation_nll = (double)NAN,
     };
     const int64_t packs =
         gradients_make(trainer, examples, count, 1.0F / (float)targets, line);

@@ -1,0 +1,27 @@
+#include "model/architecture.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* config.json: any bytes give an architecture within its limits, or a message. What was
+ * read is written and read again: it must be the same. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct architecture read, again;
+    struct error error = {0};
+    if (architecture_parse(&read, (const char *)data, size, "fuzz", &error)) {
+        CHECK(error.status != STATUS_OK && error.message[0] != '\0');
+        return 0;
+    }
+    CHECK(architecture_parameter_count(&read) > 0);
+    CHECK(read.heads % read.key_value_heads == 0 && read.head_size % 2 == 0);
+    struct text_buffer text = {0};
+    architecture_print_json(&read, DTYPE_F32, &text);
+    CHECK(!architecture_parse(&again, text.data, text.length, "written", &error));
+    CHECK(read.channels == again.channels && read.rope_theta == again.rope_theta);
+    CHECK(read.eos_token_count == again.eos_token_count);
+    text_buffer_release(&text);
+    return 0;
+}

@@ -1,0 +1,292 @@
+#include "base/file.h"
+#include "model/architecture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static enum status parse(struct architecture *architecture, const char *json,
+                         struct error *error)
+{
+    return architecture_parse(architecture, json, strlen(json), "dir/config.json", error);
+}
+
+/* A good config in which `fields` ("\"a\": 1, ") come first, so that they win. */
+static enum status parse_with(struct architecture *architecture, const char *fields,
+                              struct error *error)
+{
+    char json[2048];
+    snprintf(
+        json, sizeof json,
+        "{%s\"model_type\": \"llama\", \"hidden_size\": 48, \"intermediate_size\": 77, "
+        "\"num_hidden_layers\": 2, \"num_attention_heads\": 6, "
+        "\"num_key_value_heads\": 2, \"vocab_size\": 131, \"rms_norm_eps\": 1e-5}",
+        fields);
+    return parse(architecture, json, error);
+}
+
+static struct architecture good(const char *fields)
+{
+    struct architecture architecture;
+    struct error error = {0};
+    if (parse_with(&architecture, fields, &error))
+        fail_msg("%s", error.message);
+    return architecture;
+}
+
+static void reads_fields_and_defaults(void **state)
+{
+    (void)state;
+    const struct architecture a = good("");
+    assert_string_equal(a.model_type, "llama");
+    assert_int_equal(a.layer_count, 2);
+    assert_int_equal(a.channels, 48);
+    assert_int_equal(a.feed_forward, 77);
+    assert_int_equal(a.heads, 6);
+    assert_int_equal(a.key_value_heads, 2);
+    assert_int_equal(a.head_size, 8);
+    assert_int_equal(a.vocabulary, 131);
+    assert_int_equal(a.position_limit, 2048);
+    assert_true(a.norm_epsilon == 1e-5);
+    assert_true(a.rope_theta == 10000.0);
+    assert_true(a.initializer_range == 0.02);
+    assert_false(a.tied_embeddings);
+    assert_int_equal(a.bos_token, -1);
+    assert_int_equal(a.eos_token_count, 0);
+    /* 2 x (2 x 48 (48 + 16) + 3 x 48 x 77 + 96) + 48 + 2 x 131 x 48 */
+    assert_int_equal(architecture_parameter_count(&a), 2 * 17328 + 48 + 12576);
+}
+
+static void reads_other_values(void **state)
+{
+    (void)state;
+    const struct architecture a =
+        good("\"head_dim\": 14, \"num_key_value_heads\": null, \"hidden_act\": \"silu\", "
+             "\"tie_word_embeddings\": true, \"max_position_embeddings\": 512, "
+             "\"torch_dtype\": \"bfloat16\", \"attention_bias\": false, "
+             "\"pretraining_tp\": 1, \"rope_interleaved\": false, ");
+    assert_int_equal(a.head_size, 14);
+    assert_int_equal(a.key_value_heads, 6);
+    assert_true(a.tied_embeddings);
+    assert_int_equal(a.position_limit, 512);
+}
+
+static void reads_both_rope_spellings(void **state)
+{
+    (void)state;
+    assert_true(good("\"rope_theta\": 5e5, \"rope_scaling\": null, ").rope_theta == 5e5);
+    assert_true(
+        good("\"rope_scaling\": {\"type\": \"default\"}, \"rope_theta\": 7, ").rope_theta ==
+        7.0);
+    assert_true(good("\"rope_parameters\": {\"rope_theta\": 500000.0, "
+                     "\"rope_type\": \"default\"}, \"dtype\": \"float32\", ")
+                    .rope_theta == 5e5);
+    assert_true(good("\"rope_parameters\": null, ").rope_theta == 1e4);
+}
+
+static void reads_tokens(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"bos_token_id\": 1, \"eos_token_id\": 2, ");
+    assert_int_equal(a.bos_token, 1);
+    assert_int_equal(a.eos_token_count, 1);
+    assert_int_equal(a.eos_tokens[0], 2);
+    a = good("\"bos_token_id\": null, \"eos_token_id\": [5, 3, 5], ");
+    assert_int_equal(a.bos_token, -1);
+    assert_int_equal(a.eos_token_count, 2);
+    assert_int_equal(a.eos_tokens[0], 5);
+    assert_int_equal(a.eos_tokens[1], 3);
+    assert_int_equal(good("\"eos_token_id\": -1, ").eos_token_count, 0);
+}
+
+/* Field, then file: both must be in the message. */
+static void refuses_what_is_not_computed(void **state)
+{
+    (void)state;
+    static const char *const fields[][2] = {
+        {"\"model_type\": \"mistral\", ", "\"mistral\""},
+        {"\"hidden_act\": \"gelu\", ", "\"hidden_act\": \"gelu\""},
+        {"\"attention_bias\": true, ", "\"attention_bias\": true"},
+        {"\"mlp_bias\": true, ", "\"mlp_bias\": true"},
+        {"\"attention_dropout\": 0.1, ", "\"attention_dropout\": 0.1"},
+        {"\"pretraining_tp\": 2, ", "\"pretraining_tp\": 2"},
+        {"\"partial_rotary_factor\": 0.5, ", "\"partial_rotary_factor\": 0.5"},
+        {"\"rope_interleaved\": true, ", "\"rope_interleaved\": true"},
+        {"\"sliding_window\": 4096, ", "\"sliding_window\": 4096"},
+        {"\"quantization_config\": {\"bits\": 4}, ", "\"quantization_config\""},
+        {"\"layer_types\": [\"full_attention\", \"sliding_attention\"], ",
+         "\"layer_types\""},
+        {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}, ",
+         "\"type\": \"linear\""},
+        {"\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0}, ",
+         "\"rope_type\": \"llama3\""},
+        {"\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 1e4}, ",
+         "\"rope_type\": \"yarn\""},
+        {"\"rope_parameters\": {\"rope_theta\": 1e4, \"factor\": 2}, ", "\"factor\": 2"},
+        {"\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}}, ",
+         "\"full_attention\""},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct architecture a;
+        struct error error = {0};
+        assert_int_equal(parse_with(&a, fields[i][0], &error), STATUS_UNSUPPORTED);
+        if (!strstr(error.message, fields[i][1]) ||
+            !strstr(error.message, "dir/config.json"))
+            fail_msg("%s -> %s", fields[i][0], error.message);
+    }
+    assert_int_equal(
+        good("\"sliding_window\": 99, \"use_sliding_window\": false, ").channels, 48);
+}
+
+static void refuses_broken_fields(void **state)
+{
+    (void)state;
+    static const char *const fields[][2] = {
+        {"\"hidden_size\": \"48\", ", "hidden_size"},
+        {"\"hidden_size\": 48.5, ", "hidden_size"},
+        {"\"hidden_size\": 0, ", "\"hidden_size\": 0 is out of range"},
+        {"\"hidden_size\": -48, ", "hidden_size"},
+        {"\"hidden_size\": 1e30, ", "hidden_size"},
+        {"\"hidden_size\": null, ", "hidden_size"},
+        {"\"hidden_size\": 50, ", "not a multiple of \"num_attention_heads\": 6"},
+        {"\"num_attention_heads\": 4, \"num_key_value_heads\": 3, ",
+         "not a multiple of \"num_key_value_heads\": 3"},
+        {"\"num_key_value_heads\": 0, ", "num_key_value_heads"},
+        {"\"head_dim\": 7, ", "odd"},
+        {"\"vocab_size\": 4294967296, ", "vocab_size"},
+        {"\"num_hidden_layers\": 1000000, ", "num_hidden_layers"},
+        {"\"rms_norm_eps\": -1, ", "rms_norm_eps"},
+        {"\"rms_norm_eps\": 1e999, ", "rms_norm_eps"},
+        {"\"rope_theta\": 0, ", "rope_theta"},
+        {"\"rope_theta\": \"1e4\", ", "rope_theta"},
+        {"\"rope_scaling\": 3, ", "rope_scaling"},
+        {"\"rope_parameters\": {\"rope_theta\": -1}, ", "rope_theta"},
+        {"\"tie_word_embeddings\": 1, ", "tie_word_embeddings"},
+        {"\"eos_token_id\": \"</s>\", ", "eos_token_id"},
+        {"\"eos_token_id\": [2, 2.5], ", "eos_token_id"},
+        {"\"bos_token_id\": 3e9, ", "bos_token_id"},
+        {"\"model_type\": 7, ", "model_type"},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct architecture a;
+        struct error error = {0};
+        assert_int_equal(parse_with(&a, fields[i][0], &error), STATUS_FORMAT);
+        if (!strstr(error.message, fields[i][1]) ||
+            !strstr(error.message, "dir/config.json"))
+            fail_msg("%s -> %s", fields[i][0], error.message);
+    }
+}
+
+static void refuses_other_texts(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "{", "[]", "null", "{}", "{\"model_type\": \"llama\"}", "\xff\xfe", "{} x"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct architecture a;
+        struct error error = {0};
+        assert_int_equal(parse(&a, texts[i], &error), STATUS_FORMAT);
+        assert_non_null(strstr(error.message, "dir/config.json"));
+    }
+}
+
+static void refuses_too_many(void **state)
+{
+    (void)state;
+    struct architecture a;
+    struct error error = {0};
+    assert_int_equal(
+        parse_with(&a, "\"eos_token_id\": [1, 2, 3, 4, 5, 6, 7, 8, 9], ", &error),
+        STATUS_LIMIT);
+    assert_non_null(strstr(error.message, "more than 8"));
+    assert_int_equal(parse_with(&a,
+                                "\"hidden_size\": 1048576, \"intermediate_size\": 1048576, "
+                                "\"num_hidden_layers\": 4096, \"head_dim\": 4096, "
+                                "\"num_attention_heads\": 16384, "
+                                "\"num_key_value_heads\": 16384, ",
+                                &error),
+                     STATUS_LIMIT);
+    assert_non_null(strstr(error.message, "parameters"));
+}
+
+static void prints_what_it_reads(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {
+        "", "\"head_dim\": 14, \"tie_word_embeddings\": true, \"eos_token_id\": 2, ",
+        "\"rope_theta\": 500000.0, \"bos_token_id\": 0, \"eos_token_id\": [7, 9], "
+        "\"initializer_range\": 0.013, \"max_position_embeddings\": 77, "};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct architecture a = good(fields[i]);
+        struct architecture again;
+        struct error error = {0};
+        struct text_buffer text = {0};
+        architecture_print_json(&a, DTYPE_BF16, &text);
+        if (parse(&again, text.data, &error))
+            fail_msg("%s", error.message);
+        assert_memory_equal(&a, &again, sizeof a);
+        assert_non_null(strstr(text.data, "\"LlamaForCausalLM\""));
+        assert_non_null(strstr(text.data, "\"torch_dtype\": \"bfloat16\""));
+        text_buffer_release(&text);
+    }
+}
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+    char *path = path_join(directory, name);
+    assert_int_equal(file_write_all(path, text, strlen(text), NULL), STATUS_OK);
+    free(path);
+}
+
+static void opens_directory(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/test_architecture.XXXXXX";
+    struct architecture a;
+    struct error error = {0};
+    struct text_buffer text = {0};
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(architecture_open_directory(&a, directory, &error), STATUS_IO);
+    assert_non_null(strstr(error.message, "config.json"));
+
+    a = good("\"eos_token_id\": 2, ");
+    architecture_print_json(&a, DTYPE_F32, &text);
+    write_file(directory, "config.json", text.data);
+    assert_int_equal(architecture_open_directory(&a, directory, &error), STATUS_OK);
+    assert_int_equal(a.eos_token_count, 1);
+
+    write_file(directory, "generation_config.json", "{\"eos_token_id\": [4, 2]}");
+    assert_int_equal(architecture_open_directory(&a, directory, &error), STATUS_OK);
+    assert_int_equal(a.eos_token_count, 2);
+    assert_int_equal(a.eos_tokens[0], 2);
+    assert_int_equal(a.eos_tokens[1], 4);
+
+    write_file(directory, "generation_config.json", "{\"eos_token_id\": {}}");
+    assert_int_equal(architecture_open_directory(&a, directory, &error), STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "generation_config.json"));
+    text_buffer_release(&text);
+    assert_int_equal(file_remove_tree(directory, NULL), STATUS_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_fields_and_defaults),
+        cmocka_unit_test(reads_other_values),
+        cmocka_unit_test(reads_both_rope_spellings),
+        cmocka_unit_test(reads_tokens),
+        cmocka_unit_test(refuses_what_is_not_computed),
+        cmocka_unit_test(refuses_broken_fields),
+        cmocka_unit_test(refuses_other_texts),
+        cmocka_unit_test(refuses_too_many),
+        cmocka_unit_test(prints_what_it_reads),
+        cmocka_unit_test(opens_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

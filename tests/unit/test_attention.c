@@ -1,0 +1,338 @@
+#include "tests/unit/operations_fixture.h"
+
+/* A packed batch of documents with everything that attention reads and writes. */
+struct batch {
+    struct attention_shape shape;
+    int64_t T;
+    int64_t count;
+    int32_t *starts; /* [count + 1] */
+    struct tensor qkv, out, log_sum, d_out, d_qkv;
+    /* the reference, in double */
+    double *qkv_exact, *upstream, *out_exact, *log_sum_exact;
+};
+
+static void batch_init(struct batch *b, const int64_t *lengths, int64_t count, int64_t H,
+                       int64_t G, int64_t D)
+{
+    /* Three times the usual scale: peaked rows, so that maxima move between tiles. */
+    *b = (struct batch){.shape = {H, G, D, 3.0f / sqrtf((float)D)}, .count = count};
+    b->starts = memory_allocate_array((size_t)count + 1, sizeof *b->starts);
+    for (int64_t n = 0; n < count; n++)
+        b->starts[n + 1] = b->starts[n] + (int32_t)lengths[n];
+    b->T = b->starts[count];
+    b->qkv = matrix(b->T, (H + 2 * G) * D);
+    b->d_qkv = matrix(b->T, (H + 2 * G) * D);
+    b->out = matrix(b->T, H * D);
+    b->d_out = matrix(b->T, H * D);
+    b->log_sum = matrix(H, b->T);
+    b->qkv_exact = doubles_of(&b->qkv);
+    b->upstream = doubles_of(&b->d_out);
+    b->out_exact = doubles_of(&b->out);
+    b->log_sum_exact = doubles_of(&b->log_sum);
+}
+
+static void batch_release(struct batch *b)
+{
+    struct tensor *tensors[] = {&b->qkv, &b->out, &b->log_sum, &b->d_out, &b->d_qkv};
+
+    for (int i = 0; i < 5; i++)
+        tensor_free(tensors[i]);
+    free(b->starts);
+    free(b->qkv_exact);
+    free(b->upstream);
+    free(b->out_exact);
+    free(b->log_sum_exact);
+}
+
+static void batch_forward(struct batch *b)
+{
+    attention_forward(backend, &b->out, &b->log_sum, &b->qkv, b->starts, b->count,
+                      &b->shape);
+}
+
+static void batch_backward(struct batch *b)
+{
+    attention_backward(backend, &b->d_qkv, &b->d_out, &b->qkv, &b->out, &b->log_sum,
+                       b->starts, b->count, &b->shape);
+}
+
+/* One row of the definition: softmax(scale q k) v over keys [start, t] of one head. */
+static void reference_row(struct batch *b, int64_t head, int64_t start, int64_t t)
+{
+    const int64_t H = b->shape.heads, G = b->shape.key_value_heads, D = b->shape.head_size;
+    const int64_t width = (H + 2 * G) * D, key_head = H + head / (H / G);
+    const double *q = b->qkv_exact + t * width + head * D;
+    double *out = b->out_exact + t * H * D + head * D, sum = 0;
+
+    for (int64_t i = 0; i < D; i++)
+        out[i] = 0;
+    for (int64_t j = start; j <= t; j++) {
+        const double *k = b->qkv_exact + j * width + key_head * D, *v = k + G * D;
+        double score = 0;
+        for (int64_t i = 0; i < D; i++)
+            score += q[i] * k[i];
+        const double p = exp((double)b->shape.scale * score); /* scores stay below 250 */
+        sum += p;
+        for (int64_t i = 0; i < D; i++)
+            out[i] += p * v[i];
+    }
+    for (int64_t i = 0; i < D; i++)
+        out[i] /= sum;
+    b->log_sum_exact[head * b->T + t] = log(sum);
+}
+
+static double reference_loss(void *context)
+{
+    struct batch *b = context;
+    double loss = 0;
+
+    for (int64_t n = 0; n < b->count; n++)
+        for (int64_t t = b->starts[n]; t < b->starts[n + 1]; t++)
+            for (int64_t head = 0; head < b->shape.heads; head++)
+                reference_row(b, head, b->starts[n], t);
+    for (int64_t i = 0; i < b->T * b->shape.heads * b->shape.head_size; i++)
+        loss += b->out_exact[i] * b->upstream[i];
+    return loss;
+}
+
+/*
+ * In units of FLT_EPSILON: a score is a sum of D products below 1, times scale, so off by
+ * D * D * scale at most (on average a quarter of that: the products are); the softmax and
+ * the mix add a term a key.
+ */
+static int64_t reduction_of(const struct batch *b, int64_t longest)
+{
+    const double size = (double)b->shape.head_size;
+
+    return (int64_t)(size * size * (double)b->shape.scale / 4) + longest + 16;
+}
+
+static void numbers_case(const int64_t *lengths, int64_t count, int64_t H, int64_t G,
+                         int64_t D)
+{
+    struct batch b;
+    int64_t longest = 0;
+
+    batch_init(&b, lengths, count, H, G, D);
+    for (int64_t n = 0; n < count; n++)
+        longest = maximum(longest, lengths[n]);
+    const double tolerance = (double)reduction_of(&b, longest) * (double)FLT_EPSILON;
+    batch_forward(&b);
+    reference_loss(&b);
+    for (int64_t i = 0; i < tensor_count(&b.out); i++)
+        assert_near(f32(&b.out)[i], b.out_exact[i], tolerance);
+    for (int64_t i = 0; i < tensor_count(&b.log_sum); i++)
+        assert_near(f32(&b.log_sum)[i], b.log_sum_exact[i],
+                    tolerance + 4 * (double)FLT_EPSILON * fabs(b.log_sum_exact[i]));
+    batch_backward(&b); /* over random numbers: d_qkv is written */
+    assert_gradient(&(struct gradient_check){reference_loss, &b, b.qkv_exact, f32(&b.d_qkv),
+                                             tensor_count(&b.qkv),
+                                             reduction_of(&b, longest)});
+    batch_release(&b);
+}
+
+static void numbers_cases(void)
+{
+    numbers_case((const int64_t[]){1}, 1, 1, 1, 6);
+    numbers_case((const int64_t[]){7, 1, 33}, 3, 6, 2, 6);
+    numbers_case((const int64_t[]){49, 96, 1, 0, 20}, 5, 2, 1, 64);
+    numbers_case((const int64_t[]){97, 48}, 2, 2, 2, 80);
+    numbers_case((const int64_t[]){random_between(100, 220), random_between(1, 60)}, 2, 3,
+                 1, 16);
+}
+
+static void test_numbers(void **state)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+    const struct gemm_kernel *best = cpu->kernel;
+
+    (void)state;
+    for (int i = 0; gemm_kernel_at(i); i++) {
+        cpu->kernel = gemm_kernel_at(i);
+        numbers_cases();
+    }
+    cpu->kernel = best;
+}
+
+static void test_long_document(void **state)
+{
+    (void)state;
+    numbers_case((const int64_t[]){300}, 1, 2, 1, 32);
+}
+
+/* Documents of 1 to 300 tokens packed together give the bits that each gives alone. */
+static void test_packed_equals_separate(void **state)
+{
+    enum { COUNT = 9 };
+    const int64_t lengths[COUNT] = {1, 300, 2, 47, 48, 49, 96, 97, random_between(1, 300)};
+    struct batch packed;
+
+    (void)state;
+    batch_init(&packed, lengths, COUNT, 6, 2, 20);
+    batch_forward(&packed);
+    batch_backward(&packed);
+    for (int n = 0; n < COUNT; n++) {
+        const int64_t start = packed.starts[n];
+        struct batch alone;
+        batch_init(&alone, &lengths[n], 1, 6, 2, 20);
+        tensor_free(&alone.qkv);
+        tensor_free(&alone.d_out);
+        alone.qkv = tensor_rows(&packed.qkv, start, lengths[n]);
+        alone.d_out = tensor_rows(&packed.d_out, start, lengths[n]);
+        batch_forward(&alone);
+        batch_backward(&alone);
+        const struct tensor out = tensor_rows(&packed.out, start, lengths[n]);
+        const struct tensor d_qkv = tensor_rows(&packed.d_qkv, start, lengths[n]);
+        assert_same_bits(&out, &alone.out);
+        assert_same_bits(&d_qkv, &alone.d_qkv);
+        for (int64_t head = 0; head < 6; head++)
+            assert_memory_equal(f32(&packed.log_sum) + head * packed.T + start,
+                                f32(&alone.log_sum) + head * lengths[n],
+                                (size_t)lengths[n] * sizeof(float));
+        alone.qkv.data = alone.d_out.data = NULL; /* they belong to `packed` */
+        batch_release(&alone);
+    }
+    batch_release(&packed);
+}
+
+/* Twice the same, and the same with another number of threads. */
+static void test_bits_repeat(void **state)
+{
+    const int64_t lengths[] = {120, 1, 60, 33};
+    struct cpu_backend *cpu = cpu_of(backend);
+    struct batch b;
+
+    (void)state;
+    batch_init(&b, lengths, 4, 4, 2, 24);
+    batch_forward(&b);
+    batch_backward(&b);
+    struct tensor out = copy_of(&b.out), d_qkv = copy_of(&b.d_qkv);
+    for (int threads = 1; threads <= 3; threads++) {
+        cpu->thread_count = threads;
+        batch_forward(&b);
+        batch_backward(&b);
+        assert_same_bits(&b.out, &out);
+        assert_same_bits(&b.d_qkv, &d_qkv);
+    }
+    cpu->thread_count = 2;
+    tensor_free(&out);
+    tensor_free(&d_qkv);
+    batch_release(&b);
+}
+
+/* Scores of hundreds: no overflow, and the highest takes all. */
+static void test_large_scores(void **state)
+{
+    const int64_t lengths[] = {150};
+    struct batch b;
+
+    (void)state;
+    batch_init(&b, lengths, 1, 1, 1, 8);
+    for (int64_t t = 0; t < 150; t++)
+        for (int64_t i = 0; i < 16; i++)
+            f32(&b.qkv)[t * 24 + i] = i < 8 ? 20.0f : (float)t * (t % 2 ? 1.0f : -1.0f);
+    batch_forward(&b);
+    batch_backward(&b);
+    for (int64_t t = 1; t < 150; t++) { /* the last odd key has by far the highest score */
+        const int64_t highest = t % 2 ? t : t - 1;
+        for (int64_t i = 0; i < 8; i++)
+            assert_near(f32(&b.out)[t * 8 + i], f32(&b.qkv)[highest * 24 + 16 + i],
+                        4 * (double)FLT_EPSILON);
+    }
+    for (int64_t i = 0; i < tensor_count(&b.d_qkv); i++)
+        assert_true(isfinite(f32(&b.d_qkv)[i]));
+    batch_release(&b);
+}
+
+/* A cache whose slots hold the documents of a batch, in another order. */
+struct decoding {
+    struct key_value_cache_layer cache;
+    struct tensor last; /* [documents, (H + 2G) D]: the last row of each */
+    struct tensor out;
+    int32_t slots[8], positions[8];
+};
+
+static void decoding_init(struct decoding *d, const struct batch *b, int64_t longest)
+{
+    const int64_t slots = b->count + 1, width = b->qkv.shape[1];
+    const int64_t row = b->shape.key_value_heads * b->shape.head_size;
+    int32_t *slot_of = memory_allocate_array((size_t)b->T, sizeof *slot_of);
+    int32_t *position_of = memory_allocate_array((size_t)b->T, sizeof *position_of);
+
+    d->cache.keys = matrix(slots * longest, row); /* what is not written must not matter */
+    d->cache.values = matrix(slots * longest, row);
+    d->cache.keys =
+        (struct tensor){f32(&d->cache.keys), DTYPE_F32, 3, {slots, longest, row}};
+    d->cache.values =
+        (struct tensor){f32(&d->cache.values), DTYPE_F32, 3, {slots, longest, row}};
+    d->last = matrix(b->count, width);
+    d->out = matrix(b->count, b->shape.heads * b->shape.head_size);
+    for (int64_t n = 0; n < b->count; n++) {
+        const int64_t end = b->starts[n + 1];
+        d->slots[n] = (int32_t)(b->count - n);
+        d->positions[n] = (int32_t)(end - b->starts[n] - 1);
+        memcpy(f32(&d->last) + n * width, f32(&b->qkv) + (end - 1) * width,
+               (size_t)width * sizeof(float));
+        for (int64_t t = b->starts[n]; t < end; t++) {
+            slot_of[t] = d->slots[n];
+            position_of[t] = (int32_t)(t - b->starts[n]);
+        }
+    }
+    cache_write(backend, &d->cache, &b->qkv, slot_of, position_of, &b->shape);
+    free(slot_of);
+    free(position_of);
+}
+
+static void decoding_release(struct decoding *d)
+{
+    tensor_free(&d->cache.keys);
+    tensor_free(&d->cache.values);
+    tensor_free(&d->last);
+    tensor_free(&d->out);
+}
+
+/* Decoding the last token from the cache gives the last row of the whole document, and a
+ * row alone has the bits that it has among others. */
+static void test_decode(void **state)
+{
+    enum { COUNT = 5, LONGEST = 130 };
+    const int64_t lengths[COUNT] = {1, LONGEST, 17, 96, 2};
+    struct batch b;
+    struct decoding d;
+
+    (void)state;
+    batch_init(&b, lengths, COUNT, 6, 2, 20);
+    decoding_init(&d, &b, LONGEST);
+    attention_decode(backend, &d.out, &d.last, &d.cache, d.slots, d.positions, &b.shape);
+    reference_loss(&b);
+    for (int64_t n = 0; n < COUNT; n++) {
+        const double *exact = b.out_exact + (b.starts[n + 1] - 1) * 120;
+        for (int64_t i = 0; i < 120; i++)
+            assert_near(f32(&d.out)[n * 120 + i], exact[i],
+                        (double)reduction_of(&b, LONGEST) * (double)FLT_EPSILON);
+    }
+    struct tensor alone = matrix(1, 120);
+    for (int64_t n = 0; n < COUNT; n++) {
+        const struct tensor row = tensor_rows(&d.last, n, 1);
+        const struct tensor expected = tensor_rows(&d.out, n, 1);
+        attention_decode(backend, &alone, &row, &d.cache, d.slots + n, d.positions + n,
+                         &b.shape);
+        assert_same_bits(&alone, &expected);
+    }
+    tensor_free(&alone);
+    decoding_release(&d);
+    batch_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_long_document),
+        cmocka_unit_test(test_packed_equals_separate),
+        cmocka_unit_test(test_bits_repeat),
+        cmocka_unit_test(test_large_scores),
+        cmocka_unit_test(test_decode),
+    };
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}

@@ -1,0 +1,503 @@
+#include "base/memory.h"
+#include "model/generator.h"
+#include "model/sampler.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { VOCABULARY = 131, POSITIONS = 700 };
+
+static struct backend *backend;
+static struct transformer *model;
+
+/* Weights large enough that every token depends on all before it. */
+static int open_model(void **state)
+{
+    (void)state;
+    const struct architecture architecture = {
+        .model_type = "llama",
+        .layer_count = 3,
+        .channels = 48,
+        .feed_forward = 77,
+        .heads = 6,
+        .key_value_heads = 2,
+        .head_size = 10,
+        .vocabulary = VOCABULARY,
+        .position_limit = POSITIONS,
+        .norm_epsilon = 1e-5,
+        .rope_theta = 10000.0,
+        .initializer_range = 0.25,
+        .bos_token = -1,
+    };
+    struct error error;
+    return backend_open(&backend, "cpu", 2, &error) ||
+           transformer_create(&model, backend, &architecture, 7, &error);
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    transformer_free(model);
+    backend_close(backend);
+    return 0;
+}
+
+/* ---- sampling ---- */
+
+/* p: 0.4 0.3 0.2 0.1, twice shuffled in ids so that order of id and of size differ */
+static const float quarter[4] = {-2.302585F, -0.916291F, -1.609438F, -1.203973F};
+static const double quarter_p[4] = {0.1, 0.4, 0.2, 0.3};
+
+static int32_t sample(const float *logits, int64_t count, double temperature, double top_p,
+                      struct random *random)
+{
+    float scratch[1024];
+    const struct sampling sampling = {temperature, top_p, 1};
+    assert_true(count <= 1024);
+    memcpy(scratch, logits, (size_t)count * sizeof *scratch);
+    return sample_token(scratch, count, &sampling, random);
+}
+
+static void greedy_takes_the_first_greatest(void **state)
+{
+    (void)state;
+    struct random random = random_stream(1, 1);
+    const float ties[] = {-1, 3, 2, 3, 3, -INFINITY};
+    assert_int_equal(sample(ties, 6, 0.0, 1.0, &random), 1);
+    assert_int_equal(random.position, 0); /* draws nothing */
+    assert_int_equal(sample(ties + 2, 1, 0.0, 1.0, &random), 0);
+    /* so cold that only the greatest has any weight */
+    assert_int_equal(sample(quarter, 4, 1e-30, 1.0, &random), 1);
+    assert_int_equal(sample(quarter, 4, 1e-3, 0.9, &random), 1);
+}
+
+static void broken_logits_are_reported(void **state)
+{
+    (void)state;
+    struct random random = random_stream(1, 1);
+    const float values[][3] = {{0, NAN, 1},
+                               {NAN, 0, 1},
+                               {0, 1, NAN},
+                               {0, INFINITY, 1},
+                               {-INFINITY, -INFINITY, -INFINITY}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        assert_int_equal(sample(values[i], 3, 0.0, 1.0, &random), -1);
+        assert_int_equal(sample(values[i], 3, 1.0, 0.9, &random), -1);
+    }
+}
+
+/* Shares of 40,000 draws: 4.5 standard deviations of a share are 0.0113 at most. */
+static void assert_shares(double temperature, double top_p, const double *wanted)
+{
+    enum { DRAWS = 40000 };
+    struct random random = random_stream(11, 12);
+    int hits[4] = {0};
+    for (int i = 0; i < DRAWS; i++)
+        hits[sample(quarter, 4, temperature, top_p, &random)]++;
+    for (int i = 0; i < 4; i++) {
+        const double deviation = sqrt(wanted[i] * (1.0 - wanted[i]) / DRAWS);
+        assert_true(fabs((double)hits[i] / DRAWS - wanted[i]) <= 4.5 * deviation);
+    }
+    assert_int_equal(random.position, 2 * DRAWS); /* one double each */
+}
+
+static void shares_are_right(void **state)
+{
+    (void)state;
+    assert_shares(1.0, 1.0, quarter_p);
+    const double root = sqrt(0.1) + sqrt(0.2) + sqrt(0.3) + sqrt(0.4);
+    const double hot[4] = {sqrt(0.1) / root, sqrt(0.4) / root, sqrt(0.2) / root,
+                           sqrt(0.3) / root};
+    assert_shares(2.0, 1.0, hot);
+    const double three[4] = {0, 0.4 / 0.9, 0.2 / 0.9, 0.3 / 0.9};
+    assert_shares(1.0, 0.71, three);
+    assert_shares(1.0, 0.89, three);
+    const double two[4] = {0, 0.4 / 0.7, 0, 0.3 / 0.7};
+    assert_shares(1.0, 0.69, two);
+    const double one[4] = {0, 1, 0, 0};
+    assert_shares(1.0, 0.39, one);
+    assert_shares(1.0, 1e-9, one);
+}
+
+static int compare_descending(const void *left, const void *right)
+{
+    const float a = *(const float *)left, b = *(const float *)right;
+    return (a < b) - (a > b);
+}
+
+/* The nucleus by sorting: the least weight in it. */
+static float sorted_threshold(const float *weights, int count, double top_p)
+{
+    float sorted[1024];
+    double mass = 0.0, reached = 0.0;
+    memcpy(sorted, weights, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_descending);
+    for (int i = 0; i < count; i++)
+        mass += (double)sorted[i];
+    for (int i = 0; i < count; i++) {
+        reached += (double)sorted[i];
+        if (reached >= top_p * mass)
+            return sorted[i];
+    }
+    return 0.0F;
+}
+
+/* Nothing outside of the sorted nucleus is ever drawn, and its smallest member is. */
+static void nucleus_is_the_sorted_one(void **state)
+{
+    (void)state;
+    struct random shapes = random_stream(5, 5), random = random_stream(6, 6);
+    for (int round = 0; round < 60; round++) {
+        const int count = 1 + (int)random_below(&shapes, 300);
+        const double top_p = 0.02 + 0.9 * random_double(&shapes);
+        float logits[1024], weights[1024], greatest = -INFINITY;
+        double mass = 0.0;
+        for (int i = 0; i < count; i++) {
+            logits[i] = 2.0F * random_normal(&shapes);
+            greatest = fmaxf(greatest, logits[i]);
+        }
+        for (int i = 0; i < count; i++) {
+            weights[i] = expf(logits[i] - greatest);
+            mass += (double)weights[i];
+        }
+        const float least = sorted_threshold(weights, count, top_p);
+        float smallest = INFINITY;
+        for (int draw = 0; draw < 3000; draw++) {
+            const int32_t token = sample(logits, count, 1.0, top_p, &random);
+            assert_in_range(token, 0, count - 1);
+            assert_true(weights[token] >= least);
+            smallest = fminf(smallest, weights[token]);
+        }
+        /* 3,000 draws miss a share of 0.007 once in e^21 */
+        if ((double)least > 0.007 * mass)
+            assert_true(smallest == least);
+    }
+}
+
+/* Equal weights are all in the nucleus, whatever top_p is. */
+static void ties_stay_together(void **state)
+{
+    (void)state;
+    struct random random = random_stream(3, 4);
+    const float flat[50] = {0};
+    bool seen[50] = {false};
+    int distinct = 0;
+    for (int i = 0; i < 2000; i++)
+        seen[sample(flat, 50, 0.7, 0.1, &random)] = true;
+    for (int i = 0; i < 50; i++)
+        distinct += seen[i];
+    assert_int_equal(distinct, 50);
+}
+
+/* ---- generation ---- */
+
+enum { PROMPTS = 7, REPLY = 24 };
+/* Around the sizes of tiles, one prompt longer than a prefill pass has rows. */
+static const int64_t prompt_counts[PROMPTS] = {1, 2, 31, 64, 65, 130, 600};
+
+static void make_prompt(int32_t *prompt, int index)
+{
+    struct random random = random_stream(9, (uint64_t)index);
+    for (int64_t i = 0; i < prompt_counts[index]; i++)
+        prompt[i] = (int32_t)random_below(&random, VOCABULARY);
+}
+
+static struct generation_request request_of(const int32_t *prompt, int index,
+                                            struct sampling sampling)
+{
+    return (struct generation_request){
+        .prompt = prompt,
+        .prompt_count = prompt_counts[index],
+        .seed = 42,
+        .stream = (uint64_t)index,
+        .sampling = sampling,
+    };
+}
+
+static void run(struct generation_request *requests, int64_t count, int64_t batch_limit)
+{
+    struct error error = {0};
+    if (generate(model, requests, count, batch_limit, NULL, NULL, &error))
+        fail_msg("%s", error.message);
+}
+
+static void together_equals_alone(struct sampling sampling)
+{
+    static const int orders[][PROMPTS] = {
+        {0, 1, 2, 3, 4, 5, 6}, {6, 5, 4, 3, 2, 1, 0}, {3, 6, 0, 5, 1, 4, 2}};
+    static const int64_t batch_limits[] = {0, 7, 3, 2, 1};
+    int32_t prompts[PROMPTS][600];
+    struct generation_request alone[PROMPTS];
+    for (int i = 0; i < PROMPTS; i++) {
+        make_prompt(prompts[i], i);
+        alone[i] = request_of(prompts[i], i, sampling);
+        alone[i].sampling.token_limit -= 3 * i; /* they end at different times */
+        run(&alone[i], 1, 0);
+        assert_int_equal(alone[i].reply_count, REPLY - 3 * i);
+    }
+    for (size_t round = 0; round < 15; round++) {
+        const int *order = orders[round % 3];
+        struct generation_request requests[PROMPTS];
+        for (int i = 0; i < PROMPTS; i++)
+            requests[i] = request_of(prompts[order[i]], order[i], alone[order[i]].sampling);
+        run(requests, PROMPTS, batch_limits[round / 3]);
+        for (int i = 0; i < PROMPTS; i++) {
+            const struct generation_request *wanted = &alone[order[i]];
+            assert_int_equal(requests[i].reply_count, wanted->reply_count);
+            assert_memory_equal(requests[i].reply, wanted->reply,
+                                (size_t)wanted->reply_count * sizeof(int32_t));
+            free(requests[i].reply);
+        }
+    }
+    for (int i = 0; i < PROMPTS; i++)
+        free(alone[i].reply);
+}
+
+static void together_equals_alone_greedy(void **state)
+{
+    (void)state;
+    together_equals_alone((struct sampling){0.0, 1.0, REPLY});
+}
+
+static void together_equals_alone_sampled(void **state)
+{
+    (void)state;
+    together_equals_alone((struct sampling){1.0, 1.0, REPLY});
+    together_equals_alone((struct sampling){0.8, 0.9, REPLY});
+}
+
+/* Attempts of one prompt differ by stream alone; the same stream gives the same reply. */
+static void streams_make_attempts(void **state)
+{
+    (void)state;
+    int32_t prompt[600];
+    struct generation_request requests[4];
+    make_prompt(prompt, 2);
+    for (int i = 0; i < 4; i++) {
+        requests[i] = request_of(prompt, 2, (struct sampling){1.0, 1.0, REPLY});
+        requests[i].stream = (uint64_t)(i % 3);
+    }
+    run(requests, 4, 0);
+    assert_memory_equal(requests[0].reply, requests[3].reply, REPLY * sizeof(int32_t));
+    assert_memory_not_equal(requests[0].reply, requests[1].reply, REPLY * sizeof(int32_t));
+    assert_memory_not_equal(requests[1].reply, requests[2].reply, REPLY * sizeof(int32_t));
+    for (int i = 0; i < 4; i++)
+        free(requests[i].reply);
+}
+
+/* The token after position `at` that a full forward over the whole text would take. */
+static int32_t greedy_by_forward(const int32_t *tokens, int64_t count, double *margin)
+{
+    struct error error = {0};
+    int32_t positions[POSITIONS], starts[] = {0, (int32_t)count};
+    int32_t copy[POSITIONS];
+    float *logits = memory_allocate_array((size_t)count * VOCABULARY, sizeof *logits);
+    memcpy(copy, tokens, (size_t)count * sizeof *copy);
+    for (int32_t i = 0; i < count; i++)
+        positions[i] = i;
+    const struct packed_batch batch = {.token_count = count,
+                                       .document_count = 1,
+                                       .tokens = copy,
+                                       .positions = positions,
+                                       .document_starts = starts};
+    assert_int_equal(transformer_logits(model, &batch, logits, &error), STATUS_OK);
+    const float *row = logits + (count - 1) * VOCABULARY;
+    int32_t best = 0;
+    float second = -INFINITY;
+    for (int32_t i = 1; i < VOCABULARY; i++) {
+        if (row[i] > row[best]) {
+            second = row[best];
+            best = i;
+        } else if (row[i] > second) {
+            second = row[i];
+        }
+    }
+    *margin = (double)(row[best] - second);
+    free(logits);
+    return best;
+}
+
+/* Where the two best are further apart than rounding, the cache changes nothing. */
+static void cache_equals_full_forward(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PROMPTS; i++) {
+        int32_t text[POSITIONS];
+        int compared = 0;
+        make_prompt(text, i);
+        struct generation_request request =
+            request_of(text, i, (struct sampling){0.0, 1.0, REPLY});
+        run(&request, 1, 0);
+        for (int64_t j = 0; j < REPLY; j++) {
+            double margin;
+            const int64_t count = prompt_counts[i] + j;
+            const int32_t wanted = greedy_by_forward(text, count, &margin);
+            if (margin > 1e-3) {
+                assert_int_equal(request.reply[j], wanted);
+                compared++;
+            }
+            text[count] = request.reply[j];
+        }
+        assert_true(compared >= REPLY - 4);
+        free(request.reply);
+    }
+}
+
+static void stops_at_stop_tokens(void **state)
+{
+    (void)state;
+    int32_t prompt[600];
+    make_prompt(prompt, 3);
+    struct generation_request request =
+        request_of(prompt, 3, (struct sampling){0.0, 1.0, REPLY});
+    run(&request, 1, 0);
+    assert_false(request.stopped);
+    int32_t *whole = request.reply;
+    const int32_t stops[] = {VOCABULARY + 5, whole[9]};
+    int64_t first = 0;
+    while (whole[first] != whole[9])
+        first++;
+    request.stop_tokens = stops;
+    request.stop_count = 2;
+    run(&request, 1, 0);
+    assert_true(request.stopped);
+    assert_int_equal(request.reply_count, first);
+    assert_memory_equal(request.reply, whole, (size_t)first * sizeof(int32_t));
+    free(request.reply);
+    free(whole);
+}
+
+static void ends_at_the_position_limit(void **state)
+{
+    (void)state;
+    int32_t prompt[POSITIONS];
+    for (int32_t i = 0; i < POSITIONS; i++)
+        prompt[i] = i % VOCABULARY;
+    struct generation_request request = {
+        .prompt = prompt, .prompt_count = POSITIONS - 5, .sampling = {1.0, 1.0, 1000000}};
+    run(&request, 1, 0);
+    assert_int_equal(request.reply_count, 5);
+    assert_false(request.stopped);
+    free(request.reply);
+}
+
+struct endings {
+    struct generation_request *requests;
+    int64_t order[PROMPTS];
+    int64_t count;
+};
+
+static void note_ending(void *context, struct generation_request *request)
+{
+    struct endings *endings = context;
+    assert_non_null(request->reply);
+    endings->order[endings->count++] = request - endings->requests;
+}
+
+static void reports_replies_as_they_end(void **state)
+{
+    (void)state;
+    int32_t prompts[PROMPTS][600];
+    struct generation_request requests[PROMPTS];
+    struct endings endings = {.requests = requests};
+    struct error error;
+    for (int i = 0; i < PROMPTS; i++) {
+        make_prompt(prompts[i], i);
+        requests[i] = request_of(prompts[i], i, (struct sampling){0.0, 1.0, 20 - i});
+    }
+    assert_int_equal(
+        generate(model, requests, PROMPTS, PROMPTS, note_ending, &endings, &error),
+        STATUS_OK);
+    assert_int_equal(endings.count, PROMPTS);
+    for (int i = 0; i < PROMPTS; i++) {
+        assert_int_equal(endings.order[i], PROMPTS - 1 - i);
+        assert_int_equal(requests[i].reply_count, 20 - i);
+        free(requests[i].reply);
+    }
+    assert_int_equal(generate(model, NULL, 0, 0, NULL, NULL, &error), STATUS_OK);
+}
+
+static void refuse(struct generation_request request, enum status status, const char *words)
+{
+    const int32_t good_prompt[] = {1};
+    struct generation_request requests[2] = {
+        {.prompt = good_prompt, .prompt_count = 1, .sampling = {0.0, 1.0, 4}}, request};
+    struct error error;
+    assert_int_equal(generate(model, requests, 2, 0, NULL, NULL, &error), status);
+    if (!strstr(error.message, words))
+        fail_msg("'%s' is not in '%s'", words, error.message);
+    assert_null(requests[0].reply); /* nothing ran */
+    assert_null(requests[1].reply);
+}
+
+static void refuses_bad_requests(void **state)
+{
+    (void)state;
+    int32_t prompt[POSITIONS] = {0};
+    const struct generation_request good = {
+        .prompt = prompt, .prompt_count = 3, .sampling = {0.0, 1.0, 4}};
+    struct generation_request bad = good;
+    bad.prompt_count = 0;
+    refuse(bad, STATUS_FORMAT, "prompt 1 is empty");
+    bad.prompt_count = POSITIONS;
+    refuse(bad, STATUS_LIMIT, "700 tokens");
+    bad = good;
+    bad.sampling.temperature = -0.5;
+    refuse(bad, STATUS_USAGE, "temperature -0.5");
+    bad.sampling.temperature = NAN;
+    refuse(bad, STATUS_USAGE, "temperature");
+    bad = good;
+    bad.sampling.top_p = 0.0;
+    refuse(bad, STATUS_USAGE, "top-p 0");
+    bad.sampling.top_p = 1.5;
+    refuse(bad, STATUS_USAGE, "top-p 1.5");
+    bad = good;
+    bad.sampling.token_limit = 0;
+    refuse(bad, STATUS_USAGE, "0 new tokens");
+    prompt[2] = VOCABULARY;
+    refuse(good, STATUS_FORMAT, "token 131");
+    prompt[2] = -1;
+    refuse(good, STATUS_FORMAT, "token -1");
+}
+
+/* Last: it breaks the weights. */
+static void reports_broken_weights(void **state)
+{
+    (void)state;
+    const int32_t prompt[] = {1, 2};
+    struct generation_request request = {
+        .prompt = prompt, .prompt_count = 2, .sampling = {0.0, 1.0, 4}};
+    const struct tensor weights = transformer_weights(model);
+    struct error error;
+    ((float *)weights.data)[2 * 48] = NAN; /* the embedding of token 2 */
+    assert_int_equal(generate(model, &request, 1, 0, NULL, NULL, &error), STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "not finite"));
+    free(request.reply);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(greedy_takes_the_first_greatest),
+        cmocka_unit_test(broken_logits_are_reported),
+        cmocka_unit_test(shares_are_right),
+        cmocka_unit_test(nucleus_is_the_sorted_one),
+        cmocka_unit_test(ties_stay_together),
+        cmocka_unit_test(together_equals_alone_greedy),
+        cmocka_unit_test(together_equals_alone_sampled),
+        cmocka_unit_test(streams_make_attempts),
+        cmocka_unit_test(cache_equals_full_forward),
+        cmocka_unit_test(stops_at_stop_tokens),
+        cmocka_unit_test(ends_at_the_position_limit),
+        cmocka_unit_test(reports_replies_as_they_end),
+        cmocka_unit_test(refuses_bad_requests),
+        cmocka_unit_test(reports_broken_weights),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
