@@ -36,8 +36,12 @@ static const struct option_entry entries[] = {
     {"refusals", OPTION_STRING, FIELD(refusals), "STYLE",
      "fixed, varied, @FILE (one a line) or a sentence of your own", NULL},
     {"splits", OPTION_LIST, FIELD(splits), "NAME:X,…",
-     "shares of train, validation, test; a behaviour stands in one only", NULL},
+     "shares of train, validation, test; a behaviour stands in one only, and those of\n"
+     "test are left out of the mix and listed in MIX.test.csv",
+     NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "same seed, same bytes", NULL},
+    {"split-seed", OPTION_INTEGER, FIELD(split_seed), "N",
+     "seed of the deal of behaviours to splits: the same for every --seed", NULL},
     {"out", OPTION_STRING, FIELD(out), "MIX.jsonl",
      "file to write; its manifest goes beside it", "Output"},
     {"format", OPTION_STRING, FIELD(format), "NAME",
@@ -70,6 +74,7 @@ void data_options_defaults(struct data_options *options)
         .count = 5000,
         .refusals = memory_duplicate_string("fixed"),
         .seed = 1,
+        .split_seed = 1,
         .format = memory_duplicate_string("mix"),
     };
     string_list_add(&options->tenses, "past");
@@ -117,6 +122,8 @@ static enum status splits_read(struct mix_recipe *recipe, const struct string_li
     if (!(fabs(sum - 1) < 1e-9))
         return error_set(error, STATUS_USAGE, "--splits: the shares sum to %g, not to 1",
                          sum);
+    if (!(recipe->split_shares[SPLIT_TEST] < 1))
+        return error_set(error, STATUS_USAGE, "--splits: everything is held out as test");
     return STATUS_OK;
 }
 
@@ -163,6 +170,7 @@ static enum status recipe_make(struct mix_recipe *recipe,
         .count = options->count,
         .refusals = options->refusals,
         .seed = (uint64_t)options->seed,
+        .split_seed = (uint64_t)options->split_seed,
     };
     if (tenses_read(recipe, &options->tenses, error))
         return error->status;

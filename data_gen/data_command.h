@@ -19,6 +19,7 @@ struct data_options {
     struct string_list splits;
     char *refusals;
     int64_t seed;
+    int64_t split_seed;
     char *format;
     char *out;
     bool list_tenses;

@@ -127,7 +127,7 @@ static void behaviors_deal(struct builder *builder)
     for (size_t i = 0; i < pool->count; i++)
         if (behavior_leader(pool, i) == i)
             leaders[leader_count++] = i;
-    numbers_shuffled(order, leader_count, builder->recipe->seed, "split");
+    numbers_shuffled(order, leader_count, builder->recipe->split_seed, "split");
     for (size_t i = 0; i < leader_count; i++)
         pool->split[leaders[order[i]]] =
             split_of_position(builder->recipe, i, leader_count);
@@ -142,7 +142,7 @@ static void held_out_list(struct builder *builder)
     struct mix_build *build = builder->build;
     for (size_t i = 0; i < builder->pool.count; i++) {
         const struct request *request = &builder->pool.requests[i];
-        if (builder->pool.split[i] != SPLIT_COUNT - 1)
+        if (builder->pool.split[i] != SPLIT_TEST)
             continue;
         array_reserve(build->held_out, build->held_out_capacity, build->held_out_count + 1);
         build->held_out[build->held_out_count++] =
@@ -377,7 +377,8 @@ static enum status split_make(struct builder *builder, struct chat_row *benign,
                               struct chat_row *contrast, int split, struct error *error)
 {
     const struct mix_recipe *recipe = builder->recipe;
-    const int64_t count = share_of(recipe->split_shares[split], recipe->count);
+    const double in_mix = 1 - recipe->split_shares[SPLIT_TEST];
+    const int64_t count = share_of(recipe->split_shares[split] / in_mix, recipe->count);
     const int64_t refusal_count = share_of(recipe->ratio, count);
     const int64_t contrast_count = share_of(recipe->contrast_ratio, count);
     const int64_t benign_count = count - refusal_count - contrast_count;
@@ -420,7 +421,7 @@ static enum status builder_run(struct builder *builder, struct error *error)
         chat_row_init(&contrast, builder, builder->contrast, recipe->contrast->count,
                       "contrast");
     }
-    for (int split = 0; split < SPLIT_COUNT && !status; split++)
+    for (int split = 0; split < SPLIT_TEST && !status; split++)
         status = split_make(builder, &benign, &contrast, split, error);
     if (!status)
         mix_shuffle(&builder->build->mix, recipe->seed);

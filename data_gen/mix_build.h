@@ -14,14 +14,15 @@
  * with their answers from the contrast sources, and the rest are benign chats. Everything
  * is drawn by seed: same recipe, same bytes.
  *
- *   - Behaviours are dealt to the splits first, by their name, so that none stands in two;
- *     each split then gets its share of every kind of example.
+ *   - Behaviours are dealt to the splits first, by their name, so that none stands in two.
+ *     Train and validation then get their shares of every kind of example; behaviours of
+ *     "test" get none: they are held out, and listed for `holdfast eval`.
  *   - Requests are used in turn, each time in a fresh reformulation, so that no behaviour
  * has more than one example more than another of its split.
  *   - Exact duplicates of what the user says are left out (data_gen/text_set.h) and
  * counted.
  */
-enum { SPLIT_COUNT = 3 };
+enum split { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_COUNT };
 extern const char *const split_names[SPLIT_COUNT]; /* train, validation, test */
 
 struct mix_recipe {
@@ -37,6 +38,7 @@ struct mix_recipe {
     double split_shares[SPLIT_COUNT]; /* sum 1 */
     const char *refusals;             /* style: data_gen/refusals.h */
     uint64_t seed;
+    uint64_t split_seed; /* of the deal alone: other seeds keep the same split */
 };
 
 /* What became of a source, for the manifest. Strings are owned. */

@@ -110,6 +110,7 @@ static void sources_write(struct json_writer *json, const struct mix_build *buil
 static void recipe_write(struct json_writer *json, const struct mix_recipe *recipe)
 {
     json_integer(json, "seed", (int64_t)recipe->seed);
+    json_integer(json, "split_seed", (int64_t)recipe->split_seed);
     json_integer(json, "count", recipe->count);
     json_number(json, "ratio", recipe->ratio);
     json_number(json, "contrast_ratio", recipe->contrast_ratio);

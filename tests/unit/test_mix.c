@@ -114,7 +114,7 @@ static void shares_splits_and_duplicates_hold(void **state)
                                       .ratio = 0.25,
                                       .count = 200,
                                       .imperatives = 1,
-                                      .split_shares = {0.6, 0.2, 0.2},
+                                      .split_shares = {0.64, 0.16, 0.2},
                                       .refusals = "varied",
                                       .seed = 5};
     struct mix_build build;
@@ -139,18 +139,20 @@ static void shares_splits_and_duplicates_hold(void **state)
         assert_true(text_set_add(&seen, example->messages[0].content));
     }
     text_set_release(&seen);
-    const int64_t expected[] = {120, 40, 40};
+    const int64_t expected[] = {160, 40, 0};
     for (int split = 0; split < SPLIT_COUNT; split++) {
         assert_int_equal(all[split], expected[split]);
         assert_int_equal(refusals[split], expected[split] / 4);
     }
     assert_int_equal(past, 25);
     assert_int_equal(imperatives, 150); /* every "How do I" becomes one */
+    int in_mix = 0;
     for (int i = 0; i < 15; i++) {
         char name[32];
         snprintf(name, sizeof name, "Behavior %d", i);
-        assert_non_null(only_split(&build.mix, name));
+        in_mix += only_split(&build.mix, name) != NULL;
     }
+    assert_int_equal(in_mix, 12);
     assert_int_equal(build.held_out_count, 6); /* 3 of 15 behaviours, two requests each */
     mix_build_release(&build);
     string_list_release(&harmful);

@@ -1,0 +1,571 @@
+#include "tests/unit/tokenizer_fixture.h"
+
+#include "text/unicode.h"
+
+#include <pthread.h>
+
+/* A line of lines.jsonl: its bytes, which need not be UTF-8. */
+static struct text_buffer line_bytes(const cJSON *line)
+{
+    struct text_buffer text = {0};
+    const cJSON *hex = json_get(line, "hex");
+    if (!hex) {
+        text_buffer_append(&text, json_get(line, "text")->valuestring);
+        return text;
+    }
+    for (const char *digits = hex->valuestring; *digits; digits += 2) {
+        unsigned byte;
+        assert_int_equal(sscanf(digits, "%2x", &byte), 1);
+        text_buffer_append_char(&text, (char)(unsigned char)byte);
+    }
+    return text;
+}
+
+static struct tokenizer *variant_tokenizer(const cJSON *small, const cJSON *variant)
+{
+    cJSON *whole = cJSON_Duplicate(small, true);
+    const cJSON *part;
+    cJSON_ArrayForEach(part, json_get(variant, "parts"))
+    {
+        cJSON_ReplaceItemInObjectCaseSensitive(whole, part->string,
+                                               cJSON_Duplicate(part, true));
+    }
+    cJSON *model = cJSON_GetObjectItemCaseSensitive(whole, "model");
+    cJSON_ArrayForEach(part, json_get(variant, "model"))
+    {
+        cJSON_DeleteItemFromObjectCaseSensitive(model, part->string);
+        cJSON_AddItemToObject(model, part->string, cJSON_Duplicate(part, true));
+    }
+    char *json = cJSON_PrintUnformatted(whole);
+    struct tokenizer *tokenizer = fixture_tokenizer(json);
+    free(json);
+    cJSON_Delete(whole);
+    return tokenizer;
+}
+
+static void check_encoding(const struct tokenizer *tokenizer,
+                           const struct text_buffer *text, unsigned flags,
+                           const cJSON *expected, const char *what)
+{
+    struct token_list ids = {0};
+    tokenizer_encode(tokenizer, text_buffer_string(text), text->length, flags, &ids);
+    assert_ids(&ids, expected, what);
+    token_list_release(&ids);
+}
+
+static void check_decoding(const struct tokenizer *tokenizer, const cJSON *ids,
+                           bool keep_special, const char *expected)
+{
+    struct token_list list = {0};
+    struct text_buffer text = {0};
+    const cJSON *id;
+    cJSON_ArrayForEach(id, ids)
+    {
+        token_list_append(&list, (int32_t)id->valuedouble);
+    }
+    tokenizer_decode(tokenizer, list.ids, list.count, keep_special, &text);
+    assert_string_equal(text_buffer_string(&text), expected);
+    text_buffer_release(&text);
+    token_list_release(&list);
+}
+
+/* Where the row does not say otherwise, the text comes back, as far as it was UTF-8. */
+static void check_row(const struct tokenizer *tokenizer, const cJSON *row,
+                      const cJSON *line, const char *name)
+{
+    char what[80];
+    struct text_buffer text = line_bytes(line);
+    struct text_buffer repaired = {0};
+    const cJSON *ids = json_get(row, "ids");
+    const cJSON *plain = json_get(row, "plain");
+    const cJSON *processed = json_get(row, "processed");
+    const cJSON *decoded = json_get(row, "decoded");
+    const cJSON *skipped = json_get(row, "skipped");
+    snprintf(what, sizeof what, "%s, line %.0f", name, json_get(row, "line")->valuedouble);
+    utf8_append_repaired(&repaired, text_buffer_string(&text), text.length);
+    check_encoding(tokenizer, &text, ENCODE_SPECIAL, ids, what);
+    check_encoding(tokenizer, &text, 0, plain ? plain : ids, what);
+    if (processed)
+        check_encoding(tokenizer, &text, ENCODE_SPECIAL | ENCODE_ADD_BOS, processed, what);
+    const char *back = decoded ? decoded->valuestring : text_buffer_string(&repaired);
+    check_decoding(tokenizer, ids, true, back);
+    check_decoding(tokenizer, ids, false, skipped ? skipped->valuestring : back);
+    text_buffer_release(&repaired);
+    text_buffer_release(&text);
+}
+
+static void test_variants(void **state)
+{
+    struct text_buffer json = fixture_read(GOLDEN_FOLDER "small.json");
+    cJSON *small = cJSON_Parse(json.data);
+    cJSON *lines = fixture_rows(GOLDEN_FOLDER "lines.jsonl");
+    cJSON *rows = fixture_rows(GOLDEN_FOLDER "variants.jsonl");
+    const cJSON **by_number = memory_allocate_array(1000, sizeof *by_number);
+    struct tokenizer *tokenizer = NULL;
+    const char *name = "";
+    const cJSON *row;
+    int line_count = 0, variant_count = 0, row_count = 0;
+    (void)state;
+    cJSON_ArrayForEach(row, lines)
+    {
+        by_number[line_count++] = row;
+    }
+    cJSON_ArrayForEach(row, rows)
+    {
+        if (json_get(row, "name")) {
+            tokenizer_free(tokenizer);
+            tokenizer = variant_tokenizer(small, row);
+            name = json_get(row, "name")->valuestring;
+            variant_count++;
+            continue;
+        }
+        check_row(tokenizer, row, by_number[(int)json_get(row, "line")->valuedouble], name);
+        row_count++;
+    }
+    assert_int_equal(line_count, 200);
+    assert_int_equal(variant_count, 14);
+    assert_in_range(row_count, 2500, 14 * line_count);
+    tokenizer_free(tokenizer);
+    free(by_number);
+    cJSON_Delete(rows);
+    cJSON_Delete(lines);
+    cJSON_Delete(small);
+    text_buffer_release(&json);
+}
+
+/* Bytes that the vocabulary lacks. */
+static void test_unknown_bytes(void **state)
+{
+    cJSON *rows = fixture_rows(GOLDEN_FOLDER "unknown.jsonl");
+    const cJSON *row, *line;
+    (void)state;
+    cJSON_ArrayForEach(row, rows)
+    {
+        char *json = cJSON_PrintUnformatted(json_get(row, "tokenizer"));
+        struct tokenizer *tokenizer = fixture_tokenizer(json);
+        cJSON_ArrayForEach(line, json_get(row, "lines"))
+        {
+            struct text_buffer text = line_bytes(line);
+            check_encoding(tokenizer, &text, ENCODE_SPECIAL, json_get(line, "ids"),
+                           text.data);
+            text_buffer_release(&text);
+        }
+        tokenizer_free(tokenizer);
+        free(json);
+    }
+    cJSON_Delete(rows);
+}
+
+/* FNV-1a over the ids as little-endian bytes, as make-tokenizer-goldens takes it. */
+static uint64_t ids_hash(const struct token_list *ids)
+{
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < ids->count; i++)
+        for (int shift = 0; shift < 32; shift += 8)
+            hash = (hash ^ (((uint32_t)ids->ids[i] >> shift) & 0xFF)) *
+                   UINT64_C(0x100000001B3);
+    return hash;
+}
+
+static void check_real(const char *name, int expected_lost)
+{
+    struct tokenizer *tokenizer = fixture_real(name);
+    if (!tokenizer)
+        skip();
+    cJSON *rows = fixture_rows(GOLDEN_FOLDER "large.jsonl");
+    const cJSON *row;
+    int count = 0, lost = 0;
+    cJSON_ArrayForEach(row, rows)
+    {
+        const char *text = json_get(row, "text")->valuestring;
+        char hex[17];
+        struct token_list ids = {0};
+        struct text_buffer back = {0};
+        tokenizer_encode(tokenizer, text, strlen(text), ENCODE_SPECIAL, &ids);
+        snprintf(hex, sizeof hex, "%016llx", (unsigned long long)ids_hash(&ids));
+        if (strcmp(hex, json_get(row, name)->valuestring) != 0)
+            fail_msg("%s: other ids for \"%s\"", name, text);
+        tokenizer_decode(tokenizer, ids.ids, ids.count, true, &back);
+        lost += strcmp(text_buffer_string(&back), text) != 0;
+        text_buffer_release(&back);
+        token_list_release(&ids);
+        count++;
+    }
+    assert_int_equal(count, 1200);
+    assert_int_equal(lost, expected_lost);
+    cJSON_Delete(rows);
+    tokenizer_free(tokenizer);
+}
+
+static void test_gpt2(void **state)
+{
+    (void)state;
+    check_real("gpt2", 0);
+}
+
+static void test_smollm(void **state)
+{
+    (void)state;
+    check_real("smollm-135m", 0);
+}
+
+/* "Hello world" in GPT-2 is known to everyone: 15496 995. */
+static void test_gpt2_facts(void **state)
+{
+    struct tokenizer *tokenizer = fixture_real("gpt2");
+    struct token_list ids = {0};
+    (void)state;
+    if (!tokenizer)
+        skip();
+    tokenizer_encode(tokenizer, "Hello world", 11, 0, &ids);
+    assert_int_equal(ids.count, 2);
+    assert_int_equal(ids.ids[0], 15496);
+    assert_int_equal(ids.ids[1], 995);
+    assert_int_equal(tokenizer_vocabulary_count(tokenizer), 50257);
+    assert_int_equal(tokenizer_token_id(tokenizer, "<|endoftext|>"), 50256);
+    assert_int_equal(tokenizer_token_id(tokenizer, "Hello"), -1); /* not an added token */
+    assert_string_equal(tokenizer_token_text(tokenizer, 995), "\xC4\xA0world");
+    assert_null(tokenizer_token_text(tokenizer, 50257));
+    assert_null(tokenizer_token_text(tokenizer, -1));
+    assert_true(tokenizer_token_is_special(tokenizer, 50256));
+    assert_false(tokenizer_token_is_special(tokenizer, 995));
+    assert_string_equal(tokenizer_warnings(tokenizer),
+                        "tokenizer.json asks for truncation: ignored");
+    token_list_release(&ids);
+    tokenizer_free(tokenizer);
+}
+
+/* ENCODE_PLAIN does not even look for added tokens that are not special. */
+static void test_plain(void **state)
+{
+    static const char json[] =
+        "{\"added_tokens\":[{\"id\":3,\"content\":\"ba\",\"special\":false}],"
+        "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},"
+        "\"decoder\":{\"type\":\"ByteLevel\"},"
+        "\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}";
+    struct tokenizer *tokenizer = fixture_tokenizer(json);
+    struct token_list ids = {0};
+    (void)state;
+    tokenizer_encode(tokenizer, "aba", 3, 0, &ids);
+    assert_int_equal(ids.count, 2);
+    assert_int_equal(ids.ids[0], 0);
+    assert_int_equal(ids.ids[1], 3);
+    tokenizer_encode(tokenizer, "aba", 3, ENCODE_PLAIN, &ids); /* appends */
+    assert_int_equal(ids.count, 4);
+    assert_int_equal(ids.ids[2], 2);
+    assert_int_equal(ids.ids[3], 0);
+    token_list_release(&ids);
+    tokenizer_free(tokenizer);
+}
+
+/* One word of a million bytes: the heap of long words, and its result by a law. */
+static void test_long_word(void **state)
+{
+    static const char json[] =
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,"
+        "\"use_regex\":false},\"decoder\":{\"type\":\"ByteLevel\"},"
+        "\"model\":{\"vocab\":{\"a\":0,\"aa\":1,\"aaaa\":2},\"merges\":[\"a a\",\"aa "
+        "aa\"]}}";
+    enum { BYTES = 1000003 };
+    struct tokenizer *tokenizer = fixture_tokenizer(json);
+    struct token_list ids = {0};
+    char *word = memory_allocate(BYTES);
+    (void)state;
+    memset(word, 'a', BYTES);
+    tokenizer_encode(tokenizer, word, BYTES, 0, &ids);
+    assert_int_equal(ids.count, BYTES / 4 + 2); /* …, aa, a */
+    for (size_t i = 0; i < BYTES / 4; i++)
+        assert_int_equal(ids.ids[i], 2);
+    assert_int_equal(ids.ids[BYTES / 4], 1);
+    assert_int_equal(ids.ids[BYTES / 4 + 1], 0);
+    free(word);
+    token_list_release(&ids);
+    tokenizer_free(tokenizer);
+}
+
+/* Words of 60 to 70 bytes: both ways of merging give the same tokens. */
+static void test_short_and_long_agree(void **state)
+{
+    struct tokenizer *tokenizer = fixture_small();
+    char word[71];
+    (void)state;
+    for (size_t bytes = 60; bytes <= 70; bytes++) {
+        struct token_list ids = {0};
+        struct text_buffer back = {0};
+        for (size_t i = 0; i < bytes; i++)
+            word[i] = "thewoodenfencekilometres"[i % 24];
+        tokenizer_encode(tokenizer, word, bytes, 0, &ids);
+        /* The first 24 letters are the same word in all of them. */
+        struct token_list first = {0};
+        tokenizer_encode(tokenizer, word, 60, 0, &first);
+        for (size_t i = 0; i + 8 < first.count; i++)
+            assert_int_equal(ids.ids[i], first.ids[i]);
+        tokenizer_decode(tokenizer, ids.ids, ids.count, true, &back);
+        assert_int_equal(back.length, bytes);
+        assert_memory_equal(back.data, word, bytes);
+        text_buffer_release(&back);
+        token_list_release(&first);
+        token_list_release(&ids);
+    }
+    tokenizer_free(tokenizer);
+}
+
+/* A NUL is a byte like any other. */
+static void test_nul(void **state)
+{
+    struct tokenizer *tokenizer = fixture_small();
+    struct token_list ids = {0};
+    struct text_buffer back = {0};
+    (void)state;
+    tokenizer_encode(tokenizer, "a\0b", 3, 0, &ids);
+    assert_int_equal(ids.count, 3);
+    tokenizer_decode(tokenizer, ids.ids, ids.count, true, &back);
+    assert_int_equal(back.length, 3);
+    assert_memory_equal(back.data, "a\0b", 3);
+    text_buffer_release(&back);
+    token_list_release(&ids);
+    tokenizer_free(tokenizer);
+}
+
+static void *encode_again(void *argument)
+{
+    const struct tokenizer *tokenizer = argument;
+    static const char text[] = "the gardener couldn't find 12 apples<|im_end|> caf\xC3\xA9";
+    struct token_list first = {0};
+    tokenizer_encode(tokenizer, text, strlen(text), ENCODE_SPECIAL, &first);
+    uintptr_t same = 1;
+    for (int i = 0; i < 200; i++) {
+        struct token_list ids = {0};
+        tokenizer_encode(tokenizer, text, strlen(text), ENCODE_SPECIAL, &ids);
+        same &= ids_hash(&ids) == ids_hash(&first);
+        token_list_release(&ids);
+    }
+    token_list_release(&first);
+    return (void *)same;
+}
+
+static void test_threads(void **state)
+{
+    struct tokenizer *tokenizer = fixture_small();
+    pthread_t threads[4];
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, encode_again, tokenizer), 0);
+    for (int i = 0; i < 4; i++) {
+        void *same = NULL;
+        assert_int_equal(pthread_join(threads[i], &same), 0);
+        assert_non_null(same);
+    }
+    tokenizer_free(tokenizer);
+}
+
+#define BYTE_LEVEL "{\"type\":\"ByteLevel\"}"
+#define VOCAB      "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2}"
+#define MERGES     "\"merges\":[\"a b\"]"
+#define MODEL      "\"model\":{" VOCAB "," MERGES "}"
+#define AROUND     ",\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":" BYTE_LEVEL
+#define WITH(part) "{" MODEL AROUND "," part "}"
+
+/* Files that must be refused, and what the message must say. */
+static const struct {
+    const char *json;
+    const char *words;
+} hostile[] = {
+    {"", "t.json"},
+    {"[]", "t.json: expected an object"},
+    {"{\"model\":", "t.json"},
+    {"version https://git-lfs.github.com/spec/v1\noid sha256:05e9\nsize 17477929\n",
+     "t.json: is a git-LFS pointer, not the file itself: fetch it with `git lfs pull`"},
+    {"{}", "t.json: model: expected an object"},
+    {"{\"model\":[]}", "t.json: model: expected an object"},
+    {"{\"model\":{\"type\":\"Unigram\"}}",
+     "t.json: model.type: \"Unigram\" is not supported"},
+    {"{\"model\":{\"type\":7}}", "t.json: model: \"type\""},
+    {"{\"model\":{" MERGES "}}", "t.json: model.vocab: expected an object of token: id"},
+    {"{\"model\":{\"vocab\":[]," MERGES "}}", "t.json: model.vocab: expected an object"},
+    {"{\"model\":{\"vocab\":{}," MERGES "}}", "t.json: model.vocab: holds no tokens"},
+    {"{\"model\":{" VOCAB "}}", "t.json: model.merges: expected an array"},
+    {"{\"model\":{" VOCAB ",\"merges\":{}}}", "t.json: model.merges: expected an array"},
+    {"{\"model\":{" VOCAB ",\"merges\":[]}}", "t.json: model.merges: holds no merges"},
+    {"{\"model\":{" VOCAB ",\"merges\":[\"a b\",\"a c\"]}}",
+     "t.json: model.merges[1]: \"c\" is not in the vocabulary"},
+    {"{\"model\":{" VOCAB ",\"merges\":[[\"x\",\"b\"]]}}",
+     "t.json: model.merges[0]: \"x\" is not in the vocabulary"},
+    {"{\"model\":{" VOCAB ",\"merges\":[\"b a\"]}}",
+     "t.json: model.merges[0]: \"ba\" is not in the vocabulary"},
+    {"{\"model\":{" VOCAB ",\"merges\":[\"ab\"]}}",
+     "t.json: model.merges[0]: expected \"left right\" or [\"left\", \"right\"]"},
+    {"{\"model\":{" VOCAB ",\"merges\":[\"a b \"]}}", "t.json: model.merges[0]: expected"},
+    {"{\"model\":{" VOCAB ",\"merges\":[\" b\"]}}", "t.json: model.merges[0]: expected"},
+    {"{\"model\":{" VOCAB ",\"merges\":[[\"a\"]]}}", "t.json: model.merges[0]: expected"},
+    {"{\"model\":{" VOCAB ",\"merges\":[[\"a\",\"b\",\"a\"]]}}",
+     "model.merges[0]: expected"},
+    {"{\"model\":{" VOCAB ",\"merges\":[[\"a\",1]]}}", "t.json: model.merges[0]: expected"},
+    {"{\"model\":{" VOCAB ",\"merges\":[null]}}", "t.json: model.merges[0]: expected"},
+    {"{\"model\":{\"vocab\":{\"a\":0,\"b\":\"1\"}," MERGES "}}",
+     "t.json: model.vocab[\"b\"]: expected a whole number, the id"},
+    {"{\"model\":{\"vocab\":{\"a\":0.5}," MERGES "}}",
+     "model.vocab[\"a\"]: expected a whole"},
+    {"{\"model\":{\"vocab\":{\"a\":-1}," MERGES "}}",
+     "model.vocab[\"a\"]: expected a whole"},
+    {"{\"model\":{\"vocab\":{\"a\":1e300}," MERGES "}}", "model.vocab[\"a\"]: expected"},
+    {"{\"model\":{\"vocab\":{\"a\":900000000}," MERGES "}}",
+     "t.json: model.vocab: token \"a\": id 900000000 is not in 0 to 16777215"},
+    {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0,\"ab\":1}," MERGES "}}",
+     "t.json: model.vocab: tokens \"a\" and \"b\" have the same id 0"},
+    {"{\"model\":{\"vocab\":{\"a\":0,\"a\":1,\"ab\":2}," MERGES "}}",
+     "t.json: model.vocab: token \"a\" is listed twice (ids 0 and 1)"},
+    {"{\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":3}," MERGES "}" AROUND "}",
+     "t.json: model.vocab: no token has id 2, but the largest id is 3"},
+    {"{\"model\":{\"vocab\":{\"\xFF\":0}," MERGES "}}",
+     "t.json: model.vocab: the token with "
+     "id 0 is not UTF-8"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"byte_fallback\":true}}",
+     "t.json: model.byte_fallback: true is not supported"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"dropout\":0.1}}",
+     "t.json: model.dropout: only null"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"end_of_word_suffix\":\"</w>\"}}",
+     "t.json: model.end_of_word_suffix: \"</w>\" is not supported"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"ignore_merges\":1}}",
+     "t.json: model: \"ignore_merges\""},
+    {"{" MODEL "}", "t.json: pre_tokenizer: null without ByteLevel is not supported"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\"}}",
+     "t.json: pre_tokenizer: \"Metaspace\" is not supported (ByteLevel, Split, Digits, "
+     "Sequence)"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+     "\"Digits\"},{\"type\":\"Whitespace\"}]}}",
+     "t.json: pre_tokenizer.pretokenizers[1]: \"Whitespace\" is not supported"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL
+     ",{\"type\":\"Digits\"}]}}",
+     "t.json: pre_tokenizer.pretokenizers[1]: \"Digits\" after ByteLevel is not supported"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},"
+     "\"behavior\":\"Isolated\"}}",
+     "t.json: pre_tokenizer.pattern: regular expression: byte 1: "},
+    {"{" MODEL
+     ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&[b]]\"},"
+     "\"behavior\":\"Isolated\"}}",
+     "t.json: pre_tokenizer.pattern: regular expression: byte 2: sets inside sets"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
+     "\"behavior\":\"Merged\"}}",
+     "t.json: pre_tokenizer.behavior: \"Merged\" is not known"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":\"a\"}}",
+     "t.json: pre_tokenizer.pattern: expected {\"Regex\": …} or {\"String\": …}"},
+    {"{" MODEL ",\"pre_tokenizer\":" BYTE_LEVEL "}",
+     "t.json: decoder: null is not supported"},
+    {"{" MODEL ",\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":{\"type\":\"WordPiece\"}}",
+     "t.json: decoder: \"WordPiece\" is not supported (ByteLevel)"},
+    {WITH("\"normalizer\":{\"type\":\"Lowercase\"}"),
+     "t.json: normalizer: \"Lowercase\" is not supported (NFC, NFD, NFKC, NFKD, Sequence)"},
+    {WITH("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},"
+          "{\"type\":\"Strip\"}]}"),
+     "t.json: normalizer.normalizers[1]: \"Strip\" is not supported"},
+    {WITH("\"normalizer\":\"NFC\""), "t.json: normalizer: expected an object with a type"},
+    {WITH("\"post_processor\":{\"type\":\"BertProcessing\"}"),
+     "t.json: post_processor: \"BertProcessing\" is not supported"},
+    {WITH("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}"),
+     "t.json: post_processor.single: no Sequence"},
+    {WITH("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+          "\"SpecialToken\":"
+          "{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{}}"),
+     "t.json: post_processor: special_tokens has no ids for \"<s>\""},
+    {WITH("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+          "\"SpecialToken\":"
+          "{\"id\":\"<s>\"}},{\"Sequence\":{\"id\":\"A\"}}],\"special_tokens\":{\"<s>\":"
+          "{\"ids\":[9]}}}"),
+     "t.json: post_processor: no token has id 9"},
+    {WITH("\"added_tokens\":{}"), "t.json: added_tokens: expected an array"},
+    {WITH("\"added_tokens\":[3]"), "t.json: added_tokens[0]: expected an object"},
+    {WITH("\"added_tokens\":[{\"id\":3}]"),
+     "t.json: added_tokens[0]: \"content\" is missing"},
+    {WITH("\"added_tokens\":[{\"content\":\"x\"}]"), "t.json: added_tokens[0]: \"id\" is"},
+    {WITH("\"added_tokens\":[{\"id\":3,\"content\":\"\"}]"),
+     "t.json: added_tokens[0]: the content is empty"},
+    {WITH("\"added_tokens\":[{\"id\":3,\"content\":\"x\"},{\"id\":3,\"content\":\"y\"}]"),
+     "t.json: added_tokens[1]: tokens \"x\" and \"y\" have the same id 3"},
+    {WITH("\"added_tokens\":[{\"id\":3,\"content\":\"x\"},{\"id\":3,\"content\":\"x\"}]"),
+     "t.json: added_tokens[1]: \"x\" is listed twice"},
+    {WITH("\"added_tokens\":[{\"id\":7,\"content\":\"b\"}]"),
+     "t.json: added_tokens[0]: \"b\" has id 7 here and id 1 in model.vocab"},
+    {WITH("\"added_tokens\":[{\"id\":9,\"content\":\"x\"}]"),
+     "t.json: model.vocab: no token has id 3, but the largest id is 9"},
+    {WITH("\"added_tokens\":[{\"id\":3,\"content\":\"x\",\"special\":1}]"),
+     "t.json: added_tokens[0]: \"special\""},
+};
+
+static void test_hostile_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
+        struct tokenizer *tokenizer = NULL;
+        struct error error = {0};
+        const size_t bytes = strlen(hostile[i].json);
+        if (!tokenizer_parse(&tokenizer, hostile[i].json, bytes, "t.json", &error))
+            fail_msg("accepted: %s", hostile[i].json);
+        assert_null(tokenizer);
+        if (!strstr(error.message, hostile[i].words))
+            fail_msg("%s\n  says   \"%s\"\n  but not \"%s\"", hostile[i].json,
+                     error.message, hostile[i].words);
+        assert_int_equal(tokenizer_parse(&tokenizer, hostile[i].json, bytes, "t", NULL),
+                         error.status);
+    }
+}
+
+/* Every beginning of a good file is refused, whatever it leaves half built. */
+static void test_cut_files(void **state)
+{
+    static const char good[] = WITH("\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]");
+    struct tokenizer *tokenizer;
+    (void)state;
+    for (size_t bytes = 0; bytes < strlen(good); bytes++)
+        assert_int_not_equal(tokenizer_parse(&tokenizer, good, bytes, "t", NULL),
+                             STATUS_OK);
+    tokenizer_free(fixture_tokenizer(good));
+}
+
+static void test_pointer_file(void **state)
+{
+    struct tokenizer *tokenizer;
+    struct error error;
+    (void)state;
+    if (!file_exists(SHARED_FOLDER "gemma1/tokenizer.json")) {
+        print_message("skipped: " SHARED_FOLDER "gemma1 is not there\n");
+        skip();
+    }
+    assert_int_equal(tokenizer_open_directory(&tokenizer, SHARED_FOLDER "gemma1", &error),
+                     STATUS_FORMAT);
+    assert_string_equal(error.message, SHARED_FOLDER
+                        "gemma1/tokenizer.json: is a git-LFS pointer, not the "
+                        "file itself: fetch it with `git lfs pull`, or "
+                        "download it again");
+}
+
+static void test_missing_file(void **state)
+{
+    char folder[] = "/tmp/holdfast-test-XXXXXX";
+    struct tokenizer *tokenizer;
+    struct error error;
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(tokenizer_open_directory(&tokenizer, folder, &error), STATUS_IO);
+    assert_non_null(strstr(error.message, "tokenizer.json: no such file: is it a Hugging"));
+    char *merges = path_join(folder, "merges.txt");
+    assert_int_equal(file_write_all(merges, "a b\n", 4, NULL), STATUS_OK);
+    assert_int_equal(tokenizer_open_directory(&tokenizer, folder, &error), STATUS_IO);
+    assert_non_null(strstr(error.message, "it has vocab.json and merges.txt; convert"));
+    free(merges);
+    file_remove_tree(folder, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_variants),      cmocka_unit_test(test_unknown_bytes),
+        cmocka_unit_test(test_gpt2),          cmocka_unit_test(test_smollm),
+        cmocka_unit_test(test_gpt2_facts),    cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_long_word),     cmocka_unit_test(test_short_and_long_agree),
+        cmocka_unit_test(test_nul),           cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_hostile_files), cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_pointer_file),  cmocka_unit_test(test_missing_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
