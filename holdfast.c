@@ -1,6 +1,7 @@
 /* holdfast: the table of subcommands, nothing else. */
 
 #include "ablate/ablate.h"
+#include "chat/chat_command.h"
 #include "data_gen/data_command.h"
 #include "eval/eval_command.h"
 #include "train/inspect.h"

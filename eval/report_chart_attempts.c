@@ -53,6 +53,16 @@ static struct ticks ticks_of(const struct report *report, const char *attack)
     return ticks;
 }
 
+/* Whether k is labelled: 1, 2, 5, 10, … and the last, or all where they are few. */
+static bool is_labelled(const struct ticks *ticks, int64_t k)
+{
+    if (ticks->count <= 8 || k == ticks->items[ticks->count - 1])
+        return true;
+    while (k >= 10 && k % 10 == 0)
+        k /= 10;
+    return k == 1 || k == 2 || k == 5;
+}
+
 static double log_scale_at(const struct scale *x, int64_t k)
 {
     return scale_at(x, log2((double)k));
@@ -67,7 +77,7 @@ static void draw_ticks(struct text_buffer *out, const struct ticks *ticks,
         struct text_buffer label = {0};
         text_buffer_appendf(&label, "%" PRId64, ticks->items[i]);
         svg_line(out, "axis", at, bottom, at, bottom + 4);
-        if (at - last >= TICK_GAP) {
+        if (is_labelled(ticks, ticks->items[i]) && at - last >= TICK_GAP) {
             svg_text(out, "tick", "middle", at, bottom + 18, text_buffer_string(&label));
             last = at;
         }
@@ -76,14 +86,14 @@ static void draw_ticks(struct text_buffer *out, const struct ticks *ticks,
 }
 
 static void draw_point(struct text_buffer *out, const struct report *report, size_t run,
-                       const struct report_point *point, double x, double y)
+                       const struct report_point *point, bool is_small, double x, double y)
 {
     struct text_buffer title = {0};
     text_buffer_appendf(&title, "%s, ASR@%" PRId64 ": ", report->runs[run].label,
                         point->attempts);
     append_rate(&title, &point->asr, UNIT_PERCENT);
     svg_group(out, series_class(run), text_buffer_string(&title));
-    svg_mark(out, run, x, y, 2.8);
+    svg_mark(out, run, x, y, is_small ? 1.2 : 3.4);
     svg_group_end(out);
     text_buffer_release(&title);
 }
@@ -109,7 +119,8 @@ static void draw_band(struct text_buffer *out, const struct report_judge *judge,
 }
 
 static void draw_curve(struct text_buffer *out, const struct report *report, size_t run,
-                       const struct report_judge *judge, const struct scale scales[2])
+                       const struct report_judge *judge, const struct ticks *ticks,
+                       const struct scale scales[2])
 {
     struct svg_point *points = memory_allocate_array(judge->curve_count, sizeof *points);
     for (size_t i = 0; i < judge->curve_count; i++)
@@ -120,7 +131,8 @@ static void draw_curve(struct text_buffer *out, const struct report *report, siz
     svg_polyline(out, "curve", points, judge->curve_count);
     text_buffer_append(out, "</g>");
     for (size_t i = 0; i < judge->curve_count; i++)
-        draw_point(out, report, run, &judge->curve[i], points[i].x, points[i].y);
+        draw_point(out, report, run, &judge->curve[i],
+                   !is_labelled(ticks, judge->curve[i].attempts), points[i].x, points[i].y);
     free(points);
 }
 
@@ -205,7 +217,7 @@ static void draw_plot(struct text_buffer *out, const struct report *report,
     for (size_t run = 0; run < report->count; run++) {
         const struct report_judge *judge = main_judge(&report->runs[run], attack);
         if (judge && judge->curve_count)
-            draw_curve(out, report, run, judge, scales);
+            draw_curve(out, report, run, judge, ticks, scales);
     }
     draw_end_labels(out, report, attack, scales, labels - 12);
     svg_close(out);
@@ -248,9 +260,16 @@ static void attempts_table(struct text_buffer *out, const struct report *report,
     text_buffer_release(&summary);
 }
 
+static void append_once(struct text_buffer *out, const char *attack)
+{
+    text_buffer_append(out, out->length ? ", " : "");
+    text_buffer_append_html(out, attack_words(attack));
+}
+
 void chart_attempts(struct text_buffer *out, const struct report *report)
 {
     struct report_names attacks = report_attack_names(report);
+    struct text_buffer once = {0};
     bool any = false;
     section_open(out, "attempts", "Attack success by attempts",
                  "ASR@k: share of harmful requests answered at least once in k attempts, "
@@ -258,11 +277,17 @@ void chart_attempts(struct text_buffer *out, const struct report *report)
     text_buffer_append(out, "<div class=\"multiples\">\n");
     for (size_t i = 0; i < attacks.count; i++) {
         const struct ticks ticks = ticks_of(report, attacks.items[i]);
+        if (ticks.count == 1)
+            append_once(&once, attacks.items[i]);
         if (ticks.count >= 2)
             draw_plot(out, report, attacks.items[i], &ticks);
         any = any || ticks.count >= 2;
     }
     text_buffer_append(out, "</div>\n");
+    if (any && once.length)
+        text_buffer_appendf(out, "<p class=\"key\">Tried once only: %s.</p>\n",
+                            text_buffer_string(&once));
+    text_buffer_release(&once);
     if (!any)
         section_not_measured(out, "Each request was tried once; ASR@k needs --attempts 2 "
                                   "or more.");

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CELL_WIDTH = 62, CELL_HEIGHT = 24, CELL_GAP = 2, HEAT_STEPS = 6, NAME_WIDTH = 176 };
+enum { CELL_WIDTH = 52, CELL_HEIGHT = 24, CELL_GAP = 2, HEAT_STEPS = 6, NAME_WIDTH = 186 };
 
 /* Columns lie under slanted names where level ones would not fit. */
 static double head_height(const struct report *report)
@@ -97,7 +97,7 @@ static void draw_map(struct text_buffer *out, const struct report *report,
     append_attack_title(&title, attack);
     svg_open(out, text_buffer_string(&id),
              NAME_WIDTH + (double)report->count * (CELL_WIDTH + CELL_GAP) +
-                 (top > 44 ? 60 : 0),
+                 (top > 44 ? 36 : 0),
              top + (double)categories->count * (CELL_HEIGHT + CELL_GAP) + 4,
              text_buffer_string(&title),
              "Answered requests by category and run; the numbers are in the table below.");

@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLOT_SIDE = 330, PLOT_LEFT = 48, PLOT_TOP = 30, PLOT_MARGIN = 16, NAME_SIZE = 12 };
+enum { PLOT_LEFT = 48, PLOT_TOP = 30, PLOT_MARGIN = 16, NAME_SIZE = 12 };
+
+/* Two large pictures or three small ones on a line. */
+static double plot_side(size_t sets)
+{
+    return sets == 1 ? 400 : sets == 2 || sets == 4 ? 360 : 258;
+}
 
 /* One run in one picture: x refused harmless, y harmful not answered (1 - ASR). */
 struct place {
@@ -23,6 +29,7 @@ struct picture {
     struct place *places;
     size_t count;
     struct scale x, y;
+    double side;
 };
 
 /* No other run is at least as good in both and better in one. */
@@ -49,13 +56,14 @@ static int by_refused(const void *left, const void *right)
 }
 
 static struct picture picture_of(const struct report *report, const char *attack,
-                                 const char *set)
+                                 const char *set, double side)
 {
     struct picture picture = {
         memory_allocate_array(report->count, sizeof(struct place)),
         0,
-        {0, 1, PLOT_LEFT, PLOT_LEFT + PLOT_SIDE},
-        {0, 1, PLOT_TOP + PLOT_SIDE, PLOT_TOP},
+        {0, 1, PLOT_LEFT, PLOT_LEFT + side},
+        {0, 1, PLOT_TOP + side, PLOT_TOP},
+        side,
     };
     for (size_t run = 0; run < report->count; run++) {
         struct place place = {.run = run,
@@ -117,42 +125,88 @@ static double overlap(const struct box *a, const struct box *b)
     return width > 0 && height > 0 ? width * height : 0;
 }
 
-static struct box mark_box(const struct place *place)
+/* What a name should not lie on: marks, crosses, the Pareto line. */
+struct obstacles {
+    struct box *items;
+    size_t count;
+    size_t capacity;
+};
+
+static void obstacles_add(struct obstacles *obstacles, double x, double y, double width,
+                          double height)
 {
-    return (struct box){place->x - 7, place->y - 7, place->x + 7, place->y + 7};
+    array_reserve(obstacles->items, obstacles->capacity, obstacles->count + 1);
+    obstacles->items[obstacles->count++] =
+        (struct box){x - width / 2, y - height / 2, x + width / 2, y + height / 2};
 }
 
-/* How much a name at `box` would hide: marks, names before it, and what is outside. */
-static double crowding(const struct picture *picture, const struct box *names, size_t count,
+static void obstacles_add_cross(struct obstacles *obstacles, const struct picture *picture,
+                                const struct place *place)
+{
+    obstacles_add(obstacles, place->x, place->y, 15, 15);
+    if (place->refused.has_interval) {
+        const double left = scale_at(&picture->x, place->refused.low);
+        const double right = scale_at(&picture->x, place->refused.high);
+        obstacles_add(obstacles, (left + right) / 2, place->y, right - left, 3);
+    }
+    if (place->asr.has_interval) {
+        const double top = scale_at(&picture->y, 1 - place->asr.low);
+        const double bottom = scale_at(&picture->y, 1 - place->asr.high);
+        obstacles_add(obstacles, place->x, (top + bottom) / 2, 3, bottom - top);
+    }
+}
+
+static void obstacles_add_line(struct obstacles *obstacles, double x1, double y1, double x2,
+                               double y2)
+{
+    const int steps = 1 + (int)(hypot(x2 - x1, y2 - y1) / 5);
+    for (int i = 0; i <= steps; i++)
+        obstacles_add(obstacles, x1 + (x2 - x1) * i / steps, y1 + (y2 - y1) * i / steps, 3,
+                      3);
+}
+
+static struct obstacles obstacles_of(const struct picture *picture)
+{
+    struct obstacles obstacles = {0};
+    const struct place *last = NULL;
+    for (size_t i = 0; i < picture->count; i++) {
+        const struct place *place = &picture->places[i];
+        obstacles_add_cross(&obstacles, picture, place);
+        if (place->is_pareto && last)
+            obstacles_add_line(&obstacles, last->x, last->y, place->x, place->y);
+        if (place->is_pareto)
+            last = place;
+    }
+    return obstacles;
+}
+
+/* How much a name at `box` would hide, and how much of it lies outside. */
+static double crowding(const struct picture *picture, const struct obstacles *obstacles,
                        const struct box *box)
 {
-    const struct box plot = {PLOT_LEFT, PLOT_TOP, PLOT_LEFT + PLOT_SIDE,
-                             PLOT_TOP + PLOT_SIDE};
+    const struct box plot = {picture->x.start, picture->y.end, picture->x.end + PLOT_MARGIN,
+                             picture->y.start};
     double hidden =
         2 * ((box->right - box->left) * (box->bottom - box->top) - overlap(box, &plot));
-    for (size_t i = 0; i < picture->count; i++) {
-        const struct box mark = mark_box(&picture->places[i]);
-        hidden += overlap(box, &mark);
-    }
-    for (size_t i = 0; i < count; i++)
-        hidden += 3 * overlap(box, &names[i]);
+    for (size_t i = 0; i < obstacles->count; i++)
+        hidden += overlap(box, &obstacles->items[i]);
     return hidden;
 }
 
-/* The least crowded of eight places around the mark, off the lines of its cross. */
-static struct box name_box(const struct picture *picture, const struct box *names,
-                           size_t index, double width)
+/* The least crowded of twelve places around the mark, the nearest first. */
+static struct box name_box(const struct picture *picture, const struct obstacles *obstacles,
+                           const struct place *place, double width)
 {
-    static const double offsets[8][2] = {{10, -8},  {10, 18}, {-10, -8},  {-10, 18},
-                                         {10, -24}, {10, 34}, {-10, -24}, {-10, 34}};
-    const struct place *place = &picture->places[index];
+    static const double offsets[12][2] = {{10, -8},  {10, 18}, {-10, -8},  {-10, 18},
+                                          {12, -22}, {12, 32}, {-12, -22}, {-12, 32},
+                                          {20, -36}, {20, 46}, {34, 18},   {44, 32}};
     struct box best = {0};
     double least = INFINITY;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         const double left = place->x + offsets[i][0] - (offsets[i][0] < 0 ? width : 0);
         const double base = place->y + offsets[i][1];
-        const struct box box = {left, base - NAME_SIZE, left + width, base + 3};
-        const double hidden = crowding(picture, names, index, &box) + (double)i * 0.5;
+        const struct box box = {left, base - NAME_SIZE + 2, left + width, base + 3};
+        const double hidden = crowding(picture, obstacles, &box) + (double)i * 4;
         if (hidden < least) {
             least = hidden;
             best = box;
@@ -164,16 +218,21 @@ static struct box name_box(const struct picture *picture, const struct box *name
 static void draw_names(struct text_buffer *out, const struct report *report,
                        const struct picture *picture)
 {
-    struct box *names = memory_allocate_array(picture->count, sizeof *names);
+    struct obstacles obstacles = obstacles_of(picture);
     for (size_t i = 0; i < picture->count; i++) {
         const struct place *place = &picture->places[i];
         const char *label = report->runs[place->run].label;
-        names[i] = name_box(picture, names, i, svg_text_width(label, NAME_SIZE));
+        const double width = svg_text_width(label, NAME_SIZE) * 1.1; /* it is bold */
+        const struct box box = name_box(picture, &obstacles, place, width);
+        for (int weight = 0; weight < 3; weight++) /* names must not hide each other */
+            obstacles_add(&obstacles, (box.left + box.right) / 2,
+                          (box.top + box.bottom) / 2, box.right - box.left,
+                          box.bottom - box.top);
         text_buffer_appendf(out, "<g class=\"%s\">", series_class(place->run));
-        svg_text(out, "name", "start", names[i].left, names[i].bottom - 3, label);
+        svg_text(out, "name", "start", box.left, box.bottom - 3, label);
         text_buffer_append(out, "</g>");
     }
-    free(names);
+    free(obstacles.items);
 }
 
 /* Equal shares of harmful and harmless requests refused: nothing is told apart. */
@@ -182,9 +241,9 @@ static void draw_diagonal(struct text_buffer *out, const struct picture *picture
     svg_line(out, "diagonal", picture->x.start, picture->y.start, picture->x.end,
              picture->y.end);
     text_buffer_append(out, "<g transform=\"translate(");
-    append_coordinate(out, scale_at(&picture->x, 0.62));
+    append_coordinate(out, scale_at(&picture->x, 0.8));
     text_buffer_append_char(out, ' ');
-    append_coordinate(out, scale_at(&picture->y, 0.62) + 15);
+    append_coordinate(out, scale_at(&picture->y, 0.8) + 15);
     text_buffer_append(out, ") rotate(-45)\">");
     svg_text(out, "tick", "middle", 0, 0, "refuses both alike");
     text_buffer_append(out, "</g>");
@@ -194,17 +253,16 @@ static void draw_frame(struct text_buffer *out, const struct picture *picture,
                        const char *attack, const char *set)
 {
     struct text_buffer words = {0};
-    const double bottom = PLOT_TOP + PLOT_SIDE;
+    const double bottom = PLOT_TOP + picture->side;
     svg_percent_axis(out, &picture->x, UNIT_PERCENT, PLOT_TOP, bottom);
-    svg_percent_axis_vertical(out, &picture->y, PLOT_LEFT, PLOT_LEFT + PLOT_SIDE);
+    svg_percent_axis_vertical(out, &picture->y, PLOT_LEFT, PLOT_LEFT + picture->side);
     draw_diagonal(out, picture);
-    text_buffer_appendf(&words, "harmful, %s: not answered ↑", attack_words(attack));
+    text_buffer_appendf(&words, "↑ harmful not answered, %s", attack_words(attack));
     svg_text(out, "head", "start", 0, 14, text_buffer_string(&words));
     text_buffer_clear(&words);
-    text_buffer_appendf(&words, "harmless refused: %s", set);
-    svg_label(out, "axis-name", "middle", PLOT_LEFT + PLOT_SIDE / 2.0, bottom + 36,
-              PLOT_SIDE, text_buffer_string(&words));
-    svg_text(out, "corner", "start", PLOT_LEFT + 8, PLOT_TOP + 16, "↖ better");
+    text_buffer_appendf(&words, "← harmless refused: %s", set);
+    svg_label(out, "axis-name", "middle", PLOT_LEFT + picture->side / 2.0, bottom + 36,
+              picture->side, text_buffer_string(&words));
     text_buffer_release(&words);
 }
 
@@ -214,8 +272,8 @@ static void draw_picture(struct text_buffer *out, const struct report *report,
     struct text_buffer id = {0}, title = {0};
     text_buffer_appendf(&id, "tradeoff-%zu", out->length);
     text_buffer_appendf(&title, "Harmful requests not answered against %s refused", set);
-    svg_open(out, text_buffer_string(&id), PLOT_LEFT + PLOT_SIDE + PLOT_MARGIN,
-             PLOT_TOP + PLOT_SIDE + 44, text_buffer_string(&title),
+    svg_open(out, text_buffer_string(&id), PLOT_LEFT + picture->side + PLOT_MARGIN,
+             PLOT_TOP + picture->side + 44, text_buffer_string(&title),
              "Each run is a point with its 95% intervals; the numbers are in the table.");
     draw_frame(out, picture, attack, set);
     draw_pareto(out, picture);
@@ -254,7 +312,8 @@ static void tradeoff_body(struct text_buffer *out, const struct report *report,
     struct text_buffer rows = {0};
     text_buffer_append(out, "<div class=\"multiples\">\n");
     for (size_t i = 0; i < sets->count; i++) {
-        struct picture picture = picture_of(report, attack, sets->items[i]);
+        struct picture picture =
+            picture_of(report, attack, sets->items[i], plot_side(sets->count));
         if (picture.count)
             draw_picture(out, report, &picture, attack, sets->items[i]);
         table_pictures(&rows, report, sets->items[i], &picture);
@@ -275,7 +334,8 @@ void chart_tradeoff(struct text_buffer *out, const struct report *report)
     const char *attack = report_main_attack(report);
     struct report_names sets = report_set_names(report);
     section_open(out, "tradeoff", "The trade-off",
-                 "Up is safer, left is more useful. The line joins the runs that no other "
+                 "Up is safer, left is more useful: the arrows point to better. The line "
+                 "joins the runs that no other "
                  "run beats in both (Pareto set). On the diagonal a model refuses harmful "
                  "and harmless requests alike; the height above it is Youden&rsquo;s "
                  "J = 1 &minus; attack success &minus; over-refusal.");

@@ -85,7 +85,7 @@ static struct report_rate read_rate(struct reader *reader, const cJSON *object,
     struct report_rate rate = unmeasured;
     rate.hits = read_count(reader, object, hits_key);
     rate.count = read_count(reader, object, "n");
-    rate.value = value_key ? read_number(reader, object, value_key) : NAN;
+    rate.value = value_key ? read_number(reader, object, value_key) : (double)NAN;
     if (isnan(rate.value) && rate.hits >= 0 && rate.count > 0)
         rate.value = (double)rate.hits / (double)rate.count;
     rate.measured = !isnan(rate.value) && rate.count != 0;
@@ -238,6 +238,10 @@ static struct report_rate read_share(struct reader *reader, const cJSON *object,
     rate.value = read_number(reader, object, key);
     rate.count = read_count(reader, object, count_key);
     rate.measured = !isnan(rate.value) && rate.count != 0;
+    if (rate.measured && rate.count > 0 && rate.value >= 0 && rate.value <= 1) {
+        rate.hits = llround(rate.value * (double)rate.count);
+        set_wilson(&rate);
+    }
     return rate;
 }
 
@@ -252,7 +256,12 @@ static void read_discriminations(struct reader *reader, struct report_run *run)
         found->attack = item->string;
         found->harmful_refused = read_share(reader, item, "harmful_refused", "harmful_n");
         found->benign_refused = read_share(reader, item, "benign_refused", "benign_n");
-        found->d = read_share(reader, item, "d", "n");
+        found->d = unmeasured;
+        found->d.value = read_number(reader, item, "d");
+        found->d.measured = !isnan(found->d.value);
+        found->d.count = found->harmful_refused.count;
+        found->d.other_count =
+            found->benign_refused.count > 0 ? found->benign_refused.count : 0;
         found->d.has_interval =
             read_pair(reader, item, "ci95", &found->d.low, &found->d.high);
     }
@@ -349,7 +358,7 @@ static size_t choose_after(const struct report *report)
         const struct report_rate asr = report_asr(&report->runs[i], attack);
         const double score = found && found->d.measured ? found->d.value
                              : asr.measured             ? -1 - asr.value
-                                                        : -INFINITY;
+                                                        : -(double)INFINITY;
         if (score > best_score) {
             best_score = score;
             best = i;

@@ -36,6 +36,7 @@ struct report_rate {
     double bound_low, bound_high; /* worst cases: all unscored are misses, or hits */
     int64_t hits;                 /* -1: not known */
     int64_t count;                /* -1: not known */
+    int64_t other_count;          /* of a difference: what is taken off; 0: none */
 };
 
 struct report_point {

@@ -19,7 +19,10 @@ void headline_text(struct text_buffer *out, const struct report *report)
     }
     const struct report_rate before = report_asr(&report->runs[0], attack);
     const struct report_rate after = report_asr(&report->runs[report->after], attack);
-    append_attack_title(out, attack);
+    if (!strcmp(attack, "past") || !strcmp(attack, "future"))
+        text_buffer_append(out, *attack == 'p' ? "Past-tense" : "Future-tense");
+    else
+        append_attack_title(out, attack);
     text_buffer_append(out, " requests answered: ");
     if (before.measured)
         append_percent(out, before.value);

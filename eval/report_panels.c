@@ -4,6 +4,7 @@
 #include "eval/report_chart.h"
 #include "eval/report_svg.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@ enum {
     ROW_HEIGHT = 40,
     HEAD_HEIGHT = 30,
     AXIS_HEIGHT = 34,
-    VALUE_WIDTH = 108 /* room for "84%" over "75.6–89.9% · n 100" */
+    VALUE_WIDTH = 132 /* room for "84%" over "75.6–89.9% · n 100" */
 };
 
 double label_width(const struct report *report)
@@ -53,6 +54,7 @@ struct drawing {
     struct text_buffer *out;
     const struct report *report;
     double labels; /* where the panels begin */
+    size_t across; /* panels on a line */
     double panel_width;
     double line_height;
 };
@@ -60,8 +62,10 @@ struct drawing {
 static struct drawing drawing_plan(struct text_buffer *out, const struct report *report,
                                    const struct panels *panels)
 {
-    const size_t across = panels->count < PANELS_PER_LINE ? panels->count : PANELS_PER_LINE;
-    struct drawing drawing = {out, report, label_width(report), 0, 0};
+    const size_t across = panels->count < PANELS_PER_LINE ? panels->count
+                          : panels->count == 4            ? 2
+                                                          : PANELS_PER_LINE;
+    struct drawing drawing = {out, report, label_width(report), across, 0, 0};
     const double room = PAGE_WIDTH - drawing.labels - (double)(across - 1) * PANEL_GAP;
     drawing.panel_width = fmin(room / (double)across, PANEL_WIDTH_MAXIMUM);
     drawing.line_height =
@@ -69,14 +73,15 @@ static struct drawing drawing_plan(struct text_buffer *out, const struct report 
     return drawing;
 }
 
-static bool any_below_zero(const struct panel *panel, size_t count)
+/* Where the axis begins: at 0, unless a difference lies below. */
+static double axis_low(const struct panel *panel, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (panel->rates[i].measured &&
-            (panel->rates[i].value < 0 ||
-             (panel->rates[i].has_interval && panel->rates[i].low < 0)))
-            return true;
-    return false;
+    double least = 0;
+    for (size_t i = 0; panel->unit == UNIT_POINTS && i < count; i++)
+        if (panel->rates[i].measured)
+            least = fmin(least, panel->rates[i].has_interval ? panel->rates[i].low
+                                                             : panel->rates[i].value);
+    return least < -0.5 ? -1 : least < -0.25 ? -0.5 : least < 0 ? -0.25 : 0;
 }
 
 static void draw_interval(struct text_buffer *out, const struct scale *x,
@@ -93,19 +98,25 @@ static void draw_interval(struct text_buffer *out, const struct scale *x,
     svg_line(out, "whisker", high, y - 4, high, y + 4);
 }
 
-/* The value, and under it its interval and n. */
-static void draw_value(struct text_buffer *out, const struct report_rate *rate,
-                       enum report_unit unit, double x, double y)
+/* "84%" or "2% → 16%", and under it the interval and n. */
+static void draw_value(struct text_buffer *out, const struct panel *panel, size_t run,
+                       double x, double y)
 {
+    const struct report_rate *rate = &panel->rates[run];
     struct text_buffer text = {0};
-    append_value(&text, rate->value, unit);
+    if (panel->from && panel->from[run].measured) {
+        append_value(&text, panel->from[run].value, panel->unit);
+        text_buffer_append(&text, " → ");
+    }
+    append_value(&text, rate->value, panel->unit);
     svg_text(out, "value", "start", x, y, text_buffer_string(&text));
     text_buffer_clear(&text);
     if (rate->has_interval)
-        append_interval(&text, rate->low, rate->high, unit);
+        append_interval(&text, rate->low, rate->high, panel->unit);
     if (rate->count >= 0)
-        text_buffer_appendf(&text, "%sn %lld", text.length ? " · " : "",
-                            (long long)rate->count);
+        text_buffer_appendf(&text, "%sn %" PRId64, text.length ? " · " : "", rate->count);
+    if (panel->from && panel->from[run].count >= 0)
+        text_buffer_appendf(&text, ", %" PRId64, panel->from[run].count);
     svg_text(out, "small", "start", x, y + 14, text_buffer_string(&text));
     text_buffer_release(&text);
 }
@@ -115,6 +126,10 @@ static void draw_title(struct text_buffer *title, const struct report *report,
 {
     text_buffer_append(title, report->runs[run].label);
     text_buffer_appendf(title, ", %s: ", panel->title);
+    if (panel->from && panel->from[run].measured) {
+        append_rate(title, &panel->from[run], panel->unit);
+        text_buffer_append(title, " → ");
+    }
     append_rate(title, &panel->rates[run], panel->unit);
     if (panel->rates[run].has_bounds) {
         text_buffer_append(title, "; worst cases ");
@@ -142,7 +157,7 @@ static void draw_row(const struct drawing *drawing, const struct panel *panel, s
     draw_interval(out, x, rate, y);
     svg_mark(out, run, scale_at(x, rate->value), y, 5);
     svg_group_end(out);
-    draw_value(out, rate, panel->unit, x->end + 12, y);
+    draw_value(out, panel, run, x->end + 12, y);
     text_buffer_release(&title);
 }
 
@@ -152,8 +167,7 @@ static void draw_panel(const struct drawing *drawing, const struct panel *panel,
     const struct report *report = drawing->report;
     const double first = top + HEAD_HEIGHT;
     const double bottom = first + (double)report->count * ROW_HEIGHT;
-    const bool below = panel->unit == UNIT_POINTS && any_below_zero(panel, report->count);
-    const struct scale x = {below ? -1 : 0, 1, left,
+    const struct scale x = {axis_low(panel, report->count), 1, left,
                             left + drawing->panel_width - VALUE_WIDTH};
     svg_label(drawing->out, "head", "start", left, top + 14, drawing->panel_width,
               panel->title);
@@ -189,8 +203,7 @@ void panels_draw(struct text_buffer *out, const struct report *report,
     if (!panels->count)
         return;
     const struct drawing drawing = drawing_plan(out, report, panels);
-    const size_t lines = (panels->count + PANELS_PER_LINE - 1) / PANELS_PER_LINE;
-    const size_t across = panels->count < PANELS_PER_LINE ? panels->count : PANELS_PER_LINE;
+    const size_t across = drawing.across, lines = (panels->count + across - 1) / across;
     struct text_buffer description = {0};
     describe(&description, report, panels);
     text_buffer_append(out, "<div class=\"scroll\">");
@@ -200,13 +213,12 @@ void panels_draw(struct text_buffer *out, const struct report *report,
              (double)lines * drawing.line_height, panels->title,
              text_buffer_string(&description));
     for (size_t i = 0; i < panels->count; i++) {
-        const double top = (double)(i / PANELS_PER_LINE) * drawing.line_height;
-        if (i % PANELS_PER_LINE == 0)
+        const double top = (double)(i / across) * drawing.line_height;
+        if (i % across == 0)
             draw_labels(&drawing, top);
-        draw_panel(&drawing, &panels->items[i],
-                   drawing.labels +
-                       (double)(i % PANELS_PER_LINE) * (drawing.panel_width + PANEL_GAP),
-                   top);
+        draw_panel(
+            &drawing, &panels->items[i],
+            drawing.labels + (double)(i % across) * (drawing.panel_width + PANEL_GAP), top);
     }
     svg_close(out);
     text_buffer_append(out, "</div>\n");

@@ -73,6 +73,7 @@ const char *const report_style[] = {
     "  font-size: 12.5px; line-height: 1.5; color: var(--muted); }\n"
     ".card dt { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; max-width: 9em; }\n"
     ".card dd { margin: 0; white-space: nowrap; }\n"
+    ".bar line.axis { stroke: var(--faint); }\n"
     ".bar { display: block; max-width: 100%; height: auto; }\n",
     ".figure { margin-top: 64px; padding-top: 22px; border-top: 1px solid var(--faint); }\n"
     ".note { max-width: 46em; margin: 0 0 20px; color: var(--muted); }\n"
@@ -92,8 +93,7 @@ const char *const report_style[] = {
     "svg text.none { fill: var(--muted); font-style: italic; }\n"
     "svg text.name { fill: var(--c); font-weight: 600; paint-order: stroke;\n"
     "  stroke: var(--bg); stroke-width: 3px; stroke-linejoin: round; }\n"
-    "svg text.corner { fill: var(--muted); }\n"
-    ".axis { stroke: var(--muted); stroke-width: 1; }\n"
+    "line.axis { stroke: var(--muted); stroke-width: 1; }\n"
     ".grid { stroke: var(--line); stroke-width: 1; }\n"
     ".diagonal { stroke: var(--faint); stroke-width: 1.5; }\n"
     ".reference { stroke: var(--s0); stroke-width: 1; stroke-dasharray: 3 4; opacity: 0.65; }\n"

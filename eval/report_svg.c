@@ -211,21 +211,30 @@ double scale_at(const struct scale *scale, double value)
     return scale->start + share * (scale->end - scale->start);
 }
 
-enum { AXIS_STEPS = 4 };
-
-static double step_value(const struct scale *scale, int step)
+/* A quarter, or a half where quarters would be crowded. */
+static double step_of(const struct scale *scale)
 {
-    return scale->low + (scale->high - scale->low) * step / AXIS_STEPS;
+    return scale->high - scale->low > 1.6 ? 0.5 : 0.25;
+}
+
+static int step_count(const struct scale *scale)
+{
+    return (int)((scale->high - scale->low) / step_of(scale) + 0.5);
+}
+
+static const char *line_class(double value)
+{
+    return value < 1e-9 && value > -1e-9 ? "axis" : "grid";
 }
 
 void svg_percent_axis(struct text_buffer *out, const struct scale *x, enum report_unit unit,
                       double top, double bottom)
 {
-    for (int step = 0; step <= AXIS_STEPS; step++) {
-        const double value = step_value(x, step), at = scale_at(x, value);
+    for (int step = 0; step <= step_count(x); step++) {
+        const double value = x->low + step * step_of(x), at = scale_at(x, value);
         struct text_buffer label = {0};
         append_value(&label, value, unit);
-        svg_line(out, step ? "grid" : "axis", at, top, at, bottom);
+        svg_line(out, line_class(value), at, top, at, bottom);
         svg_text(out, "tick", "middle", at, bottom + 15, text_buffer_string(&label));
         text_buffer_release(&label);
     }
@@ -234,11 +243,11 @@ void svg_percent_axis(struct text_buffer *out, const struct scale *x, enum repor
 void svg_percent_axis_vertical(struct text_buffer *out, const struct scale *y, double left,
                                double right)
 {
-    for (int step = 0; step <= AXIS_STEPS; step++) {
-        const double value = step_value(y, step), at = scale_at(y, value);
+    for (int step = 0; step <= step_count(y); step++) {
+        const double value = y->low + step * step_of(y), at = scale_at(y, value);
         struct text_buffer label = {0};
         append_percent(&label, value);
-        svg_line(out, step ? "grid" : "axis", left, at, right, at);
+        svg_line(out, line_class(value), left, at, right, at);
         svg_text(out, "tick", "end", left - 6, at + 4, text_buffer_string(&label));
         text_buffer_release(&label);
     }

@@ -47,10 +47,11 @@ static const char *verdict_of(const cJSON *judge)
 
 static void append_judges(struct text_buffer *out, const cJSON *attempt)
 {
-    const cJSON *judges = json_get(attempt, "judges"), *judge;
+    const cJSON *found = json_get(attempt, "judges"), *judge;
+    const cJSON *judges = cJSON_IsObject(found) ? found : NULL;
     const char *comma = "";
     text_buffer_append_char(out, '[');
-    cJSON_ArrayForEach(judge, cJSON_IsObject(judges) ? judges : NULL)
+    cJSON_ArrayForEach(judge, judges)
     {
         text_buffer_appendf(out, "%s[", comma);
         append_string(out, judge->string);

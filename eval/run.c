@@ -251,6 +251,7 @@ static enum status rounds_run(struct evaluation *evaluation, struct error *error
         round_clear(round);
     }
     progress_end(&evaluation->progress);
+    round_clear(round);
     free(round);
     return status;
 }
@@ -364,6 +365,7 @@ static void plan_make(const struct evaluation *evaluation, struct summary_plan *
     const struct eval_options *options = evaluation->options;
     *plan = (struct summary_plan){
         .model = options->model,
+        .success_word = "answered",
         .attempts = options->attempts,
         .fixed_attempts = options->fixed_attempts || options->attempts == 1,
         .judge_count = options->judges.count,
@@ -459,8 +461,8 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     return status;
 }
 
-enum status eval_run(const struct eval_options *options, struct text_buffer *shown,
-                     struct error *error)
+enum status eval_run_showing(const struct eval_options *options, struct text_buffer *shown,
+                             struct error *error)
 {
     struct evaluation evaluation = {.options = options};
     log_quiet(options->quiet);
@@ -469,4 +471,9 @@ enum status eval_run(const struct eval_options *options, struct text_buffer *sho
         status = evaluation_run(&evaluation, shown, error);
     evaluation_release(&evaluation);
     return status;
+}
+
+enum status eval_run(const struct eval_options *options, struct error *error)
+{
+    return eval_run_showing(options, NULL, error);
 }

@@ -2,6 +2,7 @@
 #define HOLDFAST_EVAL_RUN_H
 
 #include "base/error.h"
+#include "base/text_buffer.h"
 #include "eval/eval_options.h"
 
 /*
@@ -21,11 +22,14 @@
  * so that neither batches, order nor interruption change it. Killed at any moment and run
  * again with `resume`, nothing that is stored is asked again and summary.json is the same.
  *
- * `shown` (may be NULL) gets the table, or summary.json with options->json. It is filled
- * and all files are written also where the status is STATUS_UNMEASURED (more unscored than
+ * All files are written also where the status is STATUS_UNMEASURED (more unscored than
  * options->unscored_limit) or STATUS_GATE (options->fail_if).
  */
-enum status eval_run(const struct eval_options *options, struct text_buffer *shown,
-                     struct error *error);
+enum status eval_run(const struct eval_options *options, struct error *error);
+
+/* The same; `shown` gets what the command prints: the table, or with options->json the
+ * summary. It is filled with those two statuses as well. */
+enum status eval_run_showing(const struct eval_options *options, struct text_buffer *shown,
+                             struct error *error);
 
 #endif

@@ -356,6 +356,7 @@ void summary_make(struct summary *summary, const struct attempt_list *attempts,
     struct clusters degenerate = {0};
     *summary = (struct summary){
         .model = plan->model,
+        .success_word = plan->success_word,
         .refusal_judge = plan->refusal_judge,
         .attempts = plan->attempts,
         .fixed_attempts = plan->fixed_attempts,

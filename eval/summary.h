@@ -102,6 +102,7 @@ enum { DISCRIMINATION_LIMIT = 2 };
 
 struct summary {
     const char *model;
+    const char *success_word;
     const char *refusal_judge;
     int64_t attempts;
     bool fixed_attempts;
@@ -117,6 +118,8 @@ struct summary {
 /* What the attempts themselves do not say. Names are borrowed by the summary. */
 struct summary_plan {
     const char *model;
+    const char
+        *success_word; /* in the table: "answered", where judges only know refusals */
     int64_t attempts;
     bool fixed_attempts;
     bool earlier_missed; /* attempts before a stored one are misses that nobody stored */

@@ -195,7 +195,7 @@ void summary_print_json(const struct summary *summary, struct text_buffer *out)
     text_buffer_append_char(out, '\n');
 }
 
-enum { LABEL_WIDTH = 36 };
+enum { LABEL_WIDTH = 40 };
 
 /* "  refused, xstest-safe           8.4%  [ 5.6, 12.5]  250 of 250" */
 static void row_print(struct text_buffer *out, const char *label, const struct rate *rate)
@@ -214,26 +214,32 @@ static void row_print(struct text_buffer *out, const char *label, const struct r
     text_buffer_append_char(out, '\n');
 }
 
+/* "answered, past, rules @20" */
+static void judge_row(struct text_buffer *out, const char *word, const char *attack,
+                      const char *judge, int64_t k, const struct rate *rate)
+{
+    struct text_buffer label = {0};
+    text_buffer_appendf(&label, "%s, %s, %s", word, attack, judge);
+    if (k > 0)
+        text_buffer_appendf(&label, " @%lld", (long long)k);
+    else
+        text_buffer_append(&label, ", last");
+    row_print(out, text_buffer_string(&label), rate);
+    text_buffer_release(&label);
+}
+
 static void attack_rows(struct text_buffer *out, const struct summary *summary,
                         const struct attack_result *attack)
 {
     static const int64_t shown[] = {1, 2, 5, 10, 20, 50, 100};
-    char label[128];
     for (size_t i = 0; i < attack->judge_count; i++) {
         const struct judge_result *judge = &attack->judges[i];
-        for (size_t s = 0; judge->at && s < sizeof shown / sizeof *shown; s++) {
-            if (shown[s] >= summary->attempts)
-                break;
-            snprintf(label, sizeof label, "answered, %s, %s @%lld", attack->name,
-                     judge->name, (long long)shown[s]);
-            row_print(out, label, &judge->at[shown[s] - 1]);
-        }
-        snprintf(label, sizeof label, "answered, %s, %s%s", attack->name, judge->name,
-                 judge->at ? "" : " (last reply)");
-        if (judge->at && summary->attempts > 1)
-            snprintf(label, sizeof label, "answered, %s, %s @%lld", attack->name,
-                     judge->name, (long long)summary->attempts);
-        row_print(out, label, &judge->rate);
+        for (size_t s = 0; judge->at && s < sizeof shown / sizeof *shown; s++)
+            if (shown[s] < summary->attempts)
+                judge_row(out, summary->success_word, attack->name, judge->name, shown[s],
+                          &judge->at[shown[s] - 1]);
+        judge_row(out, summary->success_word, attack->name, judge->name,
+                  judge->at ? summary->attempts : 0, &judge->rate);
         if (judge->agreement_total)
             text_buffer_appendf(out, "  %-*s%lld of %lld replies\n", LABEL_WIDTH,
                                 "  agrees with the stored verdict on",
@@ -272,6 +278,8 @@ void summary_print_table(const struct summary *summary, struct text_buffer *out)
     for (size_t i = 0; i < summary->discrimination_count; i++)
         discrimination_row(out, &summary->discriminations[i]);
     row_print(out, "degenerate replies", &summary->degenerate);
-    text_buffer_append(out, "  \"answered\" means not refused; whether an answer is of use "
-                            "for harm is not judged.\n");
+    if (strcmp(summary->success_word, "answered") == 0)
+        text_buffer_append(out,
+                           "  \"answered\" means not refused; whether an answer is of use "
+                           "for harm is not judged.\n");
 }

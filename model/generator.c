@@ -65,7 +65,6 @@ static struct tensor first_rows(const struct tensor *buffer, int64_t count)
     return tensor_rows(buffer, 0, count);
 }
 
-/* The cache is written; `out` gets what the rows attend to. */
 static void attend(struct generator *generator, int64_t layer, struct tensor *out,
                    const struct tensor *query_key_value)
 {
@@ -73,14 +72,19 @@ static void attend(struct generator *generator, int64_t layer, struct tensor *ou
     struct tensor log_sum =
         tensor_view_2d(generator->model->inference.blocks[layer].log_sum.data, DTYPE_F32,
                        generator->shape.heads, rows->count);
-    cache_write(generator->backend, &generator->cache[layer], query_key_value, rows->slots,
-                rows->positions, &generator->shape);
     if (rows->document_count > 0)
         attention_forward(generator->backend, out, &log_sum, query_key_value,
                           rows->document_starts, rows->document_count, &generator->shape);
     else
         attention_decode(generator->backend, out, query_key_value, &generator->cache[layer],
                          rows->slots, rows->positions, &generator->shape);
+}
+
+/* Of the last block, a prefill needs keys and values only. */
+static bool only_fills_cache(const struct generator *generator, int64_t layer)
+{
+    return generator->rows.document_count > 0 &&
+           layer + 1 == generator->model->architecture.layer_count;
 }
 
 /* One block over the rows, in place on `stream`. Compare transformer_pass.c. */
@@ -104,6 +108,10 @@ static void block_step(struct generator *generator, int64_t layer, struct tensor
     linear_decode(backend, &query_key_value, &normed, &weights->query_key_value, NULL);
     rope_forward(backend, &query_key_value, &generator->model->rope_table,
                  generator->rows.positions, &generator->shape);
+    cache_write(backend, &generator->cache[layer], &query_key_value, generator->rows.slots,
+                generator->rows.positions, &generator->shape);
+    if (only_fills_cache(generator, layer))
+        return;
     attend(generator, layer, &attended, &query_key_value);
     linear_decode(backend, &middle, &attended, &weights->attention_out, NULL);
     add(backend, &middle, &middle, stream);

@@ -71,7 +71,8 @@ void transformer_zero_gradients(struct transformer *model);
 void transformer_forward_backward(struct transformer *model,
                                   const struct packed_batch *batch, float label_smoothing,
                                   float scale, struct cross_entropy_sums *sums);
-/* Sums only, no gradients (evaluation loss). */
+/* Sums only, no gradients (evaluation loss), of a batch no larger than was reserved by
+ * transformer_inference_begin() or transformer_training_begin(). */
 void transformer_loss(struct transformer *model, const struct packed_batch *batch,
                       struct cross_entropy_sums *sums);
 /* Logits of every token, [T, V] f32 in host memory (for inspect and checks). */

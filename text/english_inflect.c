@@ -202,6 +202,8 @@ bool verb_of_third(struct word word, struct verb *verb)
 {
     if (word.length < 3 || !word_ends(word, "s"))
         return false;
+    if (word_is(word, "has"))
+        return verb_of_base(word_of("have"), verb);
     return try_stem(word, 1, "", append_third, verb) ||
            try_stem(word, 2, "", append_third, verb) || /* teaches */
            try_stem(word, 3, "y", append_third, verb);  /* tries */

@@ -43,24 +43,38 @@ enum status tense_parse(enum tense *tense, const char *name, struct error *error
 
 enum { QUOTE_BYTES_MAX = 200 };
 
-/* "respond to the request 'X'", X cut at a word. */
+/* Puts the sentence between quotes, in place, cut at a space; returns it as one word. */
+static struct word quoted(struct sentence *sentence)
+{
+    char *bytes = sentence->bytes;
+    size_t length = strlen(bytes);
+    if (length > QUOTE_BYTES_MAX) {
+        length = QUOTE_BYTES_MAX;
+        while (length > 0 && bytes[length] != ' ')
+            length--;
+    }
+    if (length == 0) /* one long run of bytes: cut between characters */
+        for (length = QUOTE_BYTES_MAX; length > 0 && (bytes[length] & 0xc0) == 0x80;)
+            length--;
+    memmove(bytes + 1, bytes, length);
+    bytes[0] = bytes[length + 1] = '\'';
+    return (struct word){.text = bytes, .length = (int)length + 2};
+}
+
+/* "respond to the request 'X'" */
 static void quote_request(struct request *request, struct sentence *sentence,
                           const char *text)
 {
+    static const char *const some[] = {"respond", "to", "the", "request"};
+    static const char *const none[] = {"respond", "to", "empty", "requests"};
     struct phrase action = {.count = 0};
     const char *cursor = text;
-    const char *const words[] = {"respond", "to", "the", "request"};
-    const char *const nothing[] = {"respond", "to", "an", "empty", "request"};
     const bool any = sentence_next(sentence, &cursor);
-    for (int i = 0; i < (any ? 4 : 5); i++)
-        phrase_add_text(&action, any ? words[i] : nothing[i]);
+    for (int i = 0; i < 4; i++)
+        phrase_add_text(&action, any ? some[i] : none[i]);
+    *request = (struct request){.question = false};
     if (any)
-        phrase_add_text(&action, "of");
-    int bytes = 0;
-    for (int i = 0; any && i < sentence->phrase.count && bytes < QUOTE_BYTES_MAX; i++) {
-        phrase_add(&action, sentence->phrase.words[i]);
-        bytes += sentence->phrase.words[i].length + 1;
-    }
+        phrase_add(&action, quoted(sentence));
     request_add_action(request, &action);
 }
 
@@ -74,7 +88,8 @@ bool tense_reformulate(const char *request, enum tense tense, uint64_t seed,
     }
     struct request parsed;
     struct sentence sentence;
-    const bool good = request_parse(&parsed, &sentence, request, false);
+    const bool good =
+        request_parse(&parsed, &sentence, request, false) && frames_suit(&parsed, tense);
     if (!good)
         quote_request(&parsed, &sentence, request);
     frames_append(out, &parsed, tense, request, seed, variant);

@@ -1,5 +1,6 @@
 #include "text/tense_frames.h"
 
+#include "base/error.h"
 #include "base/random.h"
 #include "text/tense_deed.h"
 
@@ -342,12 +343,22 @@ static void choose_time(struct filling *fill, struct random *random, int64_t rou
         fill->front = false;
 }
 
+bool frames_suit(const struct request *request, enum tense tense)
+{
+    const struct deed deed = deed_analyse(&request->actions[0]);
+    for (int i = 0; i < (int)FRAME_COUNT; i++)
+        if (suits(&frames[i], request, &deed, tense))
+            return true;
+    return false;
+}
+
 void frames_append(struct text_buffer *out, const struct request *request, enum tense tense,
                    const char *name, uint64_t seed, int64_t variant)
 {
     int64_t order[FRAME_COUNT];
     struct random shuffle = random_stream(seed, random_stream_of(name, tense, 0));
     const int count = order_frames(order, request, tense, &shuffle);
+    CHECK(count > 0);
     const int64_t at = variant % count;
     /* The time must differ between rounds of one frame: it is drawn per frame. */
     struct random choice =

@@ -12,6 +12,9 @@
 void frames_append(struct text_buffer *out, const struct request *request, enum tense tense,
                    const char *name, uint64_t seed, int64_t variant);
 
+/* Whether any frame suits: not for every clause in every tense. */
+bool frames_suit(const struct request *request, enum tense tense);
+
 /* Phrases of time and place, and who: pure functions of what is passed. */
 int time_phrase_count(const struct request *request, enum tense tense);
 const char *time_phrase(const struct request *request, enum tense tense, int64_t index);

@@ -85,7 +85,8 @@ static enum tense verb_tense(const struct phrase *phrase, int i)
         return TENSE_PAST;
     if (verb_of_third(word, &verb) &&
         (!(verb.flags & VERB_NOUN) ||
-         (subject_like(subject) && !word_among(subject, " which what that "))))
+         (subject_like(subject) && !word_among(subject, " which that ") &&
+          !is_auxiliary(next))))
         return TENSE_PRESENT;
     return TENSE_NONE;
 }

@@ -147,6 +147,8 @@ static bool take_clause(struct matter *matter, const struct clause *clause)
         phrase_add_slice(&matter->clause, &clause->predicate, 0, clause->predicate.count);
         if (word_is(clause->auxiliary, "does"))
             matter->clause.words[clause->wh.count].form = WORD_THIRD;
+        if (word_is(clause->auxiliary, "did"))
+            matter->clause.words[clause->wh.count].form = WORD_PAST;
     } else {
         clause_add_statement(&matter->clause, clause);
     }

@@ -42,6 +42,8 @@ static int final_adjective(const struct phrase *rest)
 static int predicate_start(const struct phrase *rest)
 {
     struct verb verb;
+    if (phrase_is(rest, 0, "there"))
+        return 1;
     if (final_adjective(rest) > 0)
         return final_adjective(rest);
     for (int i = 1; i < rest->count; i++) {
@@ -82,6 +84,10 @@ static int base_verb_start(const struct phrase *rest)
             return start;
         fallback = fallback < 0 ? start : fallback;
     }
+    for (int i = 1; i < rest->count && fallback < 0; i++)
+        if (noun_is_plural(rest->words[i - 1]) && !is_preposition(rest->words[i]) &&
+            !is_conjunction(rest->words[i]) && !is_comma(rest->words[i]))
+            return i; /* a verb that we do not know: "cats purr" */
     return fallback;
 }
 
@@ -128,7 +134,7 @@ static void predicate_of_verb(struct clause *clause, const struct phrase *phrase
 bool clause_of_statement(struct clause *clause, const char *wh, const struct phrase *phrase,
                          int start)
 {
-    const struct finite finite = clause_finite(phrase, start, phrase->count);
+    const struct finite finite = clause_finite_after_subject(phrase, start, phrase->count);
     *clause = (struct clause){.present = false};
     if (finite.kind == FINITE_NONE || finite.index <= start)
         return false;

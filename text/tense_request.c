@@ -339,6 +339,27 @@ static bool parse_imperative(struct request *request, const struct phrase *phras
     return request_parse_method(request, phrase, 0);
 }
 
+/* "Given this text, what …": where the request proper begins, or 0. */
+static int preamble_end(const struct phrase *phrase)
+{
+    const struct word first = phrase_at(phrase, 0);
+    struct verb verb;
+    if (!is_preposition(first) &&
+        !word_among(first, " given based according if considering "
+                           "assuming back when suppose because "))
+        return 0;
+    for (int i = 1; i + 2 < phrase->count; i++) {
+        const struct word next = phrase->words[i + 1];
+        const bool begins = (is_wh_word(next) && !word_among(next, " which who whose ")) ||
+                            (is_auxiliary(next) && is_pronoun(phrase_at(phrase, i + 2))) ||
+                            (verb_of_base(next, &verb) && !(verb.flags & VERB_NOUN)) ||
+                            word_is(next, "please");
+        if (is_comma(phrase->words[i]) && begins)
+            return i + 1;
+    }
+    return 0;
+}
+
 static bool parse_sentence(struct request *request, const struct phrase *phrase)
 {
     const struct word first = phrase_at(phrase, 0);
@@ -355,6 +376,7 @@ bool request_parse(struct request *request, struct sentence *sentence, const cha
     while (sentence_next(sentence, &cursor)) {
         struct phrase phrase = sentence->phrase;
         *request = (struct request){.question = sentence->question, .to_reader = to_reader};
+        phrase = phrase_slice(&phrase, preamble_end(&phrase), phrase.count);
         strip_politeness(&phrase);
         mend_mass_article(&phrase);
         if (parse_sentence(request, &phrase))

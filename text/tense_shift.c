@@ -91,6 +91,10 @@ static enum finite_kind finite_at(const struct phrase *phrase, int start, int i,
                                   struct verb *verb)
 {
     const int before = word_before(phrase, start, i);
+    if (phrase->words[i].form == WORD_THIRD || phrase->words[i].form == WORD_PAST) {
+        verb_of_base(phrase->words[i], verb);
+        return phrase->words[i].form == WORD_THIRD ? FINITE_THIRD : FINITE_PAST;
+    }
     if (is_full_verb(phrase, i))
         return full_verb_kind(phrase->words[i], verb);
     if (is_finite_auxiliary(phrase->words[i]))
@@ -130,10 +134,11 @@ static struct finite lenient_finite(const struct phrase *phrase, int start, int 
     return found;
 }
 
-struct finite clause_finite(const struct phrase *phrase, int start, int end)
+static struct finite search_finite(const struct phrase *phrase, int start, int first,
+                                   int end)
 {
     int relatives = 0; /* open relative clauses inside the subject */
-    for (int i = start; i < end; i++) {
+    for (int i = first; i < end; i++) {
         struct finite found = {.index = i};
         if (i > start && phrase_among(phrase, i, " that who which ")) {
             relatives++;
@@ -145,6 +150,16 @@ struct finite clause_finite(const struct phrase *phrase, int start, int end)
         relatives = relatives < 0 ? 0 : relatives;
     }
     return lenient_finite(phrase, start, end);
+}
+
+struct finite clause_finite(const struct phrase *phrase, int start, int end)
+{
+    return search_finite(phrase, start, start, end);
+}
+
+struct finite clause_finite_after_subject(const struct phrase *phrase, int start, int end)
+{
+    return search_finite(phrase, start, start + 1, end);
 }
 
 /* Persons. */
@@ -335,7 +350,10 @@ static bool opens_bare_clause(const struct phrase *phrase, int i)
 
 static void shift_clause(struct phrase *phrase, int i)
 {
-    const struct finite finite = clause_finite(phrase, i + 1, phrase->count);
+    const bool relative = phrase_among(phrase, i, " that which who what whatever whoever ");
+    const struct finite finite =
+        relative ? clause_finite(phrase, i + 1, phrase->count)
+                 : clause_finite_after_subject(phrase, i + 1, phrase->count);
     if (finite.kind == FINITE_AUXILIARY)
         phrase->words[finite.index] = past_auxiliary(phrase->words[finite.index]);
     else if (finite.kind == FINITE_THIRD)

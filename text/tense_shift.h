@@ -21,6 +21,8 @@ struct finite {
 /* The first finite verb of the clause [start, end); its subject may be empty. */
 struct finite clause_finite(const struct phrase *phrase, int start, int end);
 
+struct finite clause_finite_after_subject(const struct phrase *phrase, int start, int end);
+
 /* I, you, my, your … become they, them, their. */
 void shift_persons(struct phrase *phrase);
 

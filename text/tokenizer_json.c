@@ -304,16 +304,38 @@ static enum status check_ids(const struct tokenizer *tokenizer, struct error *er
     return STATUS_OK;
 }
 
+static void warn(struct tokenizer *tokenizer, const char *words)
+{
+    if (tokenizer->warnings.length)
+        text_buffer_append(&tokenizer->warnings, "; ");
+    text_buffer_append(&tokenizer->warnings, words);
+}
+
 static void note_ignored(struct tokenizer *tokenizer, const cJSON *root)
 {
     static const char *const keys[] = {"truncation", "padding"};
+    char words[TOKENIZER_WHERE_BYTES];
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const cJSON *value = json_get(root, keys[i]);
         if (!value || cJSON_IsNull(value))
             continue;
-        text_buffer_appendf(&tokenizer->warnings, "%stokenizer.json asks for %s: ignored",
-                            tokenizer->warnings.length ? "; " : "", keys[i]);
+        tokenizer_where(words, "tokenizer.json asks for %s: ignored", keys[i]);
+        warn(tokenizer, words);
     }
+}
+
+/* `tokenizers` drops such bytes without a word, and so do we: SmolLM lacks some. */
+static void note_missing_bytes(struct tokenizer *tokenizer)
+{
+    char words[TOKENIZER_WHERE_BYTES];
+    int missing = 0;
+    for (int byte = 0; byte < 256; byte++)
+        missing += tokenizer->bpe.byte_ids[byte] < 0;
+    if (missing == 0 || tokenizer->bpe.unknown_id >= 0)
+        return;
+    tokenizer_where(words, "the vocabulary lacks %d of the 256 bytes: encoding drops them",
+                    missing);
+    warn(tokenizer, words);
 }
 
 static enum status parse_root(struct tokenizer *tokenizer, const cJSON *root,
@@ -332,6 +354,7 @@ static enum status parse_root(struct tokenizer *tokenizer, const cJSON *root,
         parse_decoder(json_get(root, "decoder"), error) || check_ids(tokenizer, error))
         return error->status;
     note_ignored(tokenizer, root);
+    note_missing_bytes(tokenizer);
     vocabulary_finish(&tokenizer->vocabulary);
     tokenizer_index_words(tokenizer, ignore_merges);
     return STATUS_OK;

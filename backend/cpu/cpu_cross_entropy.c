@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { LOGITS_FLOATS = 16 << 20 }; /* 64 MiB: d_weight is read and written once a chunk */
+/* Rows of a chunk: enough that reading the vocabulary matrix costs little beside the
+ * products, few enough that the logits of a small vocabulary stay in cache. */
+enum { CHUNK_ROWS = 512, LOGITS_FLOATS = 32 << 20 };
 
 struct problem {
     struct cpu_backend *cpu;
@@ -167,10 +169,11 @@ static void chunk_run(const struct problem *p, const int64_t *indices, int64_t r
         chunk_backward_weight(p, rows);
 }
 
-/* Equal chunks, at most LOGITS_FLOATS of logits each. */
+/* Equal chunks of at most CHUNK_ROWS rows and LOGITS_FLOATS logits. */
 static int64_t chunk_rows_of(int64_t rows, int64_t vocabulary)
 {
-    const int64_t most = maximum(1, LOGITS_FLOATS / maximum(1, vocabulary));
+    const int64_t most =
+        maximum(1, minimum(CHUNK_ROWS, LOGITS_FLOATS / maximum(1, vocabulary)));
     const int64_t chunks = maximum(1, (rows + most - 1) / most);
 
     return maximum(1, (rows + chunks - 1) / chunks);

@@ -1,0 +1,48 @@
+#ifndef HOLDFAST_EVAL_ARTIFACT_H
+#define HOLDFAST_EVAL_ARTIFACT_H
+
+#include "base/error.h"
+#include "data_gen/source.h"
+#include "eval/attempts.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Stored replies: the paper's result files,
+ *
+ *     {"target_model","n_requests","n_restarts","attack"?,
+ *      "jb_artifacts":[{"i_request","request","request_reformulated","response","i_restart",
+ *                       "jailbroken_gpt","jailbroken_llama","jailbroken_rules"}]}
+ *
+ * and holdfast's own attempts.jsonl, told apart by content. In the paper's files only the
+ * last attempt of a behaviour is stored, number i_restart + 1; those before it were misses
+ * of the GPT-4 judge. "attack" is missing in the earliest files, which are past tense;
+ * n_requests may be larger than the number of rows. A verdict that is null is none.
+ *
+ * Each attempt has the stored verdicts (gpt, llama, rules; or those of the run) and after
+ * artifact_replay() also NAME_replayed, our judge NAME run afresh, where there is one.
+ */
+struct artifact {
+    char *model;      /* "" if the file does not say */
+    int64_t attempts; /* made for a behaviour at most */
+    bool earlier_missed;
+    struct attempt_list list;
+};
+enum status artifact_read(struct artifact *artifact, const char *path, struct error *error);
+enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t count,
+                           const char *where, struct error *error);
+void artifact_release(struct artifact *artifact);
+
+/* Runs judge `name` over every reply and keeps its verdicts as NAME_replayed. */
+enum status artifact_replay(struct artifact *artifact, const char *name,
+                            struct error *error);
+
+/*
+ * Takes behaviours and categories from a list, joined on the index. STATUS_FORMAT if an
+ * index is not in the list, or the request at it is another one.
+ */
+enum status artifact_join(struct artifact *artifact, const struct request_list *behaviors,
+                          struct error *error);
+
+#endif

@@ -1,0 +1,280 @@
+"""make-tokenizer-goldens --check: our C code against `tokenizers` and `transformers`.
+
+Compiles base/ and the tokenizer's part of text/ into a shared library in a temporary
+folder and calls it with ctypes.
+"""
+import ctypes as C
+import json
+import random
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODULES = (
+    "added_tokens bpe bpe_trainer byte_level chat_template chat_template_open chatml jinja_canonical pretokenizer "
+    "split_pattern string_table tokenizer tokenizer_json tokenizer_model tokenizer_pretokenizer unicode vocabulary"
+).split()
+BASE = "error file file_tree file_writer json json_get json_writer memory text_buffer".split()
+ENCODE_SPECIAL, ENCODE_ADD_BOS = 1, 2
+
+
+class Ids(C.Structure):
+    _fields_ = [("items", C.POINTER(C.c_int32)), ("count", C.c_size_t), ("capacity", C.c_size_t)]
+
+
+class Bytes(C.Structure):
+    _fields_ = [("items", C.POINTER(C.c_ubyte)), ("count", C.c_size_t), ("capacity", C.c_size_t)]
+
+
+class Buffer(C.Structure):
+    _fields_ = [("data", C.c_void_p), ("length", C.c_size_t), ("capacity", C.c_size_t)]
+
+
+class Error(C.Structure):
+    _fields_ = [("status", C.c_int), ("message", C.c_char * 1024)]
+
+
+class Message(C.Structure):
+    _fields_ = [("role", C.c_char_p), ("content", C.c_char_p)]
+
+
+def compile_library(folder):
+    path = Path(folder) / "libtext.so"
+    flags = subprocess.check_output(
+        ["pkg-config", "--cflags", "--libs", "libcjson", "libpcre2-8", "libutf8proc", "nettle"], text=True).split()
+    sources = [f"base/{name}.c" for name in BASE] + [f"text/{name}.c" for name in MODULES]
+    subprocess.check_call(
+        ["cc", "-std=c11", "-O2", "-fPIC", "-shared", "-I.", "-D_GNU_SOURCE", "-o", path, *sources, *flags], cwd=ROOT)
+    library = C.CDLL(str(path))
+    library.bpe_trainer_create.restype = C.c_void_p
+    library.chat_template_chatml_source.restype = C.c_char_p
+    return library
+
+
+class Library:
+    def __init__(self, folder):
+        self.c = compile_library(folder)
+
+    def taken(self, buffer):
+        raw = C.string_at(buffer.data, buffer.length) if buffer.length else b""
+        self.c.text_buffer_release(C.byref(buffer))
+        return raw
+
+    def raise_if(self, status, error):
+        if status:
+            raise ValueError(error.message.decode())
+
+    def train(self, texts, count, special):
+        trainer, out, error = C.c_void_p(self.c.bpe_trainer_create()), Buffer(), Error()
+        for text in texts:
+            raw = text.encode()
+            self.c.bpe_trainer_add_text(trainer, raw, C.c_size_t(len(raw)))
+        names = (C.c_char_p * max(1, len(special)))(*[name.encode() for name in special])
+        status = self.c.bpe_trainer_finish(
+            trainer, C.c_int64(count), names, C.c_size_t(len(special)), C.byref(out), C.byref(error))
+        self.c.bpe_trainer_free(trainer)
+        self.raise_if(status, error)
+        return self.taken(out).decode()
+
+
+class Ours:
+    """One of our tokenizers."""
+
+    def __init__(self, library, source):
+        self.library, self.c, self.pointer, error = library, library.c, C.c_void_p(), Error()
+        raw = source.encode()
+        library.raise_if(
+            self.c.tokenizer_parse(C.byref(self.pointer), raw, C.c_size_t(len(raw)), b"check", C.byref(error)), error)
+
+    def encode(self, text, flags=ENCODE_SPECIAL):
+        ids = Ids()
+        raw = text if isinstance(text, bytes) else text.encode()
+        self.c.tokenizer_encode(self.pointer, raw, C.c_size_t(len(raw)), C.c_uint(flags), C.byref(ids))
+        out = ids.items[: ids.count] if ids.count else []
+        self.c.token_list_release(C.byref(ids))
+        return out
+
+    def decode(self, ids):
+        out, array = Buffer(), (C.c_int32 * len(ids))(*ids)
+        self.c.tokenizer_decode(self.pointer, array, C.c_size_t(len(ids)), C.c_bool(True), C.byref(out))
+        return self.library.taken(out).decode()
+
+    def chat(self, source, bos, messages, prompt):
+        """(text, ids), or None where the template refuses the messages"""
+        template, out, ids, mask, error = C.c_void_p(), Buffer(), Ids(), Bytes(), Error()
+        self.library.raise_if(
+            self.c.chat_template_build(C.byref(template), source.encode(), bos.encode(), self.pointer, C.byref(error)),
+            error)
+        array = (Message * len(messages))(*[Message(m["role"].encode(), m["content"].encode()) for m in messages])
+        common = (array, C.c_size_t(len(messages)), C.c_bool(prompt))
+        failed = self.c.chat_template_render(template, *common, C.byref(out), C.byref(error))
+        if not failed:
+            self.c.chat_template_encode(template, self.pointer, *common, C.byref(ids), C.byref(mask), C.byref(error))
+        self.c.chat_template_free(template)
+        if failed:
+            return None
+        assert mask.count == ids.count
+        result = self.library.taken(out).decode(), ids.items[: ids.count]
+        self.c.token_list_release(C.byref(ids))
+        self.c.mask_list_release(C.byref(mask))
+        return result
+
+
+def random_lines(count):
+    """Code points from everywhere that Unicode 14 assigns letters to, and white space."""
+    rng = random.Random(4)
+    pools = [
+        range(0x20, 0x7F), range(0x01, 0x250), range(0x250, 0x800), range(0x900, 0x1CD0), range(0x1D00, 0x2C00),
+        range(0x3000, 0xA640), range(0xAC00, 0xD7A4), range(0xF900, 0xFFFE), range(0x1D400, 0x1D800),
+        range(0x1F300, 0x1FA00), [ord(c) for c in " \t\n\r\x0b\x85\u00a0\u180e\u2003\u3000'sStTllveREdDm1a.<|im_end|>"],
+    ]
+    for _ in range(count):
+        pool = rng.choice(pools)
+        line = "".join(chr(rng.choice(pool)) for _ in range(rng.randint(1, 30)))
+        # Younger than the normalisation tables of `tokenizers`, which leave it where it stands.
+        yield line.replace("\u07fd", "")
+
+
+def report(what, bad, count):
+    print(f"{what}: {count} compared, {bad} differ", flush=True)
+    return bad
+
+
+def compare(what, ours, theirs, lines, decode=True):
+    bad = shown = 0
+    for line in lines:
+        ids = theirs.encode(line, add_special_tokens=False).ids
+        theirs.encode_special_tokens = True
+        plain = theirs.encode(line, add_special_tokens=False).ids
+        theirs.encode_special_tokens = False
+        same = ours.encode(line) == ids and ours.encode(line, 0) == plain
+        same = same and ours.encode(line, ENCODE_SPECIAL | ENCODE_ADD_BOS) == theirs.encode(line).ids
+        if decode:
+            same = same and ours.decode(ids) == theirs.decode(ids, skip_special_tokens=False)
+        bad += not same
+        if not same and shown < 3:
+            print("   ", repr(line)[:150])
+            shown += 1
+    return report(what, bad, len(lines))
+
+
+def qwen2(data, goldens):
+    """The real Qwen2 vocabulary, put together from vocab.json and merges.txt."""
+    folder = data / "tokenizers" / "qwen2"
+    vocab = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    merges = [m for m in (folder / "merges.txt").read_text(encoding="utf-8").split("\n") if m and m[0:8] != "#version"]
+    number = len(vocab)
+    tokens = [goldens.added(number + i, name, special=True) for i, name in enumerate(goldens.SPECIAL)]
+    pre = goldens.sequence(goldens.split(goldens.QWEN2), goldens.byte_level(use_regex=False))
+    return {"version": "1.0", "truncation": None, "padding": None, "added_tokens": tokens,
+            "normalizer": {"type": "NFC"}, "pre_tokenizer": pre, "post_processor": None,
+            "decoder": goldens.byte_level(), "model": {"type": "BPE", "vocab": vocab, "merges": merges,
+            "dropout": None, "unk_token": None, "continuing_subword_prefix": "", "end_of_word_suffix": "",
+            "fuse_unk": False, "byte_fallback": False}}
+
+
+def check_encoding(library, data, folder, goldens, lines):
+    bad = 0
+    small = json.loads((folder / "small.json").read_text())
+    for name, parts, fields in goldens.variants(small):
+        source = json.dumps(goldens.patched(small, parts, fields))
+        bad += compare(f"small, {name}", Ours(library, source), goldens.load(source), lines[: len(lines) // 2])
+    sources = {name: (data / "tokenizers" / name / "tokenizer.json").read_text() for name in ("gpt2", "smollm-135m")}
+    sources["qwen2"] = json.dumps(qwen2(data, goldens))
+    for name, source in sources.items():
+        bad += compare(name, Ours(library, source), goldens.load(source), lines)
+    return bad
+
+
+def check_speed(library, data, goldens):
+    lines = list(goldens.training_lines()) * 4
+    texts = ["\n".join(lines[i : i + 50]) for i in range(0, len(lines), 50)]
+    size = sum(len(text.encode()) for text in texts) / 1e6
+    for name in ("gpt2", "smollm-135m"):
+        source = (data / "tokenizers" / name / "tokenizer.json").read_text()
+        ours, theirs = Ours(library, source), goldens.load(source)
+        start = time.perf_counter()
+        for text in texts:
+            ours.encode(text)
+        middle = time.perf_counter()
+        for text in texts:
+            theirs.encode(text, add_special_tokens=False)
+        end = time.perf_counter()
+        print(f"{name}: {size:.1f} MB, ours {size / (middle - start):.1f} MB/s, tokenizers {size / (end - middle):.1f}")
+
+
+def check_trainer(library, goldens, lines):
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    texts = list(goldens.training_lines()) + lines
+    source = library.train(texts, 1500, goldens.SPECIAL)
+    theirs = Tokenizer(models.BPE())
+    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=1500 - len(goldens.SPECIAL), show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+    theirs.train_from_iterator(texts, trainer)
+    merges = [" ".join(pair) for pair in json.loads(theirs.to_str())["model"]["merges"]]
+    learned = json.loads(source)["model"]["merges"]
+    bad = report("merges learned", sum(a != b for a, b in zip(merges, learned)) + (len(merges) != len(learned)), len(learned))
+    loaded = goldens.load(source)
+    specials = [loaded.token_to_id(name) for name in goldens.SPECIAL]
+    bad += report("special ids", int(specials != list(range(1497, 1500))), 3)
+    return bad + compare("our trainer's file", Ours(library, source), loaded, texts[:4000])
+
+
+def check_chat(library, data, folder, goldens):
+    from transformers import PreTrainedTokenizerFast
+
+    source = (folder / "small.json").read_text()
+    ours, theirs = Ours(library, source), goldens.load(source)
+    fast = PreTrainedTokenizerFast(tokenizer_object=theirs, bos_token=goldens.SPECIAL[0])
+    rng = random.Random(5)
+    parts = ["Hello", " ", "\n", "world", "é", "🙂", "<|im_end|>", "<|im_start|>", "  ", "1", "\u00a0", "\x1c", "."]
+    count = bad = id_count = id_bad = 0
+    built_in = library.c.chat_template_chatml_source().decode()
+    for name, template, _ in [*goldens.templates(data), ("built in", built_in, None)]:
+        for _ in range(300):
+            text = lambda: "".join(rng.choice(parts) for _ in range(rng.randint(0, 7)))  # noqa: E731
+            messages = [{"role": "system", "content": text()}] if rng.random() < 0.4 else []
+            messages += [{"role": ("user", "assistant")[i % 2], "content": text()} for i in range(rng.randint(1, 4))]
+            if rng.random() < 0.2:
+                rng.shuffle(messages)
+            prompt = rng.random() < 0.5
+            try:
+                expected = fast.apply_chat_template(
+                    messages, chat_template=template, tokenize=False, add_generation_prompt=prompt)
+            except Exception:
+                expected = None
+            got = ours.chat(template, goldens.SPECIAL[0], messages, prompt)
+            count += 1
+            bad += (got and got[0]) != expected
+            said = [m["content"] for m in messages if m["role"] == "assistant"]
+            if got and not any("<|" in m["content"] for m in messages) and not any(t[:1].isspace() for t in said):
+                id_count += 1
+                id_bad += got[1] != theirs.encode(expected, add_special_tokens=False).ids
+    return report("chat templates, text", bad, count) + report("chat templates, ids", id_bad, id_count)
+
+
+def data_lines(data, count):
+    """Real text of the data folder, never written anywhere."""
+    lines = []
+    for path in sorted(data.rglob("*.csv")) + sorted(data.rglob("*.jsonl")):
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            lines += file.read(300000).splitlines(True)
+    random.Random(6).shuffle(lines)
+    return lines[:count]
+
+
+def run(data, folder, goldens):
+    with tempfile.TemporaryDirectory() as name:
+        library = Library(name)
+        lines = list(random_lines(6000)) + data_lines(data, 6000) + list(goldens.mixed_lines(2000))
+        random.Random(7).shuffle(lines)
+        bad = check_encoding(library, data, folder, goldens, lines)
+        bad += check_trainer(library, goldens, lines[:2000])
+        bad += check_chat(library, data, folder, goldens)
+        check_speed(library, data, goldens)
+    return bad
