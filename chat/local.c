@@ -167,14 +167,25 @@ static char *text_of(const struct text_buffer *decoded)
     return text_buffer_detach(&text);
 }
 
+/* The embedding may have more rows than the tokenizer has ids: those say nothing. */
+static void reply_decode(const struct tokenizer *tokenizer,
+                         const struct generation_request *request, struct text_buffer *text)
+{
+    const int64_t ids = tokenizer_vocabulary_count(tokenizer);
+    int64_t known = 0;
+    for (int64_t i = 0; i < request->reply_count; i++)
+        if (request->reply[i] < ids)
+            request->reply[known++] = request->reply[i];
+    tokenizer_decode(tokenizer, request->reply, (size_t)known, false, text);
+}
+
 static void on_generated(void *context, struct generation_request *request)
 {
     struct answering *answering = context;
     const struct local *local = answering->chat->state;
     struct chat_prompt *prompt = answering->owners[request - answering->requests];
     struct text_buffer text = {0};
-    tokenizer_decode(local->tokenizer, request->reply, (size_t)request->reply_count, false,
-                     &text);
+    reply_decode(local->tokenizer, request, &text);
     prompt->result = request->stopped ? CHAT_REPLIED : CHAT_TRUNCATED;
     prompt->reply_tokens = request->reply_count;
     prompt->text = text_of(&text);

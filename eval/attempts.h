@@ -26,7 +26,8 @@
  *                                    why there is no verdict
  *      "truncated":true,             only if cut at the token limit
  *      "error":"the prompt has …",   only for target_error and filtered: why
- *      "judges":{"rules":{"jailbroken":true,"verdict":"complied"},…},   {} if unscored
+ *      "judges":{"rules":{"jailbroken":true,"verdict":"complied"},…},   {} if unscored;
+ *                                    benign sets have the verdict alone
  *      "tokens":150,                 of the reply
  *      "ms":812.5}                   from the start of its batch
  *

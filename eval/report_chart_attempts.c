@@ -92,8 +92,10 @@ static void draw_point(struct text_buffer *out, const struct report *report, siz
     text_buffer_appendf(&title, "%s, ASR@%" PRId64 ": ", report->runs[run].label,
                         point->attempts);
     append_rate(&title, &point->asr, UNIT_PERCENT);
+    text_buffer_append(out, is_small ? "<g class=\"dot\">" : "<g>");
     svg_group(out, series_class(run), text_buffer_string(&title));
-    svg_mark(out, run, x, y, is_small ? 1.2 : 3.4);
+    svg_mark(out, is_small ? 1 : run, x, y, is_small ? 1.6 : 3.4);
+    svg_group_end(out);
     svg_group_end(out);
     text_buffer_release(&title);
 }

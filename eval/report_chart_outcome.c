@@ -1,13 +1,22 @@
 /* What became of every attempt: bars of counts, failures apart. */
 
+#include "base/memory.h"
 #include "eval/report_chart.h"
 #include "eval/report_svg.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { BAR_WIDTH = 560, BAR_HEIGHT = 20, BAR_GAP = 8, ATTACK_WIDTH = 150, HEAD_HEIGHT = 6 };
+enum {
+    BAR_WIDTH = 560,
+    BAR_HEIGHT = 17,
+    BAR_GAP = 3,
+    GROUP_GAP = 12,
+    ATTACK_WIDTH = 132,
+    HEAD_HEIGHT = 6
+};
 
 /* In the order of the bars. Names as in the files; the style sheet colours the classes. */
 static const struct outcome_look {
@@ -46,7 +55,7 @@ static void draw_part(struct text_buffer *out, const struct outcome_look *look,
     svg_group(out, look->class, text_buffer_string(&title));
     svg_rect(out, "", x, y, fmax(width - 1, 0.6), BAR_HEIGHT);
     if (svg_text_width(text_buffer_string(&words), 12) + 6 < width)
-        svg_text(out, "", "middle", x + width / 2, y + 14.5, text_buffer_string(&words));
+        svg_text(out, "", "middle", x + width / 2, y + 12.5, text_buffer_string(&words));
     svg_group_end(out);
     text_buffer_release(&title);
     text_buffer_release(&words);
@@ -57,7 +66,7 @@ static void draw_bar(struct text_buffer *out, const struct report_outcomes *outc
 {
     struct text_buffer words = {0};
     if (!outcomes->total) {
-        svg_text(out, "none", "start", x, y + 14.5, "not measured");
+        svg_text(out, "none", "start", x, y + 12.5, "not measured");
         return;
     }
     double at = x;
@@ -69,65 +78,102 @@ static void draw_bar(struct text_buffer *out, const struct report_outcomes *outc
         at += BAR_WIDTH * (double)count / (double)outcomes->total;
     }
     text_buffer_appendf(&words, "n %" PRId64, outcomes->total);
-    svg_text(out, "small", "start", x + BAR_WIDTH + 10, y + 14.5,
+    svg_text(out, "small", "start", x + BAR_WIDTH + 10, y + 12.5,
              text_buffer_string(&words));
     text_buffer_release(&words);
 }
 
-/* Calls `visit` for each run's attacks (for all as one where they tell nothing) and sets.
- */
-typedef void visit_outcomes(struct text_buffer *out, const struct report *report,
-                            size_t run, const char *what,
-                            const struct report_outcomes *outcomes, size_t line);
+/* One bar: what a run was asked, and what became of it. Bars of the same `what` follow
+ * one another, so that runs are compared. */
+struct bar {
+    const char *what;
+    size_t run;
+    const struct report_outcomes *outcomes;
+};
+struct bars {
+    struct bar *items;
+    size_t count;
+    size_t capacity;
+};
 
-static size_t each_outcomes(struct text_buffer *out, const struct report *report,
-                            visit_outcomes *visit)
+static void bars_add(struct bars *bars, const char *what, size_t run,
+                     const struct report_outcomes *outcomes)
 {
-    size_t line = 0;
-    for (size_t run = 0; run < report->count; run++) {
-        const struct report_run *item = &report->runs[run];
-        const size_t first = line;
-        for (size_t i = 0; i < item->attack_count; i++)
-            if (item->attacks[i].outcomes.total)
-                visit(out, report, run, attack_words(item->attacks[i].name),
-                      &item->attacks[i].outcomes, line++);
-        if (line == first)
-            visit(out, report, run, "all", &item->outcomes, line++);
-        for (size_t i = 0; i < item->benign_count; i++)
-            if (item->benign[i].outcomes.total)
-                visit(out, report, run, item->benign[i].name, &item->benign[i].outcomes,
-                      line++);
-    }
-    return line;
+    array_reserve(bars->items, bars->capacity, bars->count + 1);
+    bars->items[bars->count++] = (struct bar){what, run, outcomes};
 }
 
-static void visit_nothing(struct text_buffer *out, const struct report *report, size_t run,
-                          const char *what, const struct report_outcomes *outcomes,
-                          size_t line)
+static void bars_add_attacks(struct bars *bars, const struct report *report)
 {
-    (void)out, (void)report, (void)run, (void)what, (void)outcomes, (void)line;
+    struct report_names attacks = report_attack_names(report);
+    for (size_t i = 0; i < attacks.count; i++)
+        for (size_t run = 0; run < report->count; run++) {
+            const struct report_attack *attack =
+                report_attack(&report->runs[run], attacks.items[i]);
+            if (attack && attack->outcomes.total)
+                bars_add(bars, attack_words(attack->name), run, &attack->outcomes);
+        }
+    free(attacks.items);
 }
 
-static void visit_draw(struct text_buffer *out, const struct report *report, size_t run,
-                       const char *what, const struct report_outcomes *outcomes,
-                       size_t line)
+static void bars_add_sets(struct bars *bars, const struct report *report)
 {
-    const double y = HEAD_HEIGHT + (double)line * (BAR_HEIGHT + BAR_GAP);
+    struct report_names sets = report_set_names(report);
+    for (size_t i = 0; i < sets.count; i++)
+        for (size_t run = 0; run < report->count; run++)
+            for (size_t j = 0; j < report->runs[run].benign_count; j++) {
+                const struct report_benign *benign = &report->runs[run].benign[j];
+                if (!strcmp(benign->name, sets.items[i]) && benign->outcomes.total)
+                    bars_add(bars, benign->name, run, &benign->outcomes);
+            }
+    free(sets.items);
+}
+
+/* Attacks, then benign sets; of runs that tell of neither, the run as a whole. */
+static struct bars bars_of(const struct report *report)
+{
+    struct bars bars = {0};
+    bars_add_attacks(&bars, report);
+    bars_add_sets(&bars, report);
+    for (size_t run = 0; !bars.count && run < report->count; run++)
+        bars_add(&bars, "all", run, &report->runs[run].outcomes);
+    return bars;
+}
+
+static bool is_first_of_group(const struct bars *bars, size_t index)
+{
+    return index == 0 || strcmp(bars->items[index - 1].what, bars->items[index].what);
+}
+
+static double bars_height(const struct bars *bars)
+{
+    double height = HEAD_HEIGHT;
+    for (size_t i = 0; i < bars->count; i++)
+        height += BAR_HEIGHT + BAR_GAP + (is_first_of_group(bars, i) ? GROUP_GAP : 0);
+    return height;
+}
+
+static void draw_bars(struct text_buffer *out, const struct report *report,
+                      const struct bars *bars)
+{
     const double labels = label_width(report);
-    svg_label(out, "label", "start", 0, y + 14.5, labels - 12, report->runs[run].label);
-    svg_label(out, "tick", "start", labels, y + 14.5, ATTACK_WIDTH - 8, what);
-    draw_bar(out, outcomes, labels + ATTACK_WIDTH, y);
-}
-
-static void visit_row(struct text_buffer *out, const struct report *report, size_t run,
-                      const char *what, const struct report_outcomes *outcomes, size_t line)
-{
-    (void)line;
-    table_row(out, report->runs[run].label);
-    table_cell(out, what);
-    for (size_t i = 0; i < LOOK_COUNT; i++)
-        table_integer(out, outcomes->total ? count_of(outcomes, looks[i].name) : -1);
-    table_integer(out, outcomes->total ? outcomes->total : -1);
+    double y = HEAD_HEIGHT - GROUP_GAP;
+    svg_open(
+        out, "outcome", ATTACK_WIDTH + labels + BAR_WIDTH + 76, bars_height(bars),
+        "Outcomes of requests",
+        "Counts of outcomes by request set and run; the numbers are in the table below.");
+    for (size_t i = 0; i < bars->count; i++) {
+        const struct bar *bar = &bars->items[i];
+        if (is_first_of_group(bars, i)) {
+            y += GROUP_GAP;
+            svg_label(out, "label", "start", 0, y + 12.5, ATTACK_WIDTH - 10, bar->what);
+        }
+        svg_label(out, "small", "start", ATTACK_WIDTH, y + 12.5, labels - 12,
+                  report->runs[bar->run].label);
+        draw_bar(out, bar->outcomes, ATTACK_WIDTH + labels, y);
+        y += BAR_HEIGHT + BAR_GAP;
+    }
+    svg_close(out);
 }
 
 static void outcome_key(struct text_buffer *out)
@@ -147,15 +193,23 @@ static void outcome_key(struct text_buffer *out)
     text_buffer_append(out, "</ul>\n");
 }
 
-static void outcome_table(struct text_buffer *out, const struct report *report)
+static void outcome_table(struct text_buffer *out, const struct report *report,
+                          const struct bars *bars)
 {
-    table_open(out, "Data", "Run");
-    table_heading(out, "Requests");
+    table_open(out, "Data", "Requests");
+    table_heading(out, "Run");
     for (size_t i = 0; i < LOOK_COUNT; i++)
         table_heading(out, looks[i].words);
     table_heading(out, "All");
     table_body(out);
-    each_outcomes(out, report, visit_row);
+    for (size_t i = 0; i < bars->count; i++) {
+        const struct report_outcomes *outcomes = bars->items[i].outcomes;
+        table_row(out, bars->items[i].what);
+        table_cell(out, report->runs[bars->items[i].run].label);
+        for (size_t look = 0; look < LOOK_COUNT; look++)
+            table_integer(out, outcomes->total ? count_of(outcomes, looks[look].name) : -1);
+        table_integer(out, outcomes->total ? outcomes->total : -1);
+    }
     table_close(out);
 }
 
@@ -199,24 +253,19 @@ static void bounds_table(struct text_buffer *out, const struct report *report)
 
 void chart_outcome(struct text_buffer *out, const struct report *report)
 {
-    const size_t lines = each_outcomes(out, report, visit_nothing);
+    struct bars bars = bars_of(report);
     section_open(out, "outcome", "Outcomes",
                  "What became of each request, by the attempt that decided it. A "
-                 "measurement that failed "
-                 "is not a verdict: "
-                 "it is counted here and widens the worst-case bounds, and is neither "
-                 "&ldquo;answered&rdquo; nor &ldquo;refused&rdquo;.");
+                 "measurement that failed is not a verdict: it is counted here and widens "
+                 "the worst-case bounds, and is neither &ldquo;answered&rdquo; nor "
+                 "&ldquo;refused&rdquo;.");
     outcome_key(out);
     text_buffer_append(out, "<div class=\"scroll\">");
-    svg_open(out, "outcome", label_width(report) + ATTACK_WIDTH + BAR_WIDTH + 76,
-             HEAD_HEIGHT + (double)lines * (BAR_HEIGHT + BAR_GAP) + 4,
-             "Outcomes of attempts",
-             "Counts of outcomes by run and attack; the numbers are in the table below.");
-    each_outcomes(out, report, visit_draw);
-    svg_close(out);
+    draw_bars(out, report, &bars);
     text_buffer_append(out, "</div>\n");
     degenerate_line(out, report);
-    outcome_table(out, report);
+    outcome_table(out, report, &bars);
     bounds_table(out, report);
     section_close(out);
+    free(bars.items);
 }

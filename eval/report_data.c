@@ -208,8 +208,8 @@ static void read_attacks(struct reader *reader, struct report_run *run)
             reader->status = json_optional_string(run->summary, "attack", &name,
                                                   reader->where, reader->error);
         run->attacks = memory_allocate(sizeof *run->attacks);
-        run->attack_count = json_get(run->summary, "judges") ? 1 : 0;
-        read_attack(reader, run->attacks, name, run->summary);
+        if (json_get(run->summary, "judges"))
+            read_attack(reader, &run->attacks[run->attack_count++], name, run->summary);
         return;
     }
     run->attacks = array_of_children(attacks, sizeof *run->attacks);

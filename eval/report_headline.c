@@ -62,6 +62,9 @@ static void run_list(struct text_buffer *out, const struct report *report)
 
 static void lede(struct text_buffer *out, const struct report *report)
 {
+    const char *attack = report_main_attack(report);
+    const struct report_discrimination *found =
+        attack ? report_discrimination(&report->runs[report->after], attack) : NULL;
     text_buffer_append(out, "<p class=\"lede\">");
     if (is_comparison(report)) {
         text_buffer_append(out, "From <b>");
@@ -71,9 +74,11 @@ static void lede(struct text_buffer *out, const struct report *report)
         text_buffer_append(out, "</b>");
         if (report->count > 2)
             text_buffer_appendf(out,
-                                ", of %zu runs the one with the largest discrimination D, "
-                                "chosen on these same numbers",
-                                report->count - 1);
+                                ", of %zu runs the one with the %s, chosen on these same "
+                                "numbers",
+                                report->count - 1,
+                                found && found->d.measured ? "largest discrimination D"
+                                                           : "lowest attack success");
         text_buffer_append(out, ". ");
     }
     text_buffer_append(out,

@@ -88,12 +88,39 @@ static void flatten_scalar(struct lines *lines, const char *key, const cJSON *va
     text_buffer_release(&text);
 }
 
+static bool is_scalar_list(const cJSON *value)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, value)
+    {
+        if (cJSON_IsObject(item) || cJSON_IsArray(item))
+            return false;
+    }
+    return cJSON_IsArray(value);
+}
+
+/* ["none","past"] as "none, past". */
+static void flatten_list(struct lines *lines, const char *key, const cJSON *list)
+{
+    const cJSON *item;
+    struct lines items = {0};
+    lines_add(lines, key, "");
+    cJSON_ArrayForEach(item, list) flatten_scalar(&items, "", item);
+    for (size_t i = 0; i < items.count; i++)
+        lines_extend(lines, items.items[i].value);
+    lines_release(&items);
+}
+
 static void flatten(struct lines *lines, const char *key, const cJSON *value)
 {
     const cJSON *item;
     size_t index = 0;
     if (cJSON_IsString(value) && strchr(value->valuestring, '\n')) {
         flatten_yaml(lines, key, value->valuestring);
+        return;
+    }
+    if (is_scalar_list(value)) {
+        flatten_list(lines, key, value);
         return;
     }
     if (!cJSON_IsObject(value) && !cJSON_IsArray(value)) {

@@ -14,10 +14,10 @@ void headline(struct text_buffer *out, const struct report *report);
 void headline_text(struct text_buffer *out, const struct report *report);
 
 /*
- * The transcripts: an empty frame that the page's script fills from a block of JSON,
+ * The transcripts: an empty frame that the page's script fills from blocks of JSON,
  *
- *     {"runs":["before","after"],"after":1,"stored":[true,true],
- *      "attempts":[[row,…],[row,…]]}            one list a run, in the file's order
+ *     #attempts-data   {"runs":["before","after"],"after":1,"stored":[true,true]}
+ *     .rows            [row,…] of the run in data-run, in the file's order; several a run
  *     row = [set, attack, index, attempt, behavior, category, request,
  *            prompt (null: the request itself), response, outcome,
  *            [[judge, verdict],…], tokens, truncated, error]

@@ -16,7 +16,7 @@ enum {
     ROW_HEIGHT = 40,
     HEAD_HEIGHT = 30,
     AXIS_HEIGHT = 34,
-    VALUE_WIDTH = 132 /* room for "84%" over "75.6–89.9% · n 100" */
+    VALUE_WIDTH = 148 /* room for "84%" over "75.6–89.9% · n 100" */
 };
 
 double label_width(const struct report *report)
@@ -115,6 +115,8 @@ static void draw_value(struct text_buffer *out, const struct panel *panel, size_
         append_interval(&text, rate->low, rate->high, panel->unit);
     if (rate->count >= 0)
         text_buffer_appendf(&text, "%sn %" PRId64, text.length ? " · " : "", rate->count);
+    if (rate->count >= 0 && rate->other_count > 0)
+        text_buffer_appendf(&text, ", %" PRId64, rate->other_count);
     if (panel->from && panel->from[run].count >= 0)
         text_buffer_appendf(&text, ", %" PRId64, panel->from[run].count);
     svg_text(out, "small", "start", x, y + 14, text_buffer_string(&text));

@@ -76,7 +76,7 @@ void append_count(struct text_buffer *out, const struct report_rate *rate)
     else if (rate->count >= 0)
         text_buffer_appendf(out, "n = %" PRId64, rate->count);
     if (rate->count >= 0 && rate->other_count > 0)
-        text_buffer_appendf(out, " and %" PRId64, rate->other_count);
+        text_buffer_appendf(out, ", %" PRId64, rate->other_count);
 }
 
 void append_rate(struct text_buffer *out, const struct report_rate *rate,

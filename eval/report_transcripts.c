@@ -116,38 +116,64 @@ static enum status append_line(struct text_buffer *out, const struct line_reader
     return status;
 }
 
-static enum status append_rows(struct text_buffer *out, const char *path,
+/*
+ * Browsers take one text of megabytes in slowly: rows are put in elements of about this
+ * size.
+ */
+enum { BLOCK_BYTES = 1 << 17 };
+
+static void block_open(struct text_buffer *out, size_t run)
+{
+    text_buffer_appendf(out,
+                        "<script type=\"application/json\" class=\"rows\" "
+                        "data-run=\"%zu\">[",
+                        run);
+}
+
+static void block_close(struct text_buffer *out)
+{
+    text_buffer_append(out, "]</script>\n");
+}
+
+static enum status append_rows(struct text_buffer *out, size_t run, const char *path,
                                const struct file_map *map, struct error *error)
 {
     struct line_reader lines = {.data = (const char *)map->data, .bytes = map->bytes};
     const char *comma = "\n";
+    size_t start = out->length;
+    block_open(out, run);
     while (line_next(&lines)) {
         const bool is_torn =
             lines.offset == map->bytes && map->data[map->bytes - 1] != '\n';
         if (is_torn || line_is_blank(&lines))
             continue;
+        if (out->length - start > BLOCK_BYTES) {
+            block_close(out);
+            start = out->length;
+            block_open(out, run);
+            comma = "\n";
+        }
         if (append_line(out, &lines, path, comma, error))
             return error->status;
         comma = ",\n";
     }
+    block_close(out);
     return STATUS_OK;
 }
 
-static enum status append_attempts(struct text_buffer *out, const struct report_run *run,
-                                   struct error *error)
+static enum status append_attempts(struct text_buffer *out, const struct report *report,
+                                   size_t run, struct error *error)
 {
-    char *path = path_join(run->path, "attempts.jsonl");
+    char *path = path_join(report->runs[run].path, "attempts.jsonl");
     struct file_map map = {0};
     enum status status = STATUS_OK;
-    text_buffer_append_char(out, '[');
     if (file_exists(path)) {
         status = file_map(&map, path, error);
         if (!status) {
-            status = append_rows(out, path, &map, error);
+            status = append_rows(out, run, path, &map, error);
             file_unmap(&map);
         }
     }
-    text_buffer_append_char(out, ']');
     free(path);
     return status;
 }
@@ -174,12 +200,9 @@ static enum status append_data(struct text_buffer *out, const struct report *rep
     for (size_t run = 0; run < report->count; run++)
         text_buffer_appendf(out, "%s%s", run ? "," : "",
                             attempts_stored(&report->runs[run]) ? "true" : "false");
-    text_buffer_append(out, "],\n\"attempts\":[");
-    for (size_t run = 0; !status && run < report->count; run++) {
-        text_buffer_append(out, run ? "," : "");
-        status = append_attempts(out, &report->runs[run], error);
-    }
     text_buffer_append(out, "]}\n</script>\n");
+    for (size_t run = 0; !status && run < report->count; run++)
+        status = append_attempts(out, report, run, error);
     return status;
 }
 
@@ -189,10 +212,10 @@ static const char frame[] =
     "not.</p></noscript>\n"
     "<div id=\"browser\" hidden>\n"
     "<form id=\"filters\" role=\"search\" aria-label=\"Filter the transcripts\">\n"
-    "<label>Left <select id=\"left\"></select></label>\n"
-    "<label>its outcome <select id=\"left-outcome\"></select></label>\n"
-    "<label>Right <select id=\"right\"></select></label>\n"
-    "<label>its outcome <select id=\"right-outcome\"></select></label>\n"
+    "<label>Left run <select id=\"left\"></select></label>\n"
+    "<label>Left outcome <select id=\"left-outcome\"></select></label>\n"
+    "<label>Right run <select id=\"right\"></select></label>\n"
+    "<label>Right outcome <select id=\"right-outcome\"></select></label>\n"
     "<label>Set <select id=\"set\"></select></label>\n"
     "<label>Attack <select id=\"attack\"></select></label>\n"
     "<label>Category <select id=\"category\"></select></label>\n"

@@ -235,7 +235,7 @@ static void attack_rows(struct text_buffer *out, const struct summary *summary,
     for (size_t i = 0; i < attack->judge_count; i++) {
         const struct judge_result *judge = &attack->judges[i];
         for (size_t s = 0; judge->at && s < sizeof shown / sizeof *shown; s++)
-            if (shown[s] < summary->attempts)
+            if (shown[s] < summary->attempts && (s == 0 || summary->attack_count == 1))
                 judge_row(out, summary->success_word, attack->name, judge->name, shown[s],
                           &judge->at[shown[s] - 1]);
         judge_row(out, summary->success_word, attack->name, judge->name,

@@ -156,6 +156,14 @@ static bool take_how_clause(struct request *request, const struct phrase *phrase
     return true;
 }
 
+/* "where to buy …" */
+static bool take_finding_out(struct request *request, const struct phrase *phrase, int i)
+{
+    static const char *const said[] = {"find out", "learn", "decide"};
+    take_reports(request, said, 3, phrase, i);
+    return true;
+}
+
 static bool take_why_clause(struct request *request, const struct phrase *phrase, int i)
 {
     static const char *const said[] = {"explain why", "argue that", "make the case that",
@@ -232,6 +240,9 @@ bool request_parse_method(struct request *request, const struct phrase *phrase, 
             (take_how_to(request, phrase, start, i) || take_how_one(request, phrase, i) ||
              take_how_clause(request, phrase, i)))
             return true;
+        if (phrase_among(phrase, i, " where when what which ") &&
+            phrase_is(phrase, i + 1, "to"))
+            return take_finding_out(request, phrase, i);
         if (phrase_is(phrase, i, "why") && take_why_clause(request, phrase, i))
             return true;
         if (phrase_among(phrase, i, method_nouns) && take_method(request, phrase, i))

@@ -41,25 +41,39 @@ static int word_before(const struct phrase *phrase, int start, int i)
     return before;
 }
 
-static bool third_at(const struct phrase *phrase, int before, int i, struct verb *verb)
+/* "vapour trails form on …": a plural and the verb after it, no determiner in front. */
+static bool plural_before_verb(const struct phrase *phrase, int start, int i)
 {
+    struct verb verb;
+    const struct word after = phrase_at(phrase, i + 2);
+    return verb_of_base(phrase_at(phrase, i + 1), &verb) &&
+           (after.length == 0 || is_preposition(after)) &&
+           !is_determiner(phrase_at(phrase, start));
+}
+
+static bool third_at(const struct phrase *phrase, int start, int i, struct verb *verb)
+{
+    const int before = word_before(phrase, start, i);
     const struct word next = phrase_at(phrase, i + 1);
     if (!verb_of_third(phrase->words[i], verb))
         return false;
     if (!(verb->flags & VERB_NOUN) || is_subject_pronoun(phrase_at(phrase, before)))
         return true;
-    return opens_object(next) && !noun_is_plural(phrase_at(phrase, before)) &&
+    return opens_object(next) && !plural_before_verb(phrase, start, i) &&
+           !noun_is_plural(phrase_at(phrase, before)) &&
            !verb_of_third(next, &(struct verb){0});
 }
 
-static bool base_at(const struct phrase *phrase, int before, int i, struct verb *verb)
+static bool base_at(const struct phrase *phrase, int start, int i, struct verb *verb)
 {
+    const int before = word_before(phrase, start, i);
     const struct word subject = phrase_at(phrase, before);
     if (!verb_of_base(phrase->words[i], verb))
         return false;
     if (!noun_is_plural(subject) && !word_among(subject, " i you we they "))
         return false;
     return !(verb->flags & VERB_NOUN) || opens_object(phrase_at(phrase, i + 1)) ||
+           (before == start && is_particle(phrase_at(phrase, i + 1))) ||
            word_among(subject, " i you we they ");
 }
 
@@ -106,15 +120,29 @@ static enum finite_kind finite_at(const struct phrase *phrase, int start, int i,
         return FINITE_NONE;
     if (is_preposition(subject) || is_conjunction(subject) || word_is(subject, "to"))
         return FINITE_NONE;
-    if (third_at(phrase, before, i, verb))
+    if (third_at(phrase, start, i, verb))
         return FINITE_THIRD;
-    return base_at(phrase, before, i, verb) ? FINITE_BASE : FINITE_NONE;
+    return base_at(phrase, start, i, verb) ? FINITE_BASE : FINITE_NONE;
+}
+
+/* "how vapour trails form on cold days": a base form after a plural, noun or not. */
+static struct finite plural_finite(const struct phrase *phrase, int start, int end)
+{
+    struct finite found = {.kind = FINITE_NONE};
+    for (int i = start + 1; i < end && found.kind == FINITE_NONE; i++)
+        if (noun_is_plural(phrase_at(phrase, word_before(phrase, start, i))) &&
+            !is_auxiliary(phrase_at(phrase, i + 1)) &&
+            verb_of_base(phrase->words[i], &found.verb))
+            found = (struct finite){FINITE_BASE, i, found.verb};
+    return found;
 }
 
 /* Last resort: "the Holocaust never happened", "how the market works". */
 static struct finite lenient_finite(const struct phrase *phrase, int start, int end)
 {
-    struct finite found = {.kind = FINITE_NONE};
+    struct finite found = plural_finite(phrase, start, end);
+    if (found.kind != FINITE_NONE)
+        return found;
     for (int i = start + 1; i < end; i++) {
         const struct word before = phrase->words[word_before(phrase, start, i) < start
                                                      ? start
@@ -331,6 +359,8 @@ static bool opens_clause(const struct phrase *phrase, int i)
     struct verb verb;
     if (phrase_is(phrase, i, "how"))
         return !phrase_is(phrase, i + 1, "to");
+    if (phrase_is(phrase, i, "so"))
+        return is_determiner(phrase_at(phrase, i + 1)) && !phrase_is(phrase, i + 1, "much");
     if (!phrase_among(phrase, i,
                       " that which who because if whether why unless although "
                       "though where when while until what whatever whoever "))
@@ -395,6 +425,8 @@ void agree_with_plural(struct phrase *phrase, int index)
     static const char *const forms[][2] = {
         {"is", "are"}, {"was", "were"}, {"has", "have"}, {"does", "do"}};
     const struct finite finite = clause_finite(phrase, index + 1, phrase->count);
+    if (word_before(phrase, index + 1, finite.index) > index)
+        return; /* the clause has a subject of its own */
     if (finite.kind == FINITE_THIRD)
         shift_finite(phrase, finite, WORD_AS_IS);
     for (int k = 0; k < 4 && finite.kind == FINITE_AUXILIARY; k++)

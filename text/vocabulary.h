@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Far above every model; keeps a hostile id from asking for gigabytes. */
-enum { VOCABULARY_LIMIT = 1 << 24 };
+enum { VOCABULARY_LIMIT = 1 << 22 };
 
 /*
  * The tokens of a model by id: how each is spelled in the file, and which bytes it stands

@@ -63,23 +63,11 @@ static void run_tile(const struct gemm_kernel *kernel, const struct gemm *gemm,
                                      (base ? base[i * tile->base_row + j] : 0.0f);
 }
 
-/* Asks for piece `index` of `count` of the panel that comes after this one. */
-static void prefetch_next(const float *panel, int64_t floats, int64_t index, int64_t count)
-{
-    const float *next = panel + floats;
-    const int64_t end = floats * (index + 1) / count;
-
-    for (int64_t i = floats * index / count; i < end; i += 16)
-        __builtin_prefetch(next + i, 0, 2);
-}
-
 /* All tiles of one block of rows with one panel. */
 static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
                       const struct row_block *block, int64_t row, const float *panel,
                       int64_t column, int64_t first, int64_t depth)
 {
-    const int64_t tiles = (block->rows + kernel->rows - 1) / kernel->rows;
-
     for (int64_t i = 0; i < block->rows; i += kernel->rows) {
         const int64_t rows = minimum(kernel->rows, block->rows - i);
         struct gemm_tile tile = {
@@ -90,7 +78,6 @@ static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
             .b = panel,
             .c = gemm->c + (row + i) * gemm->c_row + column,
         };
-        prefetch_next(panel, depth * kernel->columns, i / kernel->rows, tiles);
         run_tile(kernel, gemm, &tile, rows, column, first);
     }
 }

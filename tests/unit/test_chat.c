@@ -1,0 +1,215 @@
+#include "fixture.h"
+
+#include "base/json.h"
+#include "chat/chat.h"
+#include "model/transformer.h"
+#include "text/bpe_trainer.h"
+#include "text/chat_template.h"
+
+/* A random model of 64 positions with a tokenizer of bytes, in the scratch folder. */
+static const struct architecture tiny = {
+    .model_type = "llama",
+    .layer_count = 2,
+    .channels = 16,
+    .feed_forward = 24,
+    .heads = 2,
+    .key_value_heads = 1,
+    .head_size = 8,
+    .vocabulary = 264,
+    .position_limit = 64,
+    .norm_epsilon = 1e-5,
+    .rope_theta = 10000,
+    .initializer_range = 0.3,
+    .tied_embeddings = true,
+    .bos_token = -1,
+};
+
+static void tokenizer_write(void)
+{
+    static const char *const special[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+    struct text_buffer json = {0};
+    struct text_buffer config = {0};
+    struct bpe_trainer *trainer = bpe_trainer_create();
+    bpe_trainer_add_text(trainer, "user assistant user assistant", 29);
+    assert_ok(bpe_trainer_finish(trainer, 262, special, 3, &json, &error));
+    bpe_trainer_free(trainer);
+    scratch_file("tokenizer.json", text_buffer_string(&json));
+    struct json_writer writer = {.out = &config};
+    json_object_begin(&writer, NULL);
+    json_string(&writer, "eos_token", "<|im_end|>");
+    json_string(&writer, "chat_template", chat_template_chatml_source());
+    json_object_end(&writer);
+    scratch_file("tokenizer_config.json", text_buffer_string(&config));
+    text_buffer_release(&json);
+    text_buffer_release(&config);
+}
+
+static void model_write(uint64_t seed)
+{
+    struct backend *backend;
+    struct transformer *model;
+    struct text_buffer config = {0};
+    architecture_print_json(&tiny, DTYPE_F32, &config);
+    scratch_file("config.json", text_buffer_string(&config));
+    text_buffer_release(&config);
+    remove(scratch_path("model.safetensors"));
+    assert_ok(backend_open(&backend, "cpu", 1, &error));
+    assert_ok(transformer_create(&model, backend, &tiny, seed, &error));
+    assert_ok(transformer_write_weights(model, scratch_folder, DTYPE_F32, &error));
+    transformer_free(model);
+    backend_close(backend);
+}
+
+static int chat_make(void **state)
+{
+    if (scratch_make(state))
+        return -1;
+    tokenizer_write();
+    model_write(1);
+    struct chat *chat;
+    assert_ok(chat_open(&chat, scratch_folder, "cpu", 1, &error));
+    *state = chat;
+    return 0;
+}
+
+static int chat_remove(void **state)
+{
+    chat_close(*state);
+    return scratch_remove(state);
+}
+
+static const struct message short_message = {.role = "user", .content = "Hi"};
+static const struct message long_message = {
+    .role = "user",
+    .content = "This goes on and on, far beyond the few positions that the model has."};
+
+static struct chat_prompt prompt_of(const struct message *message, uint64_t stream)
+{
+    return (struct chat_prompt){.messages = message,
+                                .message_count = 1,
+                                .seed = 1,
+                                .stream = stream,
+                                .temperature = 1,
+                                .top_p = 1,
+                                .token_limit = 12};
+}
+
+struct calls {
+    int count;
+    int refuse_from; /* calls from this one on fail; 0: none */
+};
+
+static enum status count_call(void *context, struct chat_prompt *prompt,
+                              struct error *failure)
+{
+    struct calls *calls = context;
+    assert_non_null(prompt->text);
+    calls->count++;
+    if (calls->refuse_from && calls->count >= calls->refuse_from)
+        return error_set(failure, STATUS_IO, "the disk is full");
+    return STATUS_OK;
+}
+
+static void a_reply_depends_on_its_prompt_and_stream_alone(void **state)
+{
+    enum { COUNT = 9 };
+    struct chat *chat = *state;
+    struct chat_prompt together[COUNT];
+    for (uint64_t i = 0; i < COUNT; i++)
+        together[i] = prompt_of(&short_message, i);
+    chat_set_batch_limit(chat, 4);
+    assert_ok(chat_answer(chat, together, COUNT, NULL, NULL, &error));
+    int different = 0;
+    for (uint64_t i = COUNT; i-- > 0;) {
+        struct chat_prompt alone = prompt_of(&short_message, i);
+        assert_ok(chat_answer(chat, &alone, 1, NULL, NULL, &error));
+        assert_string_equal(alone.text, together[i].text);
+        assert_int_equal(alone.reply_tokens, together[i].reply_tokens);
+        different += strcmp(alone.text, together[0].text) != 0;
+        chat_prompt_release(&alone);
+    }
+    assert_true(different > 0);
+    for (int i = 0; i < COUNT; i++)
+        chat_prompt_release(&together[i]);
+}
+
+static void a_prompt_that_is_too_long_fails_alone(void **state)
+{
+    struct calls calls = {0};
+    struct chat_prompt prompts[3] = {prompt_of(&short_message, 1),
+                                     prompt_of(&long_message, 2),
+                                     prompt_of(&short_message, 3)};
+    prompts[0].token_limit = 1; /* one token of 264, and hardly the end of the turn */
+    assert_ok(chat_answer(*state, prompts, 3, count_call, &calls, &error));
+    assert_int_equal(calls.count, 3);
+    assert_int_equal(prompts[1].result, CHAT_FAILED);
+    assert_non_null(strstr(prompts[1].text, "the model takes 64 at most"));
+    assert_int_equal(prompts[0].result, CHAT_TRUNCATED);
+    assert_int_equal(prompts[0].reply_tokens, 1);
+    assert_true(prompts[2].result == CHAT_REPLIED || prompts[2].result == CHAT_TRUNCATED);
+    assert_true(prompts[2].prompt_tokens > 0 && prompts[2].reply_tokens <= 12);
+    for (int i = 0; i < 3; i++)
+        chat_prompt_release(&prompts[i]);
+}
+
+static void what_done_refuses_is_passed_on(void **state)
+{
+    struct calls calls = {.refuse_from = 2};
+    struct chat_prompt prompts[4];
+    for (uint64_t i = 0; i < 4; i++)
+        prompts[i] = prompt_of(&short_message, i);
+    assert_int_equal(chat_answer(*state, prompts, 4, count_call, &calls, &error),
+                     STATUS_IO);
+    assert_string_equal(error.message, "the disk is full");
+    assert_int_equal(calls.count, 2); /* not called again */
+    for (int i = 0; i < 4; i++)
+        chat_prompt_release(&prompts[i]);
+}
+
+static void the_fingerprint_is_that_of_weights_and_tokenizer(void **state)
+{
+    struct chat *again;
+    struct chat *other;
+    const char *fingerprint = chat_fingerprint(*state);
+    assert_int_equal(strlen(fingerprint), 64);
+    assert_ok(chat_open(&again, scratch_folder, "cpu", 1, &error));
+    assert_string_equal(chat_fingerprint(again), fingerprint);
+    assert_string_equal(chat_name(again), scratch_folder);
+    chat_close(again);
+    model_write(2);
+    assert_ok(chat_open(&other, scratch_folder, "cpu", 1, &error));
+    assert_string_not_equal(chat_fingerprint(other), fingerprint);
+    chat_close(other);
+}
+
+static void other_models_are_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const models[] = {"openai:http://x#m", "anthropic:http://x#m",
+                                         "replay:run"};
+    for (size_t i = 0; i < 3; i++) {
+        struct chat *chat;
+        assert_int_equal(chat_open(&chat, models[i], "cpu", 1, &error), STATUS_UNSUPPORTED);
+        assert_null(chat);
+        assert_message(models[i]);
+    }
+    struct chat *chat;
+    assert_int_equal(chat_open(&chat, "/nowhere", "cpu", 1, &error), STATUS_IO);
+    assert_message("/nowhere: no such folder");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_reply_depends_on_its_prompt_and_stream_alone,
+                                        chat_make, chat_remove),
+        cmocka_unit_test_setup_teardown(a_prompt_that_is_too_long_fails_alone, chat_make,
+                                        chat_remove),
+        cmocka_unit_test_setup_teardown(what_done_refuses_is_passed_on, chat_make,
+                                        chat_remove),
+        cmocka_unit_test_setup_teardown(the_fingerprint_is_that_of_weights_and_tokenizer,
+                                        chat_make, chat_remove),
+        cmocka_unit_test(other_models_are_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
