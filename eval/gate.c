@@ -166,8 +166,8 @@ enum status gates_check(const struct string_list *gates, const struct summary *s
             status = error_set(error, STATUS_UNMEASURED, "--fail-if '%s': not measured",
                                gates->items[i]);
         else if (gate_is_true(&gate, value))
-            text_buffer_appendf(&broken, "%s'%s': %s is %.4f", broken.length ? "; " : "",
-                                gates->items[i], gate.field, value);
+            text_buffer_appendf(&broken, "%s'%s': it is %.4f", broken.length ? "; " : "",
+                                gates->items[i], value);
         free(gate.field);
     }
     if (!status && broken.length)

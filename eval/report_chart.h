@@ -71,7 +71,4 @@ void panels_release(struct panels *panels);
 /* Room for the runs' names at the left of a drawing, in pixels. */
 double label_width(const struct report *report);
 
-/* The names of the runs with their marks, as an HTML list. */
-void legend(struct text_buffer *out, const struct report *report);
-
 #endif

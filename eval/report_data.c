@@ -58,7 +58,7 @@ static bool read_pair(struct reader *reader, const cJSON *object, const char *ke
     const cJSON *pair = read_child(reader, object, key);
     const cJSON *first = pair ? pair->child : NULL;
     const cJSON *second = first ? first->next : NULL;
-    if (!cJSON_IsNumber(first) || !cJSON_IsNumber(second))
+    if (!first || !second || !cJSON_IsNumber(first) || !cJSON_IsNumber(second))
         return false;
     *low = first->valuedouble;
     *high = second->valuedouble;

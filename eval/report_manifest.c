@@ -185,7 +185,7 @@ static bool all_equal(const struct lines *lines, size_t count, const char *key)
     const char *first = lines_find(&lines[0], key);
     for (size_t i = 1; i < count; i++) {
         const char *other = lines_find(&lines[i], key);
-        if (!first || !other || strcmp(first, other))
+        if (!first || !other || strcmp(first, other) != 0)
             return false;
     }
     return true;

@@ -144,7 +144,7 @@ static bool cut_common_end(struct report *report)
     const char *end = strrchr(report->runs[0].label, '/');
     for (size_t i = 0; end && i < report->count; i++) {
         const char *other = strrchr(report->runs[i].label, '/');
-        if (!other || strcmp(end, other))
+        if (!other || strcmp(end, other) != 0)
             end = NULL;
     }
     if (!end)
@@ -157,7 +157,7 @@ static bool cut_common_end(struct report *report)
 static bool all_labels_equal(const struct report *report)
 {
     for (size_t i = 1; i < report->count; i++)
-        if (strcmp(report->runs[0].label, report->runs[i].label))
+        if (strcmp(report->runs[0].label, report->runs[i].label) != 0)
             return false;
     return true;
 }

@@ -113,12 +113,14 @@ static void draw_value(struct text_buffer *out, const struct panel *panel, size_
     text_buffer_clear(&text);
     if (rate->has_interval)
         append_interval(&text, rate->low, rate->high, panel->unit);
-    if (rate->count >= 0)
-        text_buffer_appendf(&text, "%sn %" PRId64, text.length ? " · " : "", rate->count);
+    if (rate->count >= 0) {
+        text_buffer_append(&text, text.length ? " · n " : "n ");
+        if (panel->from && panel->from[run].count >= 0)
+            text_buffer_appendf(&text, "%" PRId64 ", ", panel->from[run].count);
+        text_buffer_appendf(&text, "%" PRId64, rate->count);
+    }
     if (rate->count >= 0 && rate->other_count > 0)
         text_buffer_appendf(&text, ", %" PRId64, rate->other_count);
-    if (panel->from && panel->from[run].count >= 0)
-        text_buffer_appendf(&text, ", %" PRId64, panel->from[run].count);
     svg_text(out, "small", "start", x, y + 14, text_buffer_string(&text));
     text_buffer_release(&text);
 }

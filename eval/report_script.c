@@ -1,5 +1,5 @@
-/* The page's script: transcripts, filtered, sorted and drawn fifty at a time. Text of models
- * only ever becomes textContent. */
+/* The page's script: transcripts, filtered, sorted and drawn fifty at a time. Text of
+ * models only ever becomes textContent. */
 
 #include "eval/report_style.h"
 

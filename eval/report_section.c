@@ -1,7 +1,6 @@
-/* Sections, tables and the legend: what the report's figures share besides drawing. */
+/* Sections and tables: what the report's figures share besides drawing. */
 
 #include "eval/report_chart.h"
-#include "eval/report_svg.h"
 
 #include <inttypes.h>
 
@@ -80,20 +79,4 @@ void table_integer(struct text_buffer *out, int64_t value)
 void table_close(struct text_buffer *out)
 {
     text_buffer_append(out, "</tbody></table></div></details>\n");
-}
-
-void legend(struct text_buffer *out, const struct report *report)
-{
-    text_buffer_append(out, "<ul class=\"legend\">");
-    for (size_t i = 0; i < report->count; i++) {
-        text_buffer_appendf(out,
-                            "<li><svg class=\"%s\" viewBox=\"0 0 14 14\" width=\"14\" "
-                            "height=\"14\" aria-hidden=\"true\">",
-                            series_class(i));
-        svg_mark(out, i, 7, 7, 4.5);
-        text_buffer_append(out, "</svg>");
-        text_buffer_append_html(out, report->runs[i].label);
-        text_buffer_append(out, "</li>");
-    }
-    text_buffer_append(out, "</ul>\n");
 }

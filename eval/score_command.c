@@ -28,7 +28,7 @@ static const struct option_entry entries[] = {
      "the paper's result file (JSON), or a run's attempts.jsonl", "Score"},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
      "the list that was asked, for categories; joined on the index", NULL},
-    {"judge", OPTION_LIST, FIELD(judges), "NAME,…",
+    {"judge", OPTION_LIST, FIELD(judges), "NAME",
      "judges to run afresh, shown as NAME_replayed (default rules)", NULL},
     {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
      "whose stored verdict counts refusals of benign sets", NULL},

@@ -258,8 +258,9 @@ static enum status read_rope_object(struct architecture *architecture,
     }
     if (!status)
         status = read_number(&source, "rope_theta", 1.0, &architecture->rope_theta);
-    return status ? error_prefix(source.error, "rotary positions (\"%s\")", key)
-                  : STATUS_OK;
+    if (status)
+        error_prefix(source.error, "rotary positions (\"%s\")", key);
+    return status;
 }
 
 static enum status read_numbers(struct architecture *architecture,

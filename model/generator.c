@@ -366,6 +366,7 @@ static void plan(struct generator *generator, const struct generation_request *r
     }
     const int64_t slot_floats = 2 * a->layer_count * generator->cached_positions *
                                 a->key_value_heads * a->head_size;
+    CHECK(slot_floats > 0);
     const int64_t fitting = cache_floats / slot_floats;
     const int64_t chosen = fitting < 1 ? 1 : least(fitting, SLOTS);
     generator->slot_count = least(count, batch_limit > 0 ? batch_limit : chosen);

@@ -133,7 +133,8 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     if (!made->weights) {
         transformer_free(made);
         *model = NULL;
-        return error_prefix(error, "the weights");
+        error_prefix(error, "the weights");
+        return STATUS_MEMORY;
     }
     made->views = model_parameters_view(made, made->weights);
     return STATUS_OK;

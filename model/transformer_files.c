@@ -90,7 +90,7 @@ static enum status load_parameter(struct transformer *model,
             return error_set(error, STATUS_FORMAT,
                              "%s: tensor '%s': element %lld is %f: the weights are broken, "
                              "or training diverged before they were saved",
-                             path, entry->name, (long long)(first + bad),
+                             path, entry->name, (long long)first + (long long)bad,
                              (double)piece[bad]);
         backend_copy_in(model->backend, model->weights + parameter->offset + first, piece,
                         (size_t)count * sizeof *piece);
@@ -120,10 +120,8 @@ static enum status load_parameters(struct transformer *model,
         const char *path = directory;
         const struct safetensors_entry *entry =
             weight_files_find(files, parameter->name, &path);
-        if (!entry)
-            status = missing_tensor(parameter->name, directory, error);
-        if (!status)
-            status = check_shape(parameter, entry, path, error);
+        status = entry ? check_shape(parameter, entry, path, error)
+                       : missing_tensor(parameter->name, directory, error);
         if (!status)
             status = check_dtype(entry, path, error);
         if (!status)

@@ -18,7 +18,7 @@
  * read, so that encoding them is one look-up; the struct stays immutable while encoding.
  */
 struct bpe_merge {
-    uint64_t pair; /* left id << 32 | right id; BPE_NO_PAIR: free */
+    uint64_t pair; /* left id << 32 | right id; all ones: free */
     uint32_t rank;
     int32_t id; /* of the merged token */
 };

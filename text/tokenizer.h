@@ -37,7 +37,7 @@ void tokenizer_free(struct tokenizer *tokenizer);
 /* Size of the id space: largest id + 1 (the embedding may be larger, never smaller). */
 int64_t tokenizer_vocabulary_count(const struct tokenizer *tokenizer);
 
-/* Ids of special tokens by their text; -1 if there is none. */
+/* Ids of added tokens, the special ones among them, by their text; -1 if there is none. */
 int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token);
 
 /* Whether decoding leaves this id out; false if out of range. */

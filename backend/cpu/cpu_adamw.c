@@ -63,7 +63,7 @@ void cpu_adamw_update(struct backend *backend, struct tensor *weight,
     const struct factors factors = factors_of(parameters);
     const int64_t count = tensor_count(weight);
 
-#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         adamw_piece(f32(weight) + i, f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,
                     minimum(PIECE, count - i), &factors);

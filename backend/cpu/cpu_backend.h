@@ -81,7 +81,18 @@ static inline float *f32(const struct tensor *tensor)
     return tensor->data;
 }
 
-/* Below this much work (elements) a parallel region costs more than it gives. */
+/*
+ * Before a `for` statement: its rounds are shared out to all threads, unless the work
+ * (elements in all) is so little that a parallel region costs more than it gives.
+ */
 enum { CPU_PARALLEL_MINIMUM = 16384 };
+#ifdef _OPENMP
+#define CPU_PRAGMA(text) _Pragma(#text)
+#define CPU_PARALLEL_FOR(cpu, work)                                                        \
+    CPU_PRAGMA(omp parallel for num_threads((cpu)->thread_count)                           \
+                   if ((work) >= CPU_PARALLEL_MINIMUM))
+#else
+#define CPU_PARALLEL_FOR(cpu, work) (void)(cpu), (void)(work);
+#endif
 
 #endif

@@ -18,8 +18,7 @@ void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cach
     const int64_t rows = qkv->shape[0], width = cache->keys.shape[2];
     const size_t bytes = (size_t)width * sizeof(float);
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * width >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * width)
     for (int64_t t = 0; t < rows; t++) {
         const float *keys = f32(qkv) + t * qkv->shape[1] + shape->heads * shape->head_size;
         memcpy(cache_row(&cache->keys, slots[t], positions[t]), keys, bytes);

@@ -17,7 +17,7 @@ void cpu_fill(struct backend *backend, struct tensor *tensor, float value)
 {
     const int64_t count = tensor_count(tensor);
 
-#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         fill_piece(f32(tensor) + i, value, minimum(PIECE, count - i));
 }
@@ -34,7 +34,7 @@ void cpu_add(struct backend *backend, struct tensor *out, const struct tensor *a
 {
     const int64_t count = tensor_count(out);
 
-#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         add_piece(f32(out) + i, f32(a) + i, f32(b) + i, minimum(PIECE, count - i));
 }
@@ -50,7 +50,7 @@ void cpu_scale(struct backend *backend, struct tensor *tensor, float factor)
 {
     const int64_t count = tensor_count(tensor);
 
-#pragma omp parallel for num_threads(cpu_of(backend)->thread_count) if (count > PIECE)
+    CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         scale_piece(f32(tensor) + i, factor, minimum(PIECE, count - i));
 }
@@ -75,7 +75,7 @@ void cpu_sum_of_squares(struct backend *backend, double *sum, const struct tenso
 
     if (!partial)
         return;
-#pragma omp parallel for num_threads(cpu->thread_count) if (count > PIECE)
+    CPU_PARALLEL_FOR(cpu, count)
     for (int64_t i = 0; i < pieces; i++)
         partial[i] = sum_of_squares_piece(f32(tensor) + i * PIECE,
                                           minimum(PIECE, count - i * PIECE));

@@ -9,8 +9,7 @@ void cpu_embedding_forward(struct backend *backend, struct tensor *out,
 {
     const int64_t rows = out->shape[0], columns = out->shape[1];
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
         memcpy(f32(out) + t * columns, f32(weight) + tokens[t] * columns,
                (size_t)columns * sizeof(float));
@@ -31,8 +30,7 @@ void cpu_embedding_backward(struct backend *backend, struct tensor *d_weight,
     const int64_t threads = cpu_of(backend)->thread_count;
     const int64_t width = ((columns + threads - 1) / threads + 15) / 16 * 16;
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t j = 0; j < columns; j += width)
         for (int64_t t = 0; t < rows; t++)
             add_to(f32(d_weight) + tokens[t] * columns + j, f32(d_out) + t * columns + j,

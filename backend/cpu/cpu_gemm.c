@@ -3,13 +3,15 @@
 #include "backend/cpu/cpu_gemm_pack.h"
 
 enum {
-    DEPTH_BLOCK = 384,        /* a panel of 16 columns: 24 KiB, of 32 in L1 */
-    ROW_BLOCK = 96,           /* rows of a in one job: 144 KiB with a full depth block, */
-    ROW_BLOCK_LEAST = 36,     /* fewer if there would not be enough jobs */
-    PACK_PANELS = 4,          /* in one job of packing */
-    FEW_ROWS = 48,            /* up to here, packing b is no longer shared */
-    PACKED_FLOATS = 2 << 20,  /* 8 MiB of b at a time, in L3 */
-    JOBS_A_THREAD_WANTED = 4, /* so that a slow core holds nobody up */
+    DEPTH_BLOCK = 384,    /* a panel of 16 columns: 24 KiB, of 32 in L1 */
+    ROW_BLOCK = 96,       /* rows of a in one job: 144 KiB with a full depth block, */
+    ROW_BLOCK_LEAST = 36, /* fewer if there would not be enough jobs */
+    PACK_PANELS = 4,      /* in one job of packing */
+    PARALLEL_MULTIPLICATIONS = 1 << 19, /* below: one thread, some 10 us */
+    PARALLEL_FEW_ROWS = 1 << 16,        /* elements of b below which few rows take one */
+    FEW_ROWS = 48,                      /* up to here, packing b is no longer shared */
+    PACKED_FLOATS = 2 << 20,            /* 8 MiB of b at a time, in L3 */
+    JOBS_A_THREAD_WANTED = 4,           /* so that a slow core holds nobody up */
 };
 
 /* A function of the depth alone: see the order of summation in the header. */
@@ -112,6 +114,7 @@ struct plan {
     float *packed; /* [depth blocks][panels][depth of the block][kernel columns] */
     float *rows;   /* scratch of the threads */
     int64_t rows_floats;
+    bool parallel; /* enough work for more than one thread */
 };
 
 /* A chunk of b: columns [column, + columns), depth [first, end). */
@@ -151,6 +154,7 @@ static bool plan_make(struct plan *plan, struct cpu_backend *cpu, const struct g
     plan->group_columns =
         part_of(plan->chunk_columns, (plan->chunk_columns + groups - 1) / groups, width);
     plan->rows_floats = ROW_BLOCK * plan->depth_block;
+    plan->parallel = gemm->rows * gemm->columns * gemm->depth >= PARALLEL_MULTIPLICATIONS;
     plan->packed = cpu_scratch(cpu, SCRATCH_PACKED, plan->chunk_columns * plan->chunk_depth,
                                sizeof(float));
     plan->rows = cpu_thread_scratch(cpu, plan->rows_floats);
@@ -217,7 +221,7 @@ static void gemm_many_rows(struct cpu_backend *cpu, const struct gemm *gemm)
 
     if (!plan_make(&plan, cpu, gemm))
         return;
-#pragma omp parallel num_threads(cpu->thread_count)
+#pragma omp parallel num_threads(cpu->thread_count) if (plan.parallel)
     for (int64_t first = 0; first < gemm->depth; first += plan.chunk_depth)
         for (int64_t column = 0; column < gemm->columns; column += plan.chunk_columns) {
             const struct chunk chunk = {
@@ -243,7 +247,7 @@ static void gemm_few_rows(struct cpu_backend *cpu, const struct gemm *gemm)
     if (!scratch)
         return;
 #pragma omp parallel for num_threads(cpu->thread_count)                                    \
-    schedule(dynamic, 2) if (gemm->columns * gemm->depth >= CPU_PARALLEL_MINIMUM)
+    schedule(dynamic, 2) if (gemm->columns * gemm->depth >= PARALLEL_FEW_ROWS)
     for (int64_t j = 0; j < gemm->columns; j += kernel->columns) {
         float *panel = cpu_thread_piece(scratch, floats);
         for (int64_t first = 0; first < gemm->depth; first += block) {

@@ -66,8 +66,7 @@ static void bias_backward(struct cpu_backend *cpu, struct tensor *d_bias,
 {
     const int64_t rows = d_out->shape[0], columns = d_out->shape[1];
 
-#pragma omp parallel for num_threads(cpu->thread_count) if (rows * columns >=              \
-                                                            CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu, rows * columns)
     for (int64_t j = 0; j < columns; j += BIAS_COLUMNS)
         add_column_sums(f32(d_bias) + j, f32(d_out) + j, rows, columns,
                         minimum(BIAS_COLUMNS, columns - j));

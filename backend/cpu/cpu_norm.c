@@ -25,8 +25,7 @@ void cpu_rms_norm_forward(struct backend *backend, struct tensor *out, struct te
 {
     const int64_t rows = in->shape[0], columns = in->shape[1];
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
         f32(rstd)[t] = rms_norm_row(f32(out) + t * columns, f32(in) + t * columns,
                                     f32(weight), columns, epsilon);
@@ -69,8 +68,7 @@ static void add_partials(struct cpu_backend *cpu, float *out, const float *parti
 {
     enum { WIDTH = 64 };
 
-#pragma omp parallel for num_threads(cpu->thread_count) if (count * columns >=             \
-                                                            CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu, count * columns)
     for (int64_t j = 0; j < columns; j += WIDTH)
         for (int64_t i = 0; i < count; i++)
             add_to(out + j, partial + i * columns + j, minimum(WIDTH, columns - j));
@@ -88,8 +86,7 @@ void cpu_rms_norm_backward(struct backend *backend, struct tensor *d_in,
 
     if (!partial)
         return;
-#pragma omp parallel for num_threads(cpu->thread_count) if (rows * columns >=              \
-                                                            CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu, rows * columns)
     for (int64_t piece = 0; piece < pieces; piece++) {
         float *sum = partial + piece * columns;
         const int64_t end = minimum(rows, (piece + 1) * ROWS_A_PARTIAL);

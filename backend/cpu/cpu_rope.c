@@ -24,8 +24,7 @@ static void turn(struct backend *backend, struct tensor *qkv, const struct tenso
 {
     const int64_t rows = qkv->shape[0], columns = qkv->shape[1], size = shape->head_size;
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++) {
         const float *cosines = f32(table) + positions[t] * size;
         turn_row(f32(qkv) + t * columns, cosines, cosines + size / 2,

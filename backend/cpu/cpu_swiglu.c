@@ -16,8 +16,7 @@ void cpu_swiglu_forward(struct backend *backend, struct tensor *out,
 {
     const int64_t rows = out->shape[0], columns = out->shape[1];
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
         swiglu_row(f32(out) + t * columns, f32(gate_up) + t * 2 * columns,
                    f32(gate_up) + t * 2 * columns + columns, columns);
@@ -41,8 +40,7 @@ void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
 {
     const int64_t rows = d_out->shape[0], columns = d_out->shape[1];
 
-#pragma omp parallel for num_threads(                                                      \
-    cpu_of(backend)->thread_count) if (rows * columns >= CPU_PARALLEL_MINIMUM)
+    CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++) {
         float *d_gate = f32(d_gate_up) + t * 2 * columns;
         const float *gate = f32(gate_up) + t * 2 * columns;

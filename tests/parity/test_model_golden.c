@@ -22,7 +22,7 @@
  * Against transformers: tests/golden/model/, made by scripts/reference/make-model-goldens.
  * The reference is fp32 as well, so a tolerance is a few hundred roundings (6e-8) of the
  * quantity; the ones below are the project's, and the measured differences, which each
- * test prints, are some fifty times smaller.
+ * test prints, are twenty-five times smaller or more.
  */
 static const char *const names[] = {"gqa-tied", "mha-untied", "wide-heads",
                                     "one-key-value"};

@@ -220,8 +220,8 @@ static void prints_what_it_reads(void **state)
     (void)state;
     static const char *const fields[] = {
         "", "\"head_dim\": 14, \"tie_word_embeddings\": true, \"eos_token_id\": 2, ",
-        "\"rope_theta\": 500000.0, \"bos_token_id\": 0, \"eos_token_id\": [7, 9], "
-        "\"initializer_range\": 0.013, \"max_position_embeddings\": 77, "};
+        ("\"rope_theta\": 500000.0, \"bos_token_id\": 0, \"eos_token_id\": [7, 9], "
+         "\"initializer_range\": 0.013, \"max_position_embeddings\": 77, ")};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const struct architecture a = good(fields[i]);
         struct architecture again;

@@ -450,7 +450,7 @@ static void refuses_bad_requests(void **state)
     bad = good;
     bad.sampling.temperature = -0.5;
     refuse(bad, STATUS_USAGE, "temperature -0.5");
-    bad.sampling.temperature = NAN;
+    bad.sampling.temperature = (double)NAN;
     refuse(bad, STATUS_USAGE, "temperature");
     bad = good;
     bad.sampling.top_p = 0.0;
