@@ -49,6 +49,12 @@ static const struct command_line command_line = {
     .entries = entries,
 };
 
+struct sweep {
+    const struct ablate_options *options;
+    struct sweep_table table;
+    struct error verdict; /* of the last run with too much unscored, or a gate that fell */
+};
+
 /* Applies NAME=VALUE pairs to the settings of a stage. */
 static enum status overrides_apply(const struct command_line *stage, void *settings,
                                    const struct string_list *pairs, struct error *error)
@@ -133,49 +139,54 @@ static enum status train_stage(const struct ablate_options *options, const char 
     return status;
 }
 
-static enum status eval_stage(const struct ablate_options *options, const char *model,
-                              const char *folder, struct error *error)
+static enum status eval_stage(struct sweep *sweep, const char *model, const char *folder,
+                              struct error *error)
 {
     struct eval_options settings;
     const struct override own[] = {{"model", model},
                                    {"out", folder},
                                    {"resume", "true"},
-                                   {"quiet", options->quiet ? "true" : "false"}};
+                                   {"quiet", sweep->options->quiet ? "true" : "false"}};
     eval_options_defaults(&settings);
-    enum status status = stage_settings(&eval_command_line, &settings, &options->eval, own,
-                                        sizeof own / sizeof *own, error);
+    enum status status =
+        stage_settings(&eval_command_line, &settings, &sweep->options->eval, own,
+                       sizeof own / sizeof *own, error);
     if (!status)
         status = eval_options_check(&settings, error);
     if (!status)
         status = eval_run(&settings, error);
     options_release(&eval_command_line, &settings);
-    return status;
+    if (status != STATUS_UNMEASURED && status != STATUS_GATE)
+        return status;
+    /* The figures are written, and say what is missing: the sweep goes on. */
+    log_warning("%s: %s", folder, error->message);
+    sweep->verdict = *error;
+    *error = (struct error){0};
+    return STATUS_OK;
 }
 
-static enum status base_measure(const struct ablate_options *options,
-                                struct sweep_table *table, struct error *error)
+static enum status base_measure(struct sweep *sweep, struct error *error)
 {
-    char *folder = path_join(options->out, "base/eval");
+    char *folder = path_join(sweep->options->out, "base/eval");
     log_info("base: eval");
     enum status status = file_make_directories(folder, error);
     if (!status)
-        status = eval_stage(options, options->model, folder, error);
+        status = eval_stage(sweep, sweep->options->model, folder, error);
     if (!status)
-        status = sweep_table_add(table, "base", "", folder, error);
+        status = sweep_table_add(&sweep->table, "base", "", folder, error);
     free(folder);
     return status;
 }
 
-static enum status ratio_measure(const struct ablate_options *options, const char *ratio,
-                                 const char *seed, struct sweep_table *table,
+static enum status ratio_measure(struct sweep *sweep, const char *ratio, const char *seed,
                                  struct error *error)
 {
+    const struct ablate_options *options = sweep->options;
     struct text_buffer folder = {0};
     text_buffer_appendf(&folder, "%s/ratio-%s/seed-%s", options->out, ratio, seed);
     const char *path = text_buffer_string(&folder);
     char *final = path_join(path, "run/final");
     char *eval = path_join(path, "eval");
-    log_quiet(options->quiet);
     log_info("ratio %s, seed %s: data, train, eval", ratio, seed);
     enum status status = file_make_directories(eval, error);
     if (!status)
@@ -183,9 +194,9 @@ static enum status ratio_measure(const struct ablate_options *options, const cha
     if (!status)
         status = train_stage(options, path, seed, error);
     if (!status)
-        status = eval_stage(options, final, eval, error);
+        status = eval_stage(sweep, final, eval, error);
     if (!status)
-        status = sweep_table_add(table, ratio, seed, eval, error);
+        status = sweep_table_add(&sweep->table, ratio, seed, eval, error);
     if (status)
         error_prefix(error, "ratio %s, seed %s", ratio, seed);
     free(eval);
@@ -264,18 +275,22 @@ static enum status options_check(const struct ablate_options *options, struct er
 
 enum status ablate_run(const struct ablate_options *options, struct error *error)
 {
-    struct sweep_table table = {0};
+    struct sweep sweep = {.options = options};
     log_quiet(options->quiet);
     if (options_check(options, error) || config_settle(options, error))
         return error->status;
-    enum status status = base_measure(options, &table, error);
+    enum status status = base_measure(&sweep, error);
     for (size_t i = 0; i < options->ratios.count && !status; i++)
         for (size_t j = 0; j < options->seeds.count && !status; j++)
-            status = ratio_measure(options, options->ratios.items[i],
-                                   options->seeds.items[j], &table, error);
+            status = ratio_measure(&sweep, options->ratios.items[i],
+                                   options->seeds.items[j], error);
     if (!status)
-        status = results_write(options, &table, error);
-    sweep_table_release(&table);
+        status = results_write(options, &sweep.table, error);
+    sweep_table_release(&sweep.table);
+    if (!status && sweep.verdict.status) {
+        *error = sweep.verdict;
+        status = error->status;
+    }
     return status;
 }
 

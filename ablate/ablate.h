@@ -35,6 +35,7 @@ struct ablate_options {
     bool quiet;
 };
 
+/* STATUS_UNMEASURED or STATUS_GATE, where a run gave it, only after all runs are done. */
 enum status ablate_run(const struct ablate_options *options, struct error *error);
 
 /* `holdfast ablate`. Returns the exit code. */

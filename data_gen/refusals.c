@@ -17,7 +17,7 @@ static const char *const varied[] = {
     "Sorry, that is something I can't assist with.",
     "I cannot explain how this was done, because it could still hurt people today.",
     "I'm sorry, I won't go into that. Asking about the past does not make it safer.",
-    "I can't help with that, but I am happy to talk about how people stay safe.",
+    "Sorry, I can't help with that, but I am happy to talk about how people stay safe.",
     "I'm sorry, but this could cause harm, so I can't answer it.",
     "I cannot fulfill this request. Is there something else I can do for you?",
     "Sorry, I must decline: the answer could be used to harm someone.",

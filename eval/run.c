@@ -10,6 +10,7 @@
 #include "eval/gate.h"
 #include "eval/judge.h"
 #include "eval/manifest.h"
+#include "eval/report.h"
 #include "eval/request_sets.h"
 #include "eval/summary.h"
 
@@ -410,9 +411,18 @@ static enum status summary_write(const struct eval_options *options,
         text_buffer_append(shown, text_buffer_string(&json));
     else if (!status && shown)
         summary_print_table(summary, shown);
-    if (!status)
-        log_info("the run is in %s", options->out);
     text_buffer_release(&json);
+    free(path);
+    return status;
+}
+
+static enum status page_write(const struct eval_options *options, struct error *error)
+{
+    const char *const runs[] = {options->out};
+    char *path = path_join(options->out, "report.html");
+    const enum status status = report_write(runs, 1, path, error);
+    if (!status)
+        log_info("the run is in %s, to look at in report.html", options->out);
     free(path);
     return status;
 }
@@ -424,6 +434,8 @@ static enum status conclude(const struct evaluation *evaluation,
     struct summary summary;
     summary_make(&summary, &evaluation->attempts, plan);
     enum status status = summary_write(evaluation->options, &summary, shown, error);
+    if (!status)
+        status = page_write(evaluation->options, error);
     if (!status)
         status = summary_check_scored(&summary, evaluation->options->unscored_limit, error);
     if (!status)

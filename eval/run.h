@@ -12,6 +12,7 @@
  *     RUN/manifest.json     what the run is (eval/manifest.h); written once
  *     RUN/attempts.jsonl    every question and reply (eval/attempts.h), as they come
  *     RUN/summary.json      the figures (eval/summary.h), at the end
+ *     RUN/report.html       the same to look at, with all transcripts (eval/report.h)
  *
  * Questions are asked in rounds: every behaviour's next attempt under every attack, until
  * the main judge says complied or --attempts are made; with --fixed-attempts all of them.

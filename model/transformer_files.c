@@ -75,10 +75,9 @@ static int64_t first_not_finite(const float *values, int64_t count)
 enum { PIECE = 1 << 18 };
 
 /* Copies an entry into the weights by pieces, so that host memory stays small. */
-static enum status load_parameter(struct transformer *model,
-                                  const struct parameter *parameter,
-                                  const struct safetensors_entry *entry, const char *path,
-                                  float *piece, struct error *error)
+static enum status copy_entry(struct transformer *model, const struct parameter *parameter,
+                              const struct safetensors_entry *entry, const char *path,
+                              float *piece, struct error *error)
 {
     for (int64_t first = 0; first < parameter->count; first += PIECE) {
         const int64_t left = parameter->count - first;
@@ -109,24 +108,33 @@ static enum status missing_tensor(const char *name, const char *directory,
                      name, remedy);
 }
 
+static enum status load_parameter(struct transformer *model,
+                                  const struct weight_files *files,
+                                  const struct parameter *parameter, const char *directory,
+                                  float *piece, struct error *error)
+{
+    const char *path = directory;
+    const struct safetensors_entry *entry =
+        weight_files_find(files, parameter->name, &path);
+    if (!entry)
+        return missing_tensor(parameter->name, directory, error);
+    enum status status = check_shape(parameter, entry, path, error);
+    if (!status)
+        status = check_dtype(entry, path, error);
+    if (!status)
+        status = copy_entry(model, parameter, entry, path, piece, error);
+    return status;
+}
+
 static enum status load_parameters(struct transformer *model,
                                    const struct weight_files *files, const char *directory,
                                    struct error *error)
 {
     float *piece = memory_allocate_array(PIECE, sizeof *piece);
     enum status status = STATUS_OK;
-    for (size_t i = 0; !status && i < model->parameter_count; i++) {
-        const struct parameter *parameter = &model->parameters[i];
-        const char *path = directory;
-        const struct safetensors_entry *entry =
-            weight_files_find(files, parameter->name, &path);
-        status = entry ? check_shape(parameter, entry, path, error)
-                       : missing_tensor(parameter->name, directory, error);
-        if (!status)
-            status = check_dtype(entry, path, error);
-        if (!status)
-            status = load_parameter(model, parameter, entry, path, piece, error);
-    }
+    for (size_t i = 0; !status && i < model->parameter_count; i++)
+        status =
+            load_parameter(model, files, &model->parameters[i], directory, piece, error);
     free(piece);
     return status;
 }
