@@ -201,7 +201,7 @@ static struct box name_box(const struct picture *picture, const struct obstacles
                                           {12, -22}, {12, 32}, {-12, -22}, {-12, 32},
                                           {20, -36}, {20, 46}, {34, 18},   {44, 32}};
     struct box best = {0};
-    double least = INFINITY;
+    double least = (double)INFINITY;
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         const double left = place->x + offsets[i][0] - (offsets[i][0] < 0 ? width : 0);
         const double base = place->y + offsets[i][1];

@@ -14,7 +14,7 @@ struct report_options {
 static const struct option_entry entries[] = {
     {"out", OPTION_STRING, offsetof(struct report_options, out), "FILE",
      "The page to write (default report.html)", NULL},
-    {NULL},
+    {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
 
 static const struct command_line command = {

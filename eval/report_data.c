@@ -20,7 +20,7 @@ static const struct report_rate unmeasured = {.hits = -1, .count = -1};
 
 static double read_number(struct reader *reader, const cJSON *object, const char *key)
 {
-    double value = NAN;
+    double value = (double)NAN;
     if (!reader->status)
         reader->status =
             json_optional_number(object, key, &value, reader->where, reader->error);
@@ -351,7 +351,7 @@ static size_t choose_after(const struct report *report)
 {
     const char *attack = report_main_attack(report);
     size_t best = report->count - 1;
-    double best_score = -INFINITY;
+    double best_score = -(double)INFINITY;
     for (size_t i = 1; attack && i < report->count; i++) {
         const struct report_discrimination *found =
             report_discrimination(&report->runs[i], attack);
