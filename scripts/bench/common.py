@@ -55,9 +55,13 @@ def run(command, **options):
 
 
 def run_measured(command, **options):
-    """As run(), in a process of its own, so that the peak is that of this child alone."""
-    probe = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
-             "print('PEAK', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)")
+    """As run(), in a process of its own, so that the peak is that of this child alone.
+
+    Exit code 3 (nothing could be scored) is fine: random weights say nothing that is text.
+    """
+    probe = ("import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); "
+             "print('PEAK', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024); "
+             "sys.exit(0 if code == 3 else code)")
     out = subprocess.run(["python3", "-c", probe, *command], check=True, text=True,
                          stdout=subprocess.PIPE, **options).stdout
     lines = out.strip().split("\n")
