@@ -2,11 +2,11 @@
  * GFLOP/s of the products and GB/s of the rest, per operation of the CPU back-end, on the
  * shapes of a small model and of one the size of GPT-2. Best of several runs.
  *
- *     make LAYERS="base backend" build/release/libholdfast.a
- *     gcc -O2 -fopenmp -I. scripts/bench/operations_bench.c build/release/libholdfast.a \
- *         -lm -o build/operations_bench && OMP_NUM_THREADS=2 build/operations_bench
+ * scripts/bench/bench-operations builds and runs it; OpenBLAS is the peer of the products.
  */
 #include "backend/operations.h"
+
+#include <cblas.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +64,24 @@ static struct tensor vector_new(int64_t count)
                unit);                                                                      \
     } while (0)
 
+/* The peer, on the same three products and the same memory. */
+static void bench_openblas(int64_t T, int64_t M, int64_t K, float *in, float *weight,
+                           float *out)
+{
+    const double flops = 2.0 * (double)T * (double)M * (double)K;
+    const int t = (int)T, m = (int)M, k = (int)K;
+
+    REPORT(flops, "GFLOP/s", "forward, OpenBLAS",
+           cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, t, m, k, 1, in, k, weight,
+                       k, 0, out, m));
+    REPORT(flops, "GFLOP/s", "backward input, OpenBLAS",
+           cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, t, k, m, 1, out, m,
+                       weight, k, 0, in, k));
+    REPORT(flops, "GFLOP/s", "backward weight, OpenBLAS",
+           cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, m, k, t, 1, out, m, in, k,
+                       1, weight, k));
+}
+
 static void bench_linear(int64_t T, int64_t M, int64_t K)
 {
     struct tensor in = tensor_new(T, K), weight = tensor_new(M, K), out = tensor_new(T, M);
@@ -77,6 +95,7 @@ static void bench_linear(int64_t T, int64_t M, int64_t K)
            linear_backward_input(backend, &in, &out, &weight, false));
     REPORT(flops, "GFLOP/s", "backward weight",
            linear_backward_weight(backend, &weight, NULL, &out, &in));
+    bench_openblas(T, M, K, in.data, weight.data, out.data);
     for (int64_t rows = 1; rows <= 64; rows *= 2) {
         struct tensor few_in = tensor_rows(&in, 0, rows);
         struct tensor few_out = tensor_rows(&out, 0, rows);
