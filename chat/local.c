@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "chat/chat_kind.h"
-#include "checkpoints/safetensors.h"
+#include "checkpoints/model_directory.h"
 #include "model/generator.h"
 #include "model/transformer.h"
 #include "text/chat_template.h"
@@ -33,49 +33,6 @@ struct answering {
     struct error *error;
     enum status status; /* of the first done() that failed */
 };
-
-static enum status hash_add(struct text_buffer *hashes, const char *path,
-                            struct error *error)
-{
-    char hex[SHA256_HEX_BYTES];
-    if (file_sha256(hex, path, error))
-        return error->status;
-    text_buffer_appendf(hashes, "%s %s\n", path_base_name(path), hex);
-    return STATUS_OK;
-}
-
-static enum status hash_add_weights(struct text_buffer *hashes, const char *directory,
-                                    struct error *error)
-{
-    struct weight_files weights = {0};
-    enum status status = weight_files_open(&weights, directory, error);
-    for (size_t i = 0; i < weights.count && !status; i++)
-        status = hash_add(hashes, weights.files[i].path, error);
-    weight_files_close(&weights);
-    return status;
-}
-
-/* SHA-256 over "name hash" lines of all files that decide a reply. */
-static enum status fingerprint_make(struct chat *chat, const char *directory,
-                                    struct error *error)
-{
-    static const char *const names[] = {"config.json", "generation_config.json",
-                                        "tokenizer.json", "tokenizer_config.json",
-                                        "chat_template.jinja"};
-    struct text_buffer hashes = {0};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        char *path = path_join(directory, names[i]);
-        if (file_exists(path))
-            status = hash_add(&hashes, path, error);
-        free(path);
-    }
-    if (!status)
-        status = hash_add_weights(&hashes, directory, error);
-    bytes_sha256(chat->fingerprint, text_buffer_string(&hashes), hashes.length);
-    text_buffer_release(&hashes);
-    return status;
-}
 
 static void stop_token_add(struct local *local, int32_t token)
 {
@@ -125,7 +82,7 @@ static enum status local_open(struct chat *chat, const char *directory, const ch
     if (*tokenizer_warnings(local->tokenizer))
         log_warning("%s", tokenizer_warnings(local->tokenizer));
     stop_tokens_collect(local);
-    return fingerprint_make(chat, directory, error);
+    return model_directory_fingerprint(chat->fingerprint, directory, true, error);
 }
 
 static void local_close(struct chat *chat)

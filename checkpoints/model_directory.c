@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/text_buffer.h"
+#include "checkpoints/safetensors.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 static const struct {
@@ -44,5 +44,47 @@ enum status model_directory_copy_metadata(const char *from, const char *to,
         free(source);
         free(target);
     }
+    return status;
+}
+
+static enum status hash_add(struct text_buffer *hashes, const char *path,
+                            struct error *error)
+{
+    char hex[SHA256_HEX_BYTES];
+    if (file_sha256(hex, path, error))
+        return error->status;
+    text_buffer_appendf(hashes, "%s %s\n", path_base_name(path), hex);
+    return STATUS_OK;
+}
+
+static enum status hash_add_weights(struct text_buffer *hashes, const char *directory,
+                                    struct error *error)
+{
+    struct weight_files weights = {0};
+    enum status status = weight_files_open(&weights, directory, error);
+    for (size_t i = 0; i < weights.count && !status; i++)
+        status = hash_add(hashes, weights.files[i].path, error);
+    weight_files_close(&weights);
+    return status;
+}
+
+enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
+                                        bool with_weights, struct error *error)
+{
+    static const char *const names[] = {"config.json", "generation_config.json",
+                                        "tokenizer.json", "tokenizer_config.json",
+                                        "chat_template.jinja"};
+    struct text_buffer hashes = {0};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
+        char *path = path_join(directory, names[i]);
+        if (file_exists(path))
+            status = hash_add(&hashes, path, error);
+        free(path);
+    }
+    if (!status && with_weights)
+        status = hash_add_weights(&hashes, directory, error);
+    bytes_sha256(hex, text_buffer_string(&hashes), hashes.length);
+    text_buffer_release(&hashes);
     return status;
 }

@@ -2,6 +2,9 @@
 #define HOLDFAST_CHECKPOINTS_MODEL_DIRECTORY_H
 
 #include "base/error.h"
+#include "base/file.h"
+
+#include <stdbool.h>
 
 /*
  * A Hugging Face model directory holds, beside the weights (checkpoints/safetensors.h):
@@ -16,5 +19,13 @@
 /* Copies all of these that are there; fails if a required one is missing. Byte for byte. */
 enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error);
+
+/*
+ * SHA-256 over "name hash" lines of the files that decide what a model reads and says:
+ * config.json, generation_config.json, tokenizer.json, tokenizer_config.json and
+ * chat_template.jinja, as far as they are there, and all weight files if `with_weights`.
+ */
+enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
+                                        bool with_weights, struct error *error);
 
 #endif

@@ -1,10 +1,8 @@
 #include "train/start.h"
 
 #include "base/json.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
-#include "checkpoints/safetensors.h"
 #include "text/bpe_trainer.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
@@ -140,46 +138,5 @@ enum status start_directory_prepare(char **directory, const struct train_options
         free(*directory);
         *directory = NULL;
     }
-    return status;
-}
-
-static enum status fingerprint_add(struct text_buffer *hashes, const char *path,
-                                   struct error *error)
-{
-    char hex[SHA256_HEX_BYTES];
-    if (file_sha256(hex, path, error))
-        return error->status;
-    text_buffer_appendf(hashes, "%s %s\n", path_base_name(path), hex);
-    return STATUS_OK;
-}
-
-static enum status fingerprint_weights(struct text_buffer *hashes, const char *directory,
-                                       struct error *error)
-{
-    struct weight_files weights = {0};
-    enum status status = weight_files_open(&weights, directory, error);
-    for (size_t i = 0; i < weights.count && !status; i++)
-        status = fingerprint_add(hashes, weights.files[i].path, error);
-    weight_files_close(&weights);
-    return status;
-}
-
-enum status start_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
-                              bool with_weights, struct error *error)
-{
-    static const char *const names[] = {"config.json", "tokenizer.json",
-                                        "tokenizer_config.json"};
-    struct text_buffer hashes = {0};
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        char *path = path_join(directory, names[i]);
-        if (i < 2 || file_exists(path))
-            status = fingerprint_add(&hashes, path, error);
-        free(path);
-    }
-    if (!status && with_weights)
-        status = fingerprint_weights(&hashes, directory, error);
-    bytes_sha256(hex, text_buffer_string(&hashes), hashes.length);
-    text_buffer_release(&hashes);
     return status;
 }

@@ -2,7 +2,6 @@
 #define HOLDFAST_TRAIN_START_H
 
 #include "base/error.h"
-#include "base/file.h"
 #include "data_gen/mix.h"
 #include "train/train_options.h"
 
@@ -14,10 +13,5 @@
  */
 enum status start_directory_prepare(char **directory, const struct train_options *options,
                                     const struct mix *mix, struct error *error);
-
-/* SHA-256 over the weights and metadata of a directory (config.json alone before any
- * weights). */
-enum status start_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
-                              bool with_weights, struct error *error);
 
 #endif

@@ -135,7 +135,7 @@ static enum status identity_make(struct trainer *trainer, struct error *error)
 {
     const struct train_options *o = trainer->options;
     char start[SHA256_HEX_BYTES];
-    if (start_fingerprint(start, trainer->start, o->model != NULL, error))
+    if (model_directory_fingerprint(start, trainer->start, o->model != NULL, error))
         return error->status;
     struct text_buffer text = {0};
     text_buffer_appendf(&text, "%s\n%s\n", start, trainer->mix.sha256);
