@@ -3,6 +3,8 @@
 # VARIANT  release (default), asan, fuzz      objects go to build/<variant>/
 # LAYERS   folders to build, lowest first     e.g. make LAYERS="base text" test
 # TESTS    unit tests to build and run        e.g. make TESTS=test_arena test
+# CUDA     0 leaves the CUDA back-end out     default: built where nvcc is
+# CUDA_ARCHITECTURES                          default: 80 90 (and PTX for later ones)
 
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
@@ -41,6 +43,11 @@ else
 $(error VARIANT must be release, asan or fuzz, not '$(VARIANT)')
 endif
 
+NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+# The sanitizers do not know CUDA: their variants are built without.
+CUDA ?= $(if $(NVCC),$(if $(filter release,$(VARIANT)),1,0),0)
+CUDA_ARCHITECTURES ?= 80 90
+
 ifeq ($(V),1)
 Q :=
 else
@@ -49,16 +56,34 @@ MAKEFLAGS += --no-print-directory
 endif
 
 SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c $(layer)/*/*.c)))
-OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+ifeq ($(CUDA),1)
+SOURCES := $(filter-out backend/cuda_stub.c,$(SOURCES))
+CUDA_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp))
+CUDA_HOME := $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+CUDNN_FRONTEND ?= $(wildcard build/cudnn-frontend/include)
+last_architecture := $(lastword $(CUDA_ARCHITECTURES))
+CUDA_TARGETS := $(foreach sm,$(CUDA_ARCHITECTURES),-gencode arch=compute_$(sm),code=sm_$(sm)) \
+	-gencode arch=compute_$(last_architecture),code=compute_$(last_architecture)
+CUDA_WARNINGS := -Wall,-Wextra,-Wshadow,-Wwrite-strings,-Wformat=2,-Werror
+NVCCFLAGS += -std=c++17 -O3 -g -lineinfo $(CUDA_TARGETS) -Werror all-warnings \
+	-Xcompiler $(CUDA_WARNINGS) -I. $(if $(CUDNN_FRONTEND),-isystem $(CUDNN_FRONTEND))
+LDLIBS += -L$(CUDA_HOME)/lib64 -lcublasLt -lcudart_static -lstdc++ -ldl -lrt -lpthread
+ifneq ($(CUDNN_FRONTEND),)
+LDLIBS += -lcudnn
+endif
+endif
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(addprefix $(BUILD)/,$(addsuffix .o,$(CUDA_SOURCES)))
 LIBRARY := $(BUILD)/libholdfast.a
 BINARY  := $(BUILD)/holdfast
 ALL_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c tests/parity/test_*.c)))
 TESTS   ?= $(ALL_TESTS)
+GPU_TESTS := $(basename $(notdir $(wildcard tests/gpu/test_gpu_*.c)))
+GPU_TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(GPU_TESTS))
 TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(TESTS))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 C_FILES := $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null)
 
-.PHONY: help all test cli-test asan fuzz format format-check tidy layers bench install clean
+.PHONY: help all test test-gpu asan fuzz format format-check tidy layers bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -79,6 +104,16 @@ $(BUILD)/%.o: %.c
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/%.cu.o: %.cu
+	@mkdir -p $(@D)
+	@echo "  NVCC $<"
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(BUILD)/%.cpp.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  NVCC $<"
+	$(Q)$(NVCC) $(NVCCFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
@@ -86,6 +121,15 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 $(BUILD)/tests/%: $(BUILD)/tests/parity/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(BUILD)/bench/%: $(BUILD)/scripts/bench/gpu/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)
@@ -97,6 +141,9 @@ test: $(TEST_BINARIES) $(BINARY) ## build and run all tests
 
 unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
 	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)
+
+test-gpu: $(GPU_TEST_BINARIES) ## CPU against CUDA, every operation (skips without a GPU)
+	$(Q)CLI=0 scripts/run-tests $(GPU_TEST_BINARIES)
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) VARIANT=asan test

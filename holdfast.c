@@ -5,6 +5,7 @@
 #include "data_gen/data_command.h"
 #include "eval/eval_command.h"
 #include "train/inspect.h"
+#include "train/merge_command.h"
 #include "train/trainer.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ static const struct subcommand {
     {"score", score_command, "judge stored replies again"},
     {"report", report_command, "one HTML page from one or more evaluation runs"},
     {"ablate", ablate_command, "data, train and eval over several refusal ratios"},
+    {"merge", merge_command, "fold a LoRA adapter into the weights of its model"},
     {"chat", chat_command, "talk to a model on the terminal"},
     {"inspect", inspect_command, "tokens, templates, masks, logits, gradients, tenses"},
 };

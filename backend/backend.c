@@ -2,23 +2,49 @@
 
 #include "backend/operation_table.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum status backend_open(struct backend **backend, const char *name, int thread_count,
+/* The number of "cuda" or "cuda:N"; -1 for anything else. */
+static int cuda_device_number(const char *name)
+{
+    static const char prefix[] = "cuda";
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return -1;
+    const char *rest = name + strlen(prefix);
+    if (*rest == '\0')
+        return 0;
+    char *end;
+    const long number = strtol(rest + 1, &end, 10);
+    const bool good = *rest == ':' && rest[1] >= '0' && rest[1] <= '9' && *end == '\0';
+    return good && number < 1024 ? (int)number : -1;
+}
+
+static bool precision_is_known(const char *name)
+{
+    return !name || strcmp(name, "auto") == 0 || strcmp(name, "fp32") == 0 ||
+           strcmp(name, "bf16") == 0;
+}
+
+enum status backend_open(struct backend **backend, const struct backend_options *options,
                          struct error *error)
 {
+    const char *device = options->device ? options->device : "cpu";
     *backend = NULL;
-    if (thread_count < 0)
+    if (options->thread_count < 0)
         return error_set(error, STATUS_USAGE, "%d threads: give 0 (all cores) or more",
-                         thread_count);
-    if (strcmp(name, "cpu") == 0)
-        return cpu_backend_open(backend, thread_count, error);
-    if (strcmp(name, "cuda") == 0)
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "back-end \"cuda\": this holdfast was built without CUDA; "
-                         "use \"cpu\"");
-    return error_set(error, STATUS_USAGE, "back-end \"%s\" is not known: use \"cpu\"",
-                     name);
+                         options->thread_count);
+    if (!precision_is_known(options->precision))
+        return error_set(error, STATUS_USAGE,
+                         "precision \"%s\" is not known: use auto, fp32 or bf16",
+                         options->precision);
+    if (strcmp(device, "cpu") == 0)
+        return cpu_backend_open(backend, options, error);
+    const int number = cuda_device_number(device);
+    if (number >= 0)
+        return cuda_backend_open(backend, number, options, error);
+    return error_set(error, STATUS_USAGE,
+                     "device \"%s\" is not known: use cpu, cuda or cuda:N", device);
 }
 
 void backend_close(struct backend *backend)
@@ -35,6 +61,16 @@ const char *backend_name(const struct backend *backend)
 int backend_thread_count(const struct backend *backend)
 {
     return backend->table->thread_count(backend);
+}
+
+enum dtype backend_compute_dtype(const struct backend *backend)
+{
+    return backend->compute_dtype;
+}
+
+bool backend_memory(struct backend *backend, size_t *free_bytes, size_t *total_bytes)
+{
+    return backend->table->memory(backend, free_bytes, total_bytes);
 }
 
 const char *backend_description(const struct backend *backend)
@@ -72,4 +108,26 @@ enum status backend_sync(struct backend *backend, struct error *error)
     if (backend->error.status && error)
         *error = backend->error;
     return backend->error.status;
+}
+
+bool backend_record_begin(struct backend *backend)
+{
+    return !backend->error.status && backend->table->record_begin(backend);
+}
+
+struct recording *backend_record_end(struct backend *backend)
+{
+    return backend->table->record_end(backend);
+}
+
+void backend_record_launch(struct backend *backend, struct recording *recording)
+{
+    if (!backend->error.status)
+        backend->table->record_launch(backend, recording);
+}
+
+void backend_record_free(struct backend *backend, struct recording *recording)
+{
+    if (recording)
+        backend->table->record_free(backend, recording);
 }

@@ -9,9 +9,13 @@
  * name. Shapes and dtypes have been checked, and the sticky error is clear, when a
  * function of the table is called; kernels hold only mathematics. Only backend/ includes
  * this file.
+ *
+ * Nothing to do (no rows, no documents, no targets) is passed on too: a function returns.
  */
 struct operation_table {
     const char *name;
+    bool indices_on_host; /* int32 arrays can be read and are checked */
+    bool (*memory)(const struct backend *, size_t *free_bytes, size_t *total_bytes);
     void (*close)(struct backend *);
     int (*thread_count)(const struct backend *);
     const char *(*description)(const struct backend *);
@@ -20,6 +24,10 @@ struct operation_table {
     void (*copy_in)(struct backend *, void *device, const void *host, size_t bytes);
     void (*copy_out)(struct backend *, void *host, const void *device, size_t bytes);
     void (*sync)(struct backend *);
+    bool (*record_begin)(struct backend *);
+    struct recording *(*record_end)(struct backend *);
+    void (*record_launch)(struct backend *, struct recording *);
+    void (*record_free)(struct backend *, struct recording *);
 
     void (*fill)(struct backend *, struct tensor *tensor, float value);
     void (*add)(struct backend *, struct tensor *out, const struct tensor *a,
@@ -32,9 +40,11 @@ struct operation_table {
                                const struct tensor *d_out, const int32_t *tokens);
 
     void (*linear_forward)(struct backend *, struct tensor *out, const struct tensor *in,
-                           const struct tensor *weight, const struct tensor *bias);
+                           const struct tensor *weight, const struct tensor *bias,
+                           const struct tensor *residual);
     void (*linear_decode)(struct backend *, struct tensor *out, const struct tensor *in,
-                          const struct tensor *weight, const struct tensor *bias);
+                          const struct tensor *weight, const struct tensor *bias,
+                          const struct tensor *residual);
     void (*linear_backward_input)(struct backend *, struct tensor *d_in,
                                   const struct tensor *d_out, const struct tensor *weight,
                                   bool accumulate);
@@ -57,47 +67,60 @@ struct operation_table {
                           const struct attention_shape *shape);
 
     void (*attention_forward)(struct backend *, struct tensor *out, struct tensor *log_sum,
-                              const struct tensor *qkv, const int32_t *document_starts,
-                              int64_t document_count, const struct attention_shape *shape);
+                              const struct tensor *qkv, const struct documents *documents,
+                              const struct attention_shape *shape);
     void (*attention_backward)(struct backend *, struct tensor *d_qkv,
                                const struct tensor *d_out, const struct tensor *qkv,
                                const struct tensor *out, const struct tensor *log_sum,
-                               const int32_t *document_starts, int64_t document_count,
+                               const struct documents *documents,
                                const struct attention_shape *shape);
+    void (*attention_prefill)(struct backend *, struct tensor *out,
+                              const struct tensor *qkv, const struct documents *documents,
+                              const struct attention_shape *shape);
 
     void (*swiglu_forward)(struct backend *, struct tensor *out,
                            const struct tensor *gate_up);
-    void (*swiglu_backward)(struct backend *, struct tensor *d_gate_up,
+    void (*swiglu_backward)(struct backend *, struct tensor *d_gate_up, struct tensor *out,
                             const struct tensor *d_out, const struct tensor *gate_up);
 
     void (*linear_cross_entropy)(struct backend *, struct cross_entropy_sums *sums,
                                  struct tensor *d_in, struct tensor *d_weight,
                                  const struct tensor *in, const struct tensor *weight,
-                                 const int32_t *targets, float label_smoothing,
+                                 const struct targets *targets, float label_smoothing,
                                  float scale);
 
     void (*cache_write)(struct backend *, struct key_value_cache_layer *cache,
-                        const struct tensor *qkv, const int32_t *slots,
-                        const int32_t *positions, const struct attention_shape *shape);
+                        const struct tensor *qkv, const int32_t *rows,
+                        const struct attention_shape *shape);
     void (*attention_decode)(struct backend *, struct tensor *out, const struct tensor *qkv,
                              const struct key_value_cache_layer *cache,
-                             const int32_t *slots, const int32_t *positions,
+                             const struct cache_pages *pages, const int32_t *positions,
                              const struct attention_shape *shape);
+    void (*sample_tokens)(struct backend *, int32_t *tokens, struct tensor *logits,
+                          const struct sampling_rows *rows);
 
-    void (*sum_of_squares)(struct backend *, double *sum, const struct tensor *tensor);
-    void (*adamw_update)(struct backend *, struct tensor *weight, struct tensor *moment1,
-                         struct tensor *moment2, const struct tensor *gradient,
+    void (*sum_of_squares)(struct backend *, struct tensor *sum,
+                           const struct tensor *tensor);
+    void (*adamw_update)(struct backend *, struct tensor *weight, struct tensor *remainder,
+                         struct tensor *moment1, struct tensor *moment2,
+                         const struct tensor *gradient, const struct tensor *norm_squared,
                          const struct adamw_step_parameters *parameters);
 };
 
 /* The first member of every back-end's own struct. */
 struct backend {
     const struct operation_table *table;
-    struct error error; /* sticky: the first failure of the device */
+    enum dtype compute_dtype; /* f32, or bf16 where the back-end knows it */
+    struct error error;       /* sticky: the first failure of the device */
 };
 
-/* One per back-end; backend_open() finds them by name. */
-enum status cpu_backend_open(struct backend **backend, int thread_count,
-                             struct error *error);
+/*
+ * One per back-end; backend_open() finds them by name. cuda: `device` is the number of the
+ * GPU. Built without CUDA, it is a stub that says so.
+ */
+enum status cpu_backend_open(struct backend **backend,
+                             const struct backend_options *options, struct error *error);
+enum status cuda_backend_open(struct backend **backend, int device,
+                              const struct backend_options *options, struct error *error);
 
 #endif

@@ -4,22 +4,39 @@
 
 /* Shapes and dtypes are checked here, once for all back-ends. */
 
-static void check_f32(const struct tensor *tensor)
+static void check_data(const struct tensor *tensor, enum dtype dtype)
 {
-    CHECK(tensor->dtype == DTYPE_F32);
+    CHECK(tensor->dtype == dtype);
     CHECK(tensor->data || tensor_count(tensor) == 0);
 }
 
-static void check_vector(const struct tensor *tensor, int64_t count)
+static void check_vector(const struct tensor *tensor, enum dtype dtype, int64_t count)
 {
-    check_f32(tensor);
+    check_data(tensor, dtype);
     CHECK(tensor->rank == 1 && tensor->shape[0] == count);
 }
 
-static void check_matrix(const struct tensor *tensor, int64_t rows, int64_t columns)
+/* A matrix whose rows may lie apart. */
+static void check_strided(const struct tensor *tensor, enum dtype dtype, int64_t rows,
+                          int64_t columns)
 {
-    check_f32(tensor);
+    check_data(tensor, dtype);
     CHECK(tensor->rank == 2 && tensor->shape[0] == rows && tensor->shape[1] == columns);
+    CHECK(tensor_row_stride(tensor) >= columns);
+}
+
+static void check_matrix(const struct tensor *tensor, enum dtype dtype, int64_t rows,
+                         int64_t columns)
+{
+    check_strided(tensor, dtype, rows, columns);
+    CHECK(tensor->row_stride == 0);
+}
+
+/* The element type that all operands of a call share with `tensor`. */
+static enum dtype compute_dtype(const struct backend *backend, const struct tensor *tensor)
+{
+    CHECK(tensor->dtype == DTYPE_F32 || tensor->dtype == backend->compute_dtype);
+    return tensor->dtype;
 }
 
 static void check_heads(const struct attention_shape *shape)
@@ -34,9 +51,20 @@ static int64_t qkv_columns(const struct attention_shape *shape)
     return (shape->heads + 2 * shape->key_value_heads) * shape->head_size;
 }
 
+/* Each of indices[0 … count) is in [low, limit), where they can be read. */
+static void check_indices(const struct backend *backend, const int32_t *indices,
+                          int64_t count, int64_t low, int64_t limit)
+{
+    CHECK(indices || count == 0);
+    if (!backend->table->indices_on_host)
+        return;
+    for (int64_t t = 0; t < count; t++)
+        CHECK(indices[t] >= low && indices[t] < limit);
+}
+
 void fill(struct backend *backend, struct tensor *tensor, float value)
 {
-    check_f32(tensor);
+    check_data(tensor, compute_dtype(backend, tensor));
     if (!backend->error.status)
         backend->table->fill(backend, tensor, value);
 }
@@ -44,9 +72,11 @@ void fill(struct backend *backend, struct tensor *tensor, float value)
 void add(struct backend *backend, struct tensor *out, const struct tensor *a,
          const struct tensor *b)
 {
-    check_f32(out);
-    check_f32(a);
-    check_f32(b);
+    const enum dtype dtype = compute_dtype(backend, out);
+
+    check_data(out, dtype);
+    check_data(a, dtype);
+    check_data(b, dtype);
     CHECK(tensor_count(out) == tensor_count(a) && tensor_count(out) == tensor_count(b));
     if (!backend->error.status)
         backend->table->add(backend, out, a, b);
@@ -54,23 +84,19 @@ void add(struct backend *backend, struct tensor *out, const struct tensor *a,
 
 void scale(struct backend *backend, struct tensor *tensor, float factor)
 {
-    check_f32(tensor);
+    check_data(tensor, compute_dtype(backend, tensor));
     if (!backend->error.status)
         backend->table->scale(backend, tensor, factor);
-}
-
-static void check_tokens(const int32_t *tokens, int64_t count, int64_t vocabulary)
-{
-    for (int64_t t = 0; t < count; t++)
-        CHECK(tokens[t] >= 0 && tokens[t] < vocabulary);
 }
 
 void embedding_forward(struct backend *backend, struct tensor *out,
                        const struct tensor *weight, const int32_t *tokens)
 {
-    check_matrix(weight, weight->shape[0], weight->shape[1]);
-    check_matrix(out, out->shape[0], weight->shape[1]);
-    check_tokens(tokens, out->shape[0], weight->shape[0]);
+    const enum dtype dtype = compute_dtype(backend, out);
+
+    check_matrix(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_matrix(out, dtype, out->shape[0], weight->shape[1]);
+    check_indices(backend, tokens, out->shape[0], 0, weight->shape[0]);
     if (!backend->error.status)
         backend->table->embedding_forward(backend, out, weight, tokens);
 }
@@ -78,44 +104,58 @@ void embedding_forward(struct backend *backend, struct tensor *out,
 void embedding_backward(struct backend *backend, struct tensor *d_weight,
                         const struct tensor *d_out, const int32_t *tokens)
 {
-    check_matrix(d_weight, d_weight->shape[0], d_weight->shape[1]);
-    check_matrix(d_out, d_out->shape[0], d_weight->shape[1]);
-    check_tokens(tokens, d_out->shape[0], d_weight->shape[0]);
+    const enum dtype dtype = compute_dtype(backend, d_out);
+
+    check_matrix(d_weight, DTYPE_F32, d_weight->shape[0], d_weight->shape[1]);
+    check_matrix(d_out, dtype, d_out->shape[0], d_weight->shape[1]);
+    check_indices(backend, tokens, d_out->shape[0], 0, d_weight->shape[0]);
     if (!backend->error.status)
         backend->table->embedding_backward(backend, d_weight, d_out, tokens);
 }
 
-static void check_linear(const struct tensor *out, const struct tensor *in,
-                         const struct tensor *weight, const struct tensor *bias)
+static void check_linear(const struct backend *backend, const struct tensor *out,
+                         const struct tensor *in, const struct tensor *weight,
+                         const struct tensor *bias, const struct tensor *residual)
 {
-    check_matrix(weight, weight->shape[0], weight->shape[1]);
-    check_matrix(in, in->shape[0], weight->shape[1]);
-    check_matrix(out, in->shape[0], weight->shape[0]);
+    const enum dtype dtype = compute_dtype(backend, in);
+
+    check_strided(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_strided(in, dtype, in->shape[0], weight->shape[1]);
+    CHECK(out->dtype == dtype || out->dtype == DTYPE_F32);
+    check_strided(out, out->dtype, in->shape[0], weight->shape[0]);
     if (bias)
-        check_vector(bias, weight->shape[0]);
+        check_vector(bias, dtype, weight->shape[0]);
+    if (residual)
+        check_strided(residual, out->dtype, in->shape[0], weight->shape[0]);
 }
 
 void linear_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
-                    const struct tensor *weight, const struct tensor *bias)
+                    const struct tensor *weight, const struct tensor *bias,
+                    const struct tensor *residual)
 {
-    check_linear(out, in, weight, bias);
+    check_linear(backend, out, in, weight, bias, residual);
     if (!backend->error.status)
-        backend->table->linear_forward(backend, out, in, weight, bias);
+        backend->table->linear_forward(backend, out, in, weight, bias, residual);
 }
 
 void linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
-                   const struct tensor *weight, const struct tensor *bias)
+                   const struct tensor *weight, const struct tensor *bias,
+                   const struct tensor *residual)
 {
-    check_linear(out, in, weight, bias);
+    check_linear(backend, out, in, weight, bias, residual);
     if (!backend->error.status)
-        backend->table->linear_decode(backend, out, in, weight, bias);
+        backend->table->linear_decode(backend, out, in, weight, bias, residual);
 }
 
 void linear_backward_input(struct backend *backend, struct tensor *d_in,
                            const struct tensor *d_out, const struct tensor *weight,
                            bool accumulate)
 {
-    check_linear(d_out, d_in, weight, NULL);
+    const enum dtype dtype = compute_dtype(backend, d_in);
+
+    check_strided(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_strided(d_in, dtype, d_in->shape[0], weight->shape[1]);
+    check_strided(d_out, dtype, d_in->shape[0], weight->shape[0]);
     if (!backend->error.status)
         backend->table->linear_backward_input(backend, d_in, d_out, weight, accumulate);
 }
@@ -124,7 +164,13 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
                             struct tensor *d_bias, const struct tensor *d_out,
                             const struct tensor *in)
 {
-    check_linear(d_out, in, d_weight, d_bias);
+    const enum dtype dtype = compute_dtype(backend, d_out);
+
+    check_strided(d_weight, DTYPE_F32, d_weight->shape[0], d_weight->shape[1]);
+    check_strided(in, dtype, in->shape[0], d_weight->shape[1]);
+    check_strided(d_out, dtype, in->shape[0], d_weight->shape[0]);
+    if (d_bias)
+        check_vector(d_bias, DTYPE_F32, d_weight->shape[0]);
     if (!backend->error.status)
         backend->table->linear_backward_weight(backend, d_weight, d_bias, d_out, in);
 }
@@ -132,10 +178,12 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
 void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
                       const struct tensor *in, const struct tensor *weight, float epsilon)
 {
-    check_matrix(in, in->shape[0], in->shape[1]);
-    check_matrix(out, in->shape[0], in->shape[1]);
-    check_vector(rstd, in->shape[0]);
-    check_vector(weight, in->shape[1]);
+    const enum dtype dtype = compute_dtype(backend, in);
+
+    check_matrix(in, dtype, in->shape[0], in->shape[1]);
+    check_matrix(out, dtype, in->shape[0], in->shape[1]);
+    check_vector(rstd, DTYPE_F32, in->shape[0]);
+    check_vector(weight, dtype, in->shape[1]);
     if (!backend->error.status)
         backend->table->rms_norm_forward(backend, out, rstd, in, weight, epsilon);
 }
@@ -145,29 +193,33 @@ void rms_norm_backward(struct backend *backend, struct tensor *d_in,
                        const struct tensor *in, const struct tensor *weight,
                        const struct tensor *rstd)
 {
-    check_matrix(in, in->shape[0], in->shape[1]);
-    check_matrix(d_in, in->shape[0], in->shape[1]);
-    check_matrix(d_out, in->shape[0], in->shape[1]);
-    check_vector(weight, in->shape[1]);
-    check_vector(d_weight, in->shape[1]);
-    check_vector(rstd, in->shape[0]);
+    const enum dtype dtype = compute_dtype(backend, in);
+
+    check_matrix(in, dtype, in->shape[0], in->shape[1]);
+    check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
+    check_matrix(d_out, dtype, in->shape[0], in->shape[1]);
+    check_vector(weight, dtype, in->shape[1]);
+    if (d_weight)
+        check_vector(d_weight, DTYPE_F32, in->shape[1]);
+    check_vector(rstd, DTYPE_F32, in->shape[0]);
     if (!backend->error.status)
         backend->table->rms_norm_backward(backend, d_in, d_weight, d_out, in, weight, rstd);
 }
 
-static void check_rope(const struct tensor *qkv, const struct tensor *table,
-                       const int32_t *positions, const struct attention_shape *shape)
+static void check_rope(const struct backend *backend, const struct tensor *qkv,
+                       const struct tensor *table, const int32_t *positions,
+                       const struct attention_shape *shape)
 {
-    check_matrix(qkv, qkv->shape[0], qkv_columns(shape));
-    check_matrix(table, table->shape[0], shape->head_size);
+    check_matrix(qkv, compute_dtype(backend, qkv), qkv->shape[0], qkv_columns(shape));
+    check_matrix(table, DTYPE_F32, table->shape[0], shape->head_size);
     CHECK(shape->head_size % 2 == 0);
-    check_tokens(positions, qkv->shape[0], table->shape[0]);
+    check_indices(backend, positions, qkv->shape[0], 0, table->shape[0]);
 }
 
 void rope_forward(struct backend *backend, struct tensor *qkv, const struct tensor *table,
                   const int32_t *positions, const struct attention_shape *shape)
 {
-    check_rope(qkv, table, positions, shape);
+    check_rope(backend, qkv, table, positions, shape);
     if (!backend->error.status)
         backend->table->rope_forward(backend, qkv, table, positions, shape);
 }
@@ -176,150 +228,212 @@ void rope_backward(struct backend *backend, struct tensor *d_qkv,
                    const struct tensor *table, const int32_t *positions,
                    const struct attention_shape *shape)
 {
-    check_rope(d_qkv, table, positions, shape);
+    check_rope(backend, d_qkv, table, positions, shape);
     if (!backend->error.status)
         backend->table->rope_backward(backend, d_qkv, table, positions, shape);
 }
 
-static void check_documents(const int32_t *starts, int64_t count, int64_t tokens)
+static void check_documents(const struct backend *backend,
+                            const struct documents *documents, int64_t tokens)
 {
-    CHECK(count >= 0 && starts[0] == 0 && starts[count] == tokens);
-    for (int64_t n = 0; n < count; n++)
+    const int32_t *starts = documents->starts;
+
+    CHECK(documents->count >= 0 && documents->longest >= 0);
+    if (!backend->table->indices_on_host)
+        return;
+    CHECK(starts[0] == 0 && starts[documents->count] == tokens);
+    for (int64_t n = 0; n < documents->count; n++) {
         CHECK(starts[n] <= starts[n + 1]);
+        CHECK(starts[n + 1] - starts[n] <= documents->longest);
+    }
 }
 
-static void check_attention(const struct tensor *out, const struct tensor *log_sum,
-                            const struct tensor *qkv, const int32_t *document_starts,
-                            int64_t document_count, const struct attention_shape *shape)
+static enum dtype check_attention(const struct backend *backend, const struct tensor *out,
+                                  const struct tensor *qkv,
+                                  const struct documents *documents,
+                                  const struct attention_shape *shape)
 {
+    const enum dtype dtype = compute_dtype(backend, qkv);
     const int64_t tokens = qkv->shape[0];
 
-    check_matrix(qkv, tokens, qkv_columns(shape));
-    check_matrix(out, tokens, shape->heads * shape->head_size);
-    check_matrix(log_sum, shape->heads, tokens);
-    check_documents(document_starts, document_count, tokens);
+    check_matrix(qkv, dtype, tokens, qkv_columns(shape));
+    check_matrix(out, dtype, tokens, shape->heads * shape->head_size);
+    check_documents(backend, documents, tokens);
     CHECK(shape->scale > 0);
+    return dtype;
 }
 
 void attention_forward(struct backend *backend, struct tensor *out, struct tensor *log_sum,
-                       const struct tensor *qkv, const int32_t *document_starts,
-                       int64_t document_count, const struct attention_shape *shape)
+                       const struct tensor *qkv, const struct documents *documents,
+                       const struct attention_shape *shape)
 {
-    check_attention(out, log_sum, qkv, document_starts, document_count, shape);
+    check_attention(backend, out, qkv, documents, shape);
+    check_matrix(log_sum, DTYPE_F32, shape->heads, qkv->shape[0]);
     if (!backend->error.status)
-        backend->table->attention_forward(backend, out, log_sum, qkv, document_starts,
-                                          document_count, shape);
+        backend->table->attention_forward(backend, out, log_sum, qkv, documents, shape);
 }
 
 void attention_backward(struct backend *backend, struct tensor *d_qkv,
                         const struct tensor *d_out, const struct tensor *qkv,
                         const struct tensor *out, const struct tensor *log_sum,
-                        const int32_t *document_starts, int64_t document_count,
+                        const struct documents *documents,
                         const struct attention_shape *shape)
 {
-    check_attention(out, log_sum, qkv, document_starts, document_count, shape);
-    check_matrix(d_qkv, qkv->shape[0], qkv->shape[1]);
-    check_matrix(d_out, out->shape[0], out->shape[1]);
+    const enum dtype dtype = check_attention(backend, out, qkv, documents, shape);
+
+    check_matrix(log_sum, DTYPE_F32, shape->heads, qkv->shape[0]);
+    check_matrix(d_qkv, dtype, qkv->shape[0], qkv->shape[1]);
+    check_matrix(d_out, dtype, out->shape[0], out->shape[1]);
     if (!backend->error.status)
         backend->table->attention_backward(backend, d_qkv, d_out, qkv, out, log_sum,
-                                           document_starts, document_count, shape);
+                                           documents, shape);
+}
+
+void attention_prefill(struct backend *backend, struct tensor *out,
+                       const struct tensor *qkv, const struct documents *documents,
+                       const struct attention_shape *shape)
+{
+    check_attention(backend, out, qkv, documents, shape);
+    if (!backend->error.status)
+        backend->table->attention_prefill(backend, out, qkv, documents, shape);
 }
 
 void swiglu_forward(struct backend *backend, struct tensor *out,
                     const struct tensor *gate_up)
 {
-    check_matrix(out, out->shape[0], out->shape[1]);
-    check_matrix(gate_up, out->shape[0], 2 * out->shape[1]);
+    const enum dtype dtype = compute_dtype(backend, out);
+
+    check_matrix(out, dtype, out->shape[0], out->shape[1]);
+    check_matrix(gate_up, dtype, out->shape[0], 2 * out->shape[1]);
     if (!backend->error.status)
         backend->table->swiglu_forward(backend, out, gate_up);
 }
 
-void swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
+void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct tensor *out,
                      const struct tensor *d_out, const struct tensor *gate_up)
 {
-    check_matrix(d_out, d_out->shape[0], d_out->shape[1]);
-    check_matrix(gate_up, d_out->shape[0], 2 * d_out->shape[1]);
-    check_matrix(d_gate_up, d_out->shape[0], 2 * d_out->shape[1]);
+    const enum dtype dtype = compute_dtype(backend, d_out);
+
+    check_matrix(d_out, dtype, d_out->shape[0], d_out->shape[1]);
+    check_matrix(gate_up, dtype, d_out->shape[0], 2 * d_out->shape[1]);
+    check_matrix(d_gate_up, dtype, d_out->shape[0], 2 * d_out->shape[1]);
+    if (out)
+        check_matrix(out, dtype, d_out->shape[0], d_out->shape[1]);
     if (!backend->error.status)
-        backend->table->swiglu_backward(backend, d_gate_up, d_out, gate_up);
+        backend->table->swiglu_backward(backend, d_gate_up, out, d_out, gate_up);
 }
 
 void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                           struct tensor *d_in, struct tensor *d_weight,
                           const struct tensor *in, const struct tensor *weight,
-                          const int32_t *targets, float label_smoothing, float scale_factor)
+                          const struct targets *targets, float label_smoothing,
+                          float scale_factor)
 {
-    check_matrix(weight, weight->shape[0], weight->shape[1]);
-    check_matrix(in, in->shape[0], weight->shape[1]);
+    const enum dtype dtype = compute_dtype(backend, in);
+
+    check_matrix(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_matrix(in, dtype, in->shape[0], weight->shape[1]);
     if (d_in)
-        check_matrix(d_in, in->shape[0], in->shape[1]);
+        check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
     if (d_weight)
-        check_matrix(d_weight, weight->shape[0], weight->shape[1]);
-    for (int64_t t = 0; t < in->shape[0]; t++)
-        CHECK(targets[t] >= -1 && targets[t] < weight->shape[0]);
-    *sums = (struct cross_entropy_sums){0};
+        check_matrix(d_weight, DTYPE_F32, weight->shape[0], weight->shape[1]);
+    CHECK(targets->count >= 0 && targets->count <= in->shape[0]);
+    check_indices(backend, targets->rows, targets->count, 0, in->shape[0]);
+    check_indices(backend, targets->tokens, targets->count, 0, weight->shape[0]);
+    *sums = (struct cross_entropy_sums){.target_count = targets->count};
     if (!backend->error.status)
         backend->table->linear_cross_entropy(backend, sums, d_in, d_in ? d_weight : NULL,
                                              in, weight, targets, label_smoothing,
                                              scale_factor);
 }
 
-static void check_cache(const struct key_value_cache_layer *cache, const struct tensor *qkv,
-                        const int32_t *slots, const int32_t *positions,
-                        const struct attention_shape *shape)
+static enum dtype check_cache(const struct backend *backend,
+                              const struct key_value_cache_layer *cache,
+                              const struct tensor *qkv, const struct attention_shape *shape)
 {
-    check_matrix(qkv, qkv->shape[0], qkv_columns(shape));
-    check_f32(&cache->keys);
-    check_f32(&cache->values);
-    CHECK(cache->keys.rank == 3 && cache->values.rank == 3);
-    for (int i = 0; i < 3; i++)
-        CHECK(cache->keys.shape[i] == cache->values.shape[i]);
-    CHECK(cache->keys.shape[2] == shape->key_value_heads * shape->head_size);
-    check_tokens(slots, qkv->shape[0], cache->keys.shape[0]);
-    check_tokens(positions, qkv->shape[0], cache->keys.shape[1]);
+    const enum dtype dtype = compute_dtype(backend, qkv);
+    const int64_t width = shape->key_value_heads * shape->head_size;
+
+    check_matrix(qkv, dtype, qkv->shape[0], qkv_columns(shape));
+    check_matrix(&cache->keys, dtype, cache->keys.shape[0], width);
+    check_matrix(&cache->values, dtype, cache->keys.shape[0], width);
+    return dtype;
 }
 
 void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
-                 const struct tensor *qkv, const int32_t *slots, const int32_t *positions,
+                 const struct tensor *qkv, const int32_t *rows,
                  const struct attention_shape *shape)
 {
-    check_cache(cache, qkv, slots, positions, shape);
+    check_cache(backend, cache, qkv, shape);
+    check_indices(backend, rows, qkv->shape[0], 0, cache->keys.shape[0]);
     if (!backend->error.status)
-        backend->table->cache_write(backend, cache, qkv, slots, positions, shape);
+        backend->table->cache_write(backend, cache, qkv, rows, shape);
+}
+
+static void check_pages(const struct backend *backend,
+                        const struct key_value_cache_layer *cache,
+                        const struct cache_pages *pages, const int32_t *positions,
+                        int64_t rows)
+{
+    const int64_t page_count = cache->keys.shape[0] / CACHE_PAGE_ROWS;
+
+    check_indices(backend, positions, rows, 0, pages->width * CACHE_PAGE_ROWS);
+    for (int64_t s = 0; s < rows && backend->table->indices_on_host; s++)
+        check_indices(backend, pages->table + s * pages->width,
+                      positions[s] / CACHE_PAGE_ROWS + 1, 0, page_count);
 }
 
 void attention_decode(struct backend *backend, struct tensor *out, const struct tensor *qkv,
-                      const struct key_value_cache_layer *cache, const int32_t *slots,
-                      const int32_t *positions, const struct attention_shape *shape)
+                      const struct key_value_cache_layer *cache,
+                      const struct cache_pages *pages, const int32_t *positions,
+                      const struct attention_shape *shape)
 {
-    check_cache(cache, qkv, slots, positions, shape);
-    check_matrix(out, qkv->shape[0], shape->heads * shape->head_size);
+    const enum dtype dtype = check_cache(backend, cache, qkv, shape);
+
+    check_pages(backend, cache, pages, positions, qkv->shape[0]);
+    check_matrix(out, dtype, qkv->shape[0], shape->heads * shape->head_size);
     CHECK(shape->scale > 0);
     if (!backend->error.status)
-        backend->table->attention_decode(backend, out, qkv, cache, slots, positions, shape);
+        backend->table->attention_decode(backend, out, qkv, cache, pages, positions, shape);
 }
 
-void sum_of_squares(struct backend *backend, double *sum, const struct tensor *tensor)
+void sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
+                   const struct sampling_rows *rows)
 {
-    check_f32(tensor);
+    check_matrix(logits, DTYPE_F32, logits->shape[0], logits->shape[1]);
+    CHECK(logits->shape[1] > 0);
+    if (!backend->error.status)
+        backend->table->sample_tokens(backend, tokens, logits, rows);
+}
+
+void sum_of_squares(struct backend *backend, struct tensor *sum,
+                    const struct tensor *tensor)
+{
+    check_vector(sum, DTYPE_F64, 1);
+    check_data(tensor, DTYPE_F32);
     if (!backend->error.status)
         backend->table->sum_of_squares(backend, sum, tensor);
 }
 
-void adamw_update(struct backend *backend, struct tensor *weight, struct tensor *moment1,
-                  struct tensor *moment2, const struct tensor *gradient,
+void adamw_update(struct backend *backend, struct tensor *weight, struct tensor *remainder,
+                  struct tensor *moment1, struct tensor *moment2,
+                  const struct tensor *gradient, const struct tensor *norm_squared,
                   const struct adamw_step_parameters *parameters)
 {
     const int64_t count = tensor_count(weight);
+    const bool bf16_moments = moment1->dtype == DTYPE_BF16;
 
-    check_f32(weight);
-    check_f32(moment1);
-    check_f32(moment2);
-    check_f32(gradient);
-    CHECK(tensor_count(moment1) == count && tensor_count(moment2) == count &&
-          tensor_count(gradient) == count);
+    check_vector(weight, compute_dtype(backend, weight), count);
+    CHECK(!remainder || weight->dtype == DTYPE_BF16);
+    if (remainder)
+        check_vector(remainder, DTYPE_I16, count);
+    CHECK(!bf16_moments || backend->compute_dtype == DTYPE_BF16);
+    check_vector(moment1, bf16_moments ? DTYPE_BF16 : DTYPE_F32, count);
+    check_vector(moment2, moment1->dtype, count);
+    check_vector(gradient, DTYPE_F32, count);
+    check_vector(norm_squared, DTYPE_F64, 1);
     CHECK(parameters->step >= 1);
     if (!backend->error.status)
-        backend->table->adamw_update(backend, weight, moment1, moment2, gradient,
-                                     parameters);
+        backend->table->adamw_update(backend, weight, remainder, moment1, moment2, gradient,
+                                     norm_squared, parameters);
 }

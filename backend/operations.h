@@ -9,8 +9,16 @@
 
 /*
  * The operations of a transformer, each a forward with its backward. Shape letters as in
- * tensor.h. All tensors are f32 unless said otherwise. Gradients of weights are always
- * added to what is there; gradients of inputs are written, or added where `accumulate`.
+ * tensor.h. Gradients of weights are always added to what is there; gradients of inputs
+ * are written, or added where `accumulate`.
+ *
+ * Element types: weights, activations and gradients of activations are all f32 or all bf16
+ * in one call (bf16 only where backend_compute_dtype() knows it). Always f32: gradients of
+ * weights and biases, rstd, log_sum, rotary tables, moments, logits. Sums inside an
+ * operation run in f32 or better.
+ *
+ * Indices: arrays of int32 (tokens, positions, cache rows, …) live where the back-end
+ * computes, like tensors; the structs that hold them are read at once.
  *
  * Memory: all buffers are borrowed until backend_sync(); nothing is allocated in a step
  * (a back-end's own scratch grows at first use and stays); inputs and outputs do not
@@ -29,18 +37,26 @@ void embedding_forward(struct backend *backend, struct tensor *out,
 void embedding_backward(struct backend *backend, struct tensor *d_weight,
                         const struct tensor *d_out, const int32_t *tokens);
 
-/* out[T,M] = in[T,K] weight[M,K]^T (+ bias[M]; NULL for none) */
+/*
+ * out[T,M] = in[T,K] weight[M,K]^T (+ bias[M]) (+ residual[T,M]); NULL for none. `residual`
+ * may be `out` itself: the product is then added to it. `out` may be f32 where the others
+ * are bf16. All matrices may be views of columns.
+ */
 void linear_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
-                    const struct tensor *weight, const struct tensor *bias);
+                    const struct tensor *weight, const struct tensor *bias,
+                    const struct tensor *residual);
 /*
  * The same product with a promise: a row of `out` is a function of its row of `in`, the
  * weight and the bias alone, bit for bit, whatever T is and whatever stands in the other
  * rows. Generation uses it for decoding and for prompts. Made for few rows (reads the
  * weight once), and good for many. The CPU back-end keeps the promise in every operation
  * here that has rows: linear_forward and linear_decode are the same function there.
+ * Every other operation with rows keeps it on every back-end, but linear_forward() and
+ * attention_forward() (use attention_prefill()).
  */
 void linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
-                   const struct tensor *weight, const struct tensor *bias);
+                   const struct tensor *weight, const struct tensor *bias,
+                   const struct tensor *residual);
 /* d_in[T,K] = or += d_out[T,M] weight[M,K] */
 void linear_backward_input(struct backend *backend, struct tensor *d_in,
                            const struct tensor *d_out, const struct tensor *weight,
@@ -53,7 +69,7 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
 /*
  * RMSNorm, Zhang & Sennrich 2019, arXiv:1910.07467:
  *     out[t,:] = in[t,:] * rstd[t] * weight,  rstd = 1 / sqrt(mean(in^2) + epsilon)
- * rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += ….
+ * rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += … (NULL: not wanted).
  */
 void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
                       const struct tensor *in, const struct tensor *weight, float epsilon);
@@ -88,23 +104,29 @@ void rope_backward(struct backend *backend, struct tensor *d_qkv,
 /*
  * Causal attention within each document. out [T, H D]; log_sum [H, T] is the log of each
  * row's sum of exponentials, kept for the backward. Works by tiles with an online softmax:
- * no T x T matrix exists (Dao 2023, arXiv:2307.08691). d_qkv is written. What a document
- * gives does not depend on the other documents of the batch, bit for bit.
+ * no T x T matrix exists (Dao 2023, arXiv:2307.08691). d_qkv is written.
+ *
+ * attention_prefill() is the forward for generation: what a document gives does not depend
+ * on the other documents of the batch, bit for bit, and there is no log_sum.
  */
 void attention_forward(struct backend *backend, struct tensor *out, struct tensor *log_sum,
-                       const struct tensor *qkv, const int32_t *document_starts,
-                       int64_t document_count, const struct attention_shape *shape);
+                       const struct tensor *qkv, const struct documents *documents,
+                       const struct attention_shape *shape);
 void attention_backward(struct backend *backend, struct tensor *d_qkv,
                         const struct tensor *d_out, const struct tensor *qkv,
                         const struct tensor *out, const struct tensor *log_sum,
-                        const int32_t *document_starts, int64_t document_count,
+                        const struct documents *documents,
                         const struct attention_shape *shape);
+void attention_prefill(struct backend *backend, struct tensor *out,
+                       const struct tensor *qkv, const struct documents *documents,
+                       const struct attention_shape *shape);
 
 /* SwiGLU, Shazeer 2020, arXiv:2002.05202: out[T,F] = silu(gate) * up, where
- * gate_up[T,2F] holds gate in columns [0,F) and up in [F,2F). d_gate_up is written. */
+ * gate_up[T,2F] holds gate in columns [0,F) and up in [F,2F). d_gate_up is written; the
+ * backward also makes `out` once more, in the same pass (NULL: not wanted). */
 void swiglu_forward(struct backend *backend, struct tensor *out,
                     const struct tensor *gate_up);
-void swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
+void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct tensor *out,
                      const struct tensor *d_out, const struct tensor *gate_up);
 
 /*
@@ -128,43 +150,90 @@ struct cross_entropy_sums {
 void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                           struct tensor *d_in, struct tensor *d_weight,
                           const struct tensor *in, const struct tensor *weight,
-                          const int32_t *targets, float label_smoothing, float scale);
+                          const struct targets *targets, float label_smoothing,
+                          float scale);
 
 /*
- * Generation. A cache holds keys and values of up to S sequences of up to P
- * positions: keys, values [S, P, G, D].
- * cache_write copies the (already turned) keys and values of qkv row t to slot
- * slots[t], position positions[t].
+ * Generation. The cache of a layer is a pool of rows, each the keys (or values) of one
+ * position of some sequence, [R, G D]; CACHE_PAGE_ROWS neighbours are a page. A sequence
+ * owns whole pages, named in its row of a table [S, width] of page numbers:
+ *
+ *     position p of sequence s:  cache row  table[s width + p / 16] 16 + p % 16
+ *
+ * cache_write copies the (already turned) keys and values of qkv row t to cache row
+ * rows[t].
  */
+enum { CACHE_PAGE_ROWS = 16 };
 struct key_value_cache_layer {
-    struct tensor keys;   /* [S, P, G D] as rank 3 */
-    struct tensor values; /* [S, P, G D] */
+    struct tensor keys;   /* [R, G D] */
+    struct tensor values; /* [R, G D] */
+};
+struct cache_pages {
+    const int32_t *table; /* [S, width] */
+    int64_t width;        /* pages of a sequence at most */
 };
 void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
-                 const struct tensor *qkv, const int32_t *slots, const int32_t *positions,
+                 const struct tensor *qkv, const int32_t *rows,
                  const struct attention_shape *shape);
 /*
- * One new token for each of S' = qkv.shape[0] sequences: row s attends to positions
- * [0, positions[s]] of slot slots[s] (its own key is there already). out [S', H D].
- * A row's result does not depend on the other rows.
+ * One new token for each of S = qkv.shape[0] sequences: row s attends to positions
+ * [0, positions[s]] of its pages (its own key is there already). out [S, H D]. A row's
+ * result does not depend on the other rows, nor on which pages it has.
  */
 void attention_decode(struct backend *backend, struct tensor *out, const struct tensor *qkv,
-                      const struct key_value_cache_layer *cache, const int32_t *slots,
-                      const int32_t *positions, const struct attention_shape *shape);
-
-/* Sum of squares in double, the same order every time; *sum is added to, after
- * backend_sync(). */
-void sum_of_squares(struct backend *backend, double *sum, const struct tensor *tensor);
+                      const struct key_value_cache_layer *cache,
+                      const struct cache_pages *pages, const int32_t *positions,
+                      const struct attention_shape *shape);
 
 /*
- * One AdamW update, in place. With g = gradient * gradient_scale and t the step, from 1:
+ * Draws tokens[s] from row s of logits [S, V] f32, which serve as scratch:
+ *
+ *     p_i = exp((z_i - max z) / temperature)
+ *     nucleus: the tokens with p_i >= t, t the greatest threshold for which they hold at
+ *              least top_p of the mass (Holtzman et al. 2020, arXiv:1904.09751); tokens
+ *              of equal p are all in it or all out
+ *     token:   the first id at which the running mass in the order of ids exceeds
+ *              draw * mass of the nucleus
+ *
+ * Temperature 0 takes the greatest logit, of equal ones the smallest id, whatever `draw`
+ * is. Sums run in double. -1 where a logit is NaN or the greatest is not finite.
+ */
+struct sampling_rows {
+    const float *temperature; /* [S], where the back-end computes, as all three */
+    const float *top_p;       /* [S] */
+    const double *draw;       /* [S] uniform in [0, 1) */
+};
+void sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
+                   const struct sampling_rows *rows);
+
+/* sum [1] f64 += the sum of squares of an f32 tensor, in double, in the same order every
+ * time. */
+void sum_of_squares(struct backend *backend, struct tensor *sum,
+                    const struct tensor *tensor);
+
+/*
+ * One AdamW update, in place. With n = sqrt(norm_squared) the global gradient norm,
+ * g = gradient * min(1, clip_norm / n) (no clipping where clip_norm is 0) and t the step,
+ * from 1:
  *
  *     m <- beta1 m + (1 - beta1) g
  *     v <- beta2 v + (1 - beta2) g^2
  *     w <- w - lr (m/(1-beta1^t) / (sqrt(v/(1-beta2^t)) + epsilon) + weight_decay w)
  *
  * Source: Loshchilov & Hutter 2019, arXiv:1711.05101, Algorithm 2, with the decay
- * multiplied by lr, as torch.optim.AdamW does. All tensors [count] f32.
+ * multiplied by lr, as torch.optim.AdamW does. Where n is not finite nothing is updated.
+ *
+ * weight        [count] f32, or bf16 with `remainder`  updated
+ * remainder     [count] i16, NULL for f32 weights      updated; see below
+ * moment1, 2    [count] f32, or both bf16 (rounded stochastically) updated
+ * gradient      [count] f32  read
+ * norm_squared  [1] f64      read
+ *
+ * A bf16 weight and its remainder are together the fp32 master weight, in 4 bytes: its bits
+ * are (bits of weight << 16) + remainder, as int32, the weight being the master rounded to
+ * nearest (ties away from zero), the remainder in [-32768, 32767]. See base/dtype.h.
+ * A bf16 weight without a remainder is rounded stochastically. Stochastic rounding draws
+ * Philox numbers from (seed, step, offset + element): the same every time.
  */
 struct adamw_step_parameters {
     float lr;
@@ -172,11 +241,14 @@ struct adamw_step_parameters {
     float beta2;
     float epsilon;
     float weight_decay;
-    float gradient_scale; /* clipping and averaging in one factor */
-    int64_t step;         /* from 1 */
+    float clip_norm; /* 0: none */
+    int64_t step;    /* from 1 */
+    uint64_t seed;   /* of stochastic rounding */
+    int64_t offset;  /* of these elements among all weights */
 };
-void adamw_update(struct backend *backend, struct tensor *weight, struct tensor *moment1,
-                  struct tensor *moment2, const struct tensor *gradient,
+void adamw_update(struct backend *backend, struct tensor *weight, struct tensor *remainder,
+                  struct tensor *moment1, struct tensor *moment2,
+                  const struct tensor *gradient, const struct tensor *norm_squared,
                   const struct adamw_step_parameters *parameters);
 
 #endif

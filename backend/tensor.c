@@ -35,9 +35,29 @@ struct tensor tensor_rows(const struct tensor *tensor, int64_t first, int64_t ro
     struct tensor view = *tensor;
 
     CHECK(first >= 0 && rows >= 0 && first + rows <= tensor->shape[0]);
+    CHECK(tensor->row_stride == 0);
     view.shape[0] = rows;
     if (tensor->data && tensor->shape[0] > 0)
         view.data = (unsigned char *)tensor->data +
                     (size_t)first * (tensor_bytes(tensor) / (size_t)tensor->shape[0]);
     return view;
+}
+
+struct tensor tensor_columns(const struct tensor *tensor, int64_t first, int64_t columns)
+{
+    struct tensor view = *tensor;
+
+    CHECK(tensor->rank == 2 && first >= 0 && columns >= 0);
+    CHECK(first + columns <= tensor->shape[1]);
+    view.row_stride = tensor_row_stride(tensor);
+    view.shape[1] = columns;
+    if (tensor->data)
+        view.data = (unsigned char *)tensor->data + (size_t)first * dtype_bytes(view.dtype);
+    return view;
+}
+
+int64_t tensor_row_stride(const struct tensor *tensor)
+{
+    CHECK(tensor->rank == 2);
+    return tensor->row_stride > 0 ? tensor->row_stride : tensor->shape[1];
 }

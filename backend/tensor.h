@@ -15,8 +15,9 @@
  *     D  head size                         V  vocabulary
  *     L  layers                            S  sequences being decoded
  *
- * A tensor is a view: it owns nothing. Row-major and contiguous; shape[0] is outermost.
- * `data` may live on the device of its back-end.
+ * A tensor is a view: it owns nothing. Row-major; shape[0] is outermost. Contiguous, but
+ * for a matrix made by tensor_columns(), whose rows lie row_stride elements apart: only
+ * the linear operations take such views. `data` may live on the device of its back-end.
  */
 enum { TENSOR_DIMENSIONS_MAXIMUM = 4 };
 
@@ -25,6 +26,7 @@ struct tensor {
     enum dtype dtype;
     int rank;
     int64_t shape[TENSOR_DIMENSIONS_MAXIMUM];
+    int64_t row_stride; /* in elements; 0: contiguous */
 };
 
 struct tensor tensor_view_1d(void *data, enum dtype dtype, int64_t count);
@@ -33,6 +35,10 @@ int64_t tensor_count(const struct tensor *tensor);
 size_t tensor_bytes(const struct tensor *tensor);
 /* Rows [first, first + rows) of a tensor, as a view. */
 struct tensor tensor_rows(const struct tensor *tensor, int64_t first, int64_t rows);
+/* Columns [first, first + columns) of a matrix, as a view. */
+struct tensor tensor_columns(const struct tensor *tensor, int64_t first, int64_t columns);
+/* Elements from one row of a matrix to the next. */
+int64_t tensor_row_stride(const struct tensor *tensor);
 
 /*
  * A packed batch: documents one after another, no padding.
@@ -43,7 +49,8 @@ struct tensor tensor_rows(const struct tensor *tensor, int64_t first, int64_t ro
  *     targets          what follows each token where it carries loss, else -1
  *
  * Attention is causal within a document and never crosses from one into another.
- * All four are int32 arrays in host memory; a device back-end copies them itself.
+ * All four are int32 arrays in host memory; model/ brings them to where the back-end
+ * computes, in the form of the structs below.
  */
 struct packed_batch {
     int64_t token_count;
@@ -53,6 +60,20 @@ struct packed_batch {
     int32_t *positions;
     int32_t *targets;
     int32_t *document_starts;
+};
+
+/* Where the documents of a packed batch lie, for attention. */
+struct documents {
+    const int32_t *starts; /* [count + 1], where the back-end computes */
+    int64_t count;
+    int64_t longest; /* tokens of the longest one (an upper bound is allowed) */
+};
+
+/* Which rows of a packed batch carry loss, for cross entropy. */
+struct targets {
+    const int32_t *rows;   /* [count] ascending, where the back-end computes */
+    const int32_t *tokens; /* [count] what follows each of them */
+    int64_t count;
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(NO_TARGET_CLONES)
@@ -14,8 +15,8 @@
 size_t dtype_bytes(enum dtype dtype)
 {
     static const size_t bytes[DTYPE_COUNT] = {
-        [DTYPE_F32] = 4, [DTYPE_BF16] = 2, [DTYPE_F16] = 2,
-        [DTYPE_I32] = 4, [DTYPE_I64] = 8,  [DTYPE_U8] = 1,
+        [DTYPE_F32] = 4, [DTYPE_BF16] = 2, [DTYPE_F16] = 2, [DTYPE_F64] = 8,
+        [DTYPE_I16] = 2, [DTYPE_I32] = 4,  [DTYPE_I64] = 8, [DTYPE_U8] = 1,
     };
     CHECK((unsigned)dtype < DTYPE_COUNT);
     return bytes[dtype];
@@ -25,7 +26,8 @@ const char *dtype_name(enum dtype dtype)
 {
     static const char *const names[DTYPE_COUNT] = {
         [DTYPE_F32] = "F32", [DTYPE_BF16] = "BF16", [DTYPE_F16] = "F16",
-        [DTYPE_I32] = "I32", [DTYPE_I64] = "I64",   [DTYPE_U8] = "U8",
+        [DTYPE_F64] = "F64", [DTYPE_I16] = "I16",   [DTYPE_I32] = "I32",
+        [DTYPE_I64] = "I64", [DTYPE_U8] = "U8",
     };
     CHECK((unsigned)dtype < DTYPE_COUNT);
     return names[dtype];
@@ -184,4 +186,19 @@ void dtype_convert(void *destination, enum dtype to, const void *source, enum dt
     } else {
         between_halves(destination, to, source, count);
     }
+}
+
+/* Infinity and NaN keep their upper half: adding would carry into the sign or exponent. */
+uint16_t bf16_split(float value, int16_t *remainder)
+{
+    const uint32_t bits = bits_of(value);
+    const bool finite = (bits & 0x7F800000) != 0x7F800000;
+    const uint16_t upper = (uint16_t)((finite ? bits + 0x8000 : bits) >> 16);
+    *remainder = (int16_t)(uint16_t)(bits & 0xFFFF);
+    return upper;
+}
+
+float bf16_join(uint16_t bits, int16_t remainder)
+{
+    return float_of(((uint32_t)bits << 16) + (uint32_t)(int32_t)remainder);
 }

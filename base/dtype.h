@@ -9,6 +9,8 @@ enum dtype {
     DTYPE_F32,
     DTYPE_BF16,
     DTYPE_F16,
+    DTYPE_F64,
+    DTYPE_I16,
     DTYPE_I32,
     DTYPE_I64,
     DTYPE_U8,
@@ -23,6 +25,13 @@ uint16_t bf16_from_float(float value);
 float bf16_to_float(uint16_t bits);
 uint16_t f16_from_float(float value);
 float f16_to_float(uint16_t bits);
+
+/*
+ * An fp32 number in two halves: bits = (bf16 << 16) + remainder, bf16 being the number
+ * rounded to nearest, ties away from zero. Joining them gives every bit back.
+ */
+uint16_t bf16_split(float value, int16_t *remainder);
+float bf16_join(uint16_t bits, int16_t remainder);
 
 /* Converts `count` elements; only F32, BF16 and F16 on either side (CHECK). */
 void dtype_convert(void *destination, enum dtype to, const void *source, enum dtype from,

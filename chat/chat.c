@@ -22,8 +22,8 @@ static enum status kind_find(const struct chat_kind **kind, const char *model,
     return STATUS_OK;
 }
 
-enum status chat_open(struct chat **chat, const char *model, const char *device,
-                      int thread_count, struct error *error)
+enum status chat_open(struct chat **chat, const char *model,
+                      const struct backend_options *backend, struct error *error)
 {
     const struct chat_kind *kind;
     *chat = NULL;
@@ -33,7 +33,7 @@ enum status chat_open(struct chat **chat, const char *model, const char *device,
     (*chat)->kind = kind;
     (*chat)->name = memory_duplicate_string(model);
     const enum status status =
-        kind->open(*chat, model + strlen(kind->prefix), device, thread_count, error);
+        kind->open(*chat, model + strlen(kind->prefix), backend, error);
     if (status) {
         chat_close(*chat);
         *chat = NULL;

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_CHAT_CHAT_H
 #define HOLDFAST_CHAT_CHAT_H
 
+#include "backend/backend.h"
 #include "base/error.h"
 #include "text/chat_template.h"
 
@@ -42,9 +43,9 @@ void chat_prompt_release(struct chat_prompt *prompt);
 
 struct chat; /* opaque */
 
-/* `model` as on the command line; `device` and `thread_count` as backend_open(). */
-enum status chat_open(struct chat **chat, const char *model, const char *device,
-                      int thread_count, struct error *error);
+/* `model` as on the command line; `backend` is what a local one computes on. */
+enum status chat_open(struct chat **chat, const char *model,
+                      const struct backend_options *backend, struct error *error);
 void chat_close(struct chat *chat);
 const char *chat_name(const struct chat *chat); /* as given */
 const char *chat_fingerprint(

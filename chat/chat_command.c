@@ -20,6 +20,7 @@ struct chat_options {
     int64_t max_tokens;
     int64_t seed;
     char *device;
+    char *precision; /* auto, fp32, bf16 */
     int64_t threads;
 };
 
@@ -36,7 +37,10 @@ static const struct option_entry entries[] = {
      "draw from the likeliest tokens that hold this share", NULL},
     {"max-tokens", OPTION_INTEGER, FIELD(max_tokens), "N", "longest reply in tokens", NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "of the random numbers", NULL},
-    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
+     NULL},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME",
+     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
@@ -139,8 +143,11 @@ static enum status chat_run(const struct chat_options *options, struct error *er
     struct conversation_log log = {0};
     enum status status = chat_options_check(options, error);
     if (!status)
-        status =
-            chat_open(&chat, options->model, options->device, (int)options->threads, error);
+        status = chat_open(&chat, options->model,
+                           &(struct backend_options){.device = options->device,
+                                                     .precision = options->precision,
+                                                     .thread_count = (int)options->threads},
+                           error);
     if (options->system)
         say(&log, "system", options->system);
     if (!status && options->prompt) {
@@ -160,7 +167,8 @@ int chat_command(int argc, char **argv)
                                    .top_p = 1,
                                    .max_tokens = 150,
                                    .seed = 1,
-                                   .device = memory_duplicate_string("cpu")};
+                                   .device = memory_duplicate_string("cpu"),
+                                   .precision = memory_duplicate_string("auto")};
     struct error error = {0};
     bool help_shown = false;
     enum status status =

@@ -10,8 +10,9 @@
  */
 struct chat_kind {
     const char *prefix; /* of --model, "openai:"; "" is a local checkpoint */
-    enum status (*open)(struct chat *chat, const char *target, const char *device,
-                        int thread_count, struct error *error); /* NULL: not built yet */
+    enum status (*open)(struct chat *chat, const char *target,
+                        const struct backend_options *backend,
+                        struct error *error); /* NULL: not built yet */
     void (*close)(struct chat *chat);
     enum status (*answer)(struct chat *chat, struct chat_prompt *prompts, size_t count,
                           chat_done *done, void *context, struct error *error);

@@ -63,8 +63,8 @@ static enum status vocabulary_check(const struct local *local, const char *direc
     return STATUS_OK;
 }
 
-static enum status local_open(struct chat *chat, const char *directory, const char *device,
-                              int thread_count, struct error *error)
+static enum status local_open(struct chat *chat, const char *directory,
+                              const struct backend_options *backend, struct error *error)
 {
     struct local *local = memory_allocate(sizeof *local);
     chat->state = local;
@@ -75,8 +75,9 @@ static enum status local_open(struct chat *chat, const char *directory, const ch
     if (tokenizer_open_directory(&local->tokenizer, directory, error) ||
         chat_template_open_directory(&local->chat_template, directory, local->tokenizer,
                                      error) ||
-        backend_open(&local->backend, device, thread_count, error) ||
-        transformer_open_directory(&local->model, local->backend, directory, error) ||
+        backend_open(&local->backend, backend, error) ||
+        transformer_open_directory(&local->model, local->backend, directory,
+                                   MASTERS_DROPPED, error) ||
         vocabulary_check(local, directory, error))
         return error->status;
     if (*tokenizer_warnings(local->tokenizer))

@@ -1,6 +1,8 @@
 #include "checkpoints/model_directory.h"
 
 #include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
 #include "base/text_buffer.h"
 #include "checkpoints/safetensors.h"
 
@@ -47,6 +49,30 @@ enum status model_directory_copy_metadata(const char *from, const char *to,
     return status;
 }
 
+enum status model_directory_base(char **base, const char *directory, struct error *error)
+{
+    cJSON *config = NULL;
+    const char *name = NULL;
+    char *path = path_join(directory, "adapter_config.json");
+    enum status status = STATUS_OK;
+    *base = NULL;
+    if (file_exists(path))
+        status = json_parse_file(&config, path, error);
+    if (!status && config)
+        status =
+            json_required_string(config, "base_model_name_or_path", &name, path, error);
+    if (!status && name && !file_is_directory(name))
+        status = error_set(error, STATUS_IO,
+                           "%s: the base model \"%.200s\" is not a folder here: set "
+                           "\"base_model_name_or_path\" to its directory",
+                           path, name);
+    if (!status)
+        *base = memory_duplicate_string(name);
+    cJSON_Delete(config);
+    free(path);
+    return status;
+}
+
 static enum status hash_add(struct text_buffer *hashes, const char *path,
                             struct error *error)
 {
@@ -57,14 +83,33 @@ static enum status hash_add(struct text_buffer *hashes, const char *path,
     return STATUS_OK;
 }
 
+static enum status hash_add_adapter(struct text_buffer *hashes, const char *directory,
+                                    struct error *error)
+{
+    char *config = path_join(directory, "adapter_config.json");
+    char *adapter = path_join(directory, "adapter_model.safetensors");
+    enum status status = hash_add(hashes, config, error);
+    if (!status)
+        status = hash_add(hashes, adapter, error);
+    free(config);
+    free(adapter);
+    return status;
+}
+
 static enum status hash_add_weights(struct text_buffer *hashes, const char *directory,
                                     struct error *error)
 {
     struct weight_files weights = {0};
-    enum status status = weight_files_open(&weights, directory, error);
+    char *base = NULL;
+    enum status status = model_directory_base(&base, directory, error);
+    if (!status && base)
+        status = hash_add_adapter(hashes, directory, error);
+    if (!status)
+        status = weight_files_open(&weights, base ? base : directory, error);
     for (size_t i = 0; i < weights.count && !status; i++)
         status = hash_add(hashes, weights.files[i].path, error);
     weight_files_close(&weights);
+    free(base);
     return status;
 }
 

@@ -21,9 +21,17 @@ enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error);
 
 /*
+ * A directory with adapter_config.json is an adapter in PEFT's layout: *base (heap) is
+ * then the directory of the model that it belongs to, else NULL. A base that is not a
+ * folder here is an error that says so.
+ */
+enum status model_directory_base(char **base, const char *directory, struct error *error);
+
+/*
  * SHA-256 over "name hash" lines of the files that decide what a model reads and says:
  * config.json, generation_config.json, tokenizer.json, tokenizer_config.json and
- * chat_template.jinja, as far as they are there, and all weight files if `with_weights`.
+ * chat_template.jinja, as far as they are there, and all weight files if `with_weights`
+ * (of an adapter: its two files, and the weight files of its base).
  */
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error);

@@ -56,7 +56,10 @@ static const struct option_entry entries[] = {
     {"resume", OPTION_BOOL, FIELD(resume), NULL,
      "continue the run in --out: what is stored is not asked again", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print summary.json instead of a table", NULL},
-    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
+     NULL},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME",
+     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"batch", OPTION_INTEGER, FIELD(batch), "N",
      "prompts at once (0: chosen); changes no reply", NULL},
@@ -88,6 +91,7 @@ void eval_options_defaults(struct eval_options *options)
         .refusal_judge = memory_duplicate_string("xstest"),
         .unscored_limit = 0.1,
         .device = memory_duplicate_string("cpu"),
+        .precision = memory_duplicate_string("auto"),
     };
 }
 

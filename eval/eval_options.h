@@ -33,6 +33,7 @@ struct eval_options {
     bool resume;
     bool json;
     char *device;
+    char *precision; /* auto, fp32, bf16 */
     int64_t threads;
     int64_t batch;
     bool quiet;

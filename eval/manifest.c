@@ -40,6 +40,8 @@ static void identity_print(struct json_writer *json, const struct eval_options *
 {
     json_object_begin(json, "identity");
     json_string(json, "model_sha256", chat_fingerprint(chat));
+    json_string(json, "device", options->device);
+    json_string(json, "precision", options->precision);
     json_integer(json, "seed", options->seed);
     names_print(json, "attacks", &options->attacks);
     json_integer(json, "attempts", options->attempts);
@@ -94,7 +96,6 @@ static void manifest_print(struct text_buffer *out, const struct eval_options *o
     json_string(&json, "identity_sha256", hex);
     json_string(&json, "model", chat_name(chat));
     lists_print(&json, sets);
-    json_string(&json, "device", options->device);
     json_integer(&json, "threads", options->threads);
     json_integer(&json, "batch", options->batch);
     json_string(&json, "config", text_buffer_string(&config));

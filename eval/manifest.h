@@ -12,12 +12,12 @@
  * a run is only continued with an equal one. The rest is how it was carried out.
  *
  *     {"holdfast":"0.1.0",
- *      "identity":{"model_sha256","seed","attacks":[…],"attempts","mode","temperature",
+ *      "identity":{"model_sha256","device","precision","seed","attacks":[…],"attempts","mode","temperature",
  *                  "top_p","max_tokens","benign_temperature","limit","judges":[…],
  *                  "refusal_judge","lists":[{"set","sha256","column","filter","count"}]},
  *      "identity_sha256":…,
  *      "model":…,"lists":[{"set","spec","path","sha256","count"}],
- *      "device","threads","batch","config":"config.yaml as it is beside this file"}
+ *      "threads","batch","config":"config.yaml as it is beside this file"}
  */
 enum status manifest_write(const char *path, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,

@@ -455,8 +455,11 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     plan_make(evaluation, &plan, benign);
     enum status status = gates_precheck(evaluation, &plan, error);
     if (!status)
-        status = chat_open(&evaluation->chat, options->model, options->device,
-                           (int)options->threads, error);
+        status = chat_open(&evaluation->chat, options->model,
+                           &(struct backend_options){.device = options->device,
+                                                     .precision = options->precision,
+                                                     .thread_count = (int)options->threads},
+                           error);
     if (!status) {
         chat_set_batch_limit(evaluation->chat, options->batch);
         status = identity_settle(evaluation, error);

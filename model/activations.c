@@ -3,31 +3,41 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-static struct tensor push_vector(struct arena *arena, int64_t count)
-{
-    float *data = arena_push_array(arena, (size_t)count, sizeof(float));
-    return tensor_view_1d(data, DTYPE_F32, count);
-}
-
-static struct tensor push_matrix(struct arena *arena, int64_t rows, int64_t columns)
+static struct tensor push_matrix(struct arena *arena, enum dtype dtype, int64_t rows,
+                                 int64_t columns)
 {
     /* Neither factor exceeds 2^31, so the product fits. */
-    float *data = arena_push_array(arena, (size_t)rows * (size_t)columns, sizeof(float));
-    return tensor_view_2d(data, DTYPE_F32, rows, columns);
+    void *data =
+        arena_push_array(arena, (size_t)rows * (size_t)columns, dtype_bytes(dtype));
+    return tensor_view_2d(data, dtype, rows, columns);
+}
+
+/* One f32 a token: what a norm keeps. */
+static struct tensor push_rstd(struct arena *arena, int64_t token_count)
+{
+    float *data = arena_push_array(arena, (size_t)token_count, sizeof *data);
+    return tensor_view_1d(data, DTYPE_F32, token_count);
 }
 
 /* All of a block's buffers but `in`. */
 static void block_place(struct block_activations *block, const struct architecture *a,
-                        int64_t token_count, struct arena *arena)
+                        const struct activations *of, struct arena *arena)
 {
-    block->attention_rstd = push_vector(arena, token_count);
-    block->query_key_value = push_matrix(arena, token_count, query_key_value_width(a));
-    block->attended = push_matrix(arena, token_count, a->heads * a->head_size);
-    block->log_sum = push_matrix(arena, a->heads, token_count);
-    block->middle = push_matrix(arena, token_count, a->channels);
-    block->feed_forward_rstd = push_vector(arena, token_count);
-    block->gate_up = push_matrix(arena, token_count, 2 * a->feed_forward);
+    const int64_t token_count = of->token_count;
+    block->attention_rstd = push_rstd(arena, token_count);
+    block->query_key_value =
+        push_matrix(arena, of->dtype, token_count, query_key_value_width(a));
+    block->attended = push_matrix(arena, of->dtype, token_count, a->heads * a->head_size);
+    block->log_sum = push_matrix(arena, DTYPE_F32, a->heads, token_count);
+    block->middle = push_matrix(arena, of->dtype, token_count, a->channels);
+    block->feed_forward_rstd = push_rstd(arena, token_count);
+    block->gate_up = push_matrix(arena, of->dtype, token_count, 2 * a->feed_forward);
+    for (int group = 0; of->lora && group < ADAPTER_GROUP_COUNT; group++)
+        block->adapted[group] =
+            push_matrix(arena, of->dtype, token_count,
+                        adapter_hidden_width(of->lora, (enum adapter_group_name)group));
 }
 
 static void blocks_place(struct activations *activations, const struct architecture *a,
@@ -38,29 +48,40 @@ static void blocks_place(struct activations *activations, const struct architect
         struct block_activations *block = &activations->blocks[layer];
         const bool first = layer == 0;
         if (first || activations->use == TRAINING) {
-            block_place(block, a, token_count, arena);
+            block_place(block, a, activations, arena);
         } else {
             *block = activations->blocks[0];
         }
         if (first || activations->use != FORWARD_ONLY)
-            block->in = push_matrix(arena, token_count, a->channels);
+            block->in = push_matrix(arena, activations->dtype, token_count, a->channels);
     }
-    activations->out = activations->use == FORWARD_ONLY
-                           ? activations->blocks[0].in
-                           : push_matrix(arena, token_count, a->channels);
+    activations->out =
+        activations->use == FORWARD_ONLY
+            ? activations->blocks[0].in
+            : push_matrix(arena, activations->dtype, token_count, a->channels);
 }
 
 static void gradients_place(struct activations *activations, const struct architecture *a,
                             struct arena *arena)
 {
     const int64_t token_count = activations->token_count;
-    activations->d_residual = push_matrix(arena, token_count, a->channels);
-    activations->d_normed = push_matrix(arena, token_count, a->channels);
+    const enum dtype dtype = activations->dtype;
+    activations->d_residual = push_matrix(arena, dtype, token_count, a->channels);
+    activations->d_normed = push_matrix(arena, dtype, token_count, a->channels);
     activations->d_query_key_value =
-        push_matrix(arena, token_count, query_key_value_width(a));
-    activations->d_attended = push_matrix(arena, token_count, a->heads * a->head_size);
-    activations->d_gate_up = push_matrix(arena, token_count, 2 * a->feed_forward);
-    activations->d_activated = push_matrix(arena, token_count, a->feed_forward);
+        push_matrix(arena, dtype, token_count, query_key_value_width(a));
+    activations->d_attended =
+        push_matrix(arena, dtype, token_count, a->heads * a->head_size);
+    activations->d_gate_up = push_matrix(arena, dtype, token_count, 2 * a->feed_forward);
+    activations->d_activated = push_matrix(arena, dtype, token_count, a->feed_forward);
+    if (activations->lora)
+        activations->d_adapted = push_matrix(arena, dtype, token_count,
+                                             ADAPTERS_IN_GROUP * activations->lora->rank);
+}
+
+static size_t index_count(int64_t token_count)
+{
+    return 5 * (size_t)token_count + 1;
 }
 
 /* Lays the buffers out in `arena`; an arena without a base only measures. */
@@ -68,10 +89,13 @@ static void activations_place(struct activations *activations, const struct arch
                               struct arena *arena)
 {
     const int64_t token_count = activations->token_count;
+    activations->indices.device =
+        arena_push_array(arena, index_count(token_count), sizeof(int32_t));
     blocks_place(activations, a, arena);
-    activations->last_rstd = push_vector(arena, token_count);
-    activations->normed = push_matrix(arena, token_count, a->channels);
-    activations->activated = push_matrix(arena, token_count, a->feed_forward);
+    activations->last_rstd = push_rstd(arena, token_count);
+    activations->normed = push_matrix(arena, activations->dtype, token_count, a->channels);
+    activations->activated =
+        push_matrix(arena, activations->dtype, token_count, a->feed_forward);
     if (activations->use != FORWARD_ONLY)
         gradients_place(activations, a, arena);
 }
@@ -84,7 +108,12 @@ enum status activations_reserve(struct activations *activations,
     struct arena arena = {0};
     CHECK(token_count > 0 && token_count <= INT32_MAX);
     activations_release(activations, model->backend);
-    *activations = (struct activations){.use = use, .token_count = token_count};
+    *activations = (struct activations){.use = use,
+                                        .token_count = token_count,
+                                        .dtype = model->base.dtype,
+                                        .lora = transformer_lora(model)};
+    activations->indices.host =
+        memory_allocate_array(index_count(token_count), sizeof(int32_t));
     activations->blocks =
         memory_allocate_array((size_t)a->layer_count, sizeof *activations->blocks);
     activations_place(activations, a, &arena);
@@ -106,12 +135,72 @@ fail:
                         use == TRAINING ? ", or recompute the blocks" : "");
 }
 
+size_t activations_measure(const struct architecture *architecture,
+                           const struct lora_options *lora, enum dtype dtype,
+                           enum activations_use use, int64_t token_count)
+{
+    struct activations activations = {
+        .use = use, .token_count = token_count, .dtype = dtype, .lora = lora};
+    struct arena arena = {0};
+    activations.blocks = memory_allocate_array((size_t)architecture->layer_count,
+                                               sizeof *activations.blocks);
+    activations_place(&activations, architecture, &arena);
+    free(activations.blocks);
+    return arena.overflow ? SIZE_MAX / 4 : arena.used;
+}
+
 void activations_release(struct activations *activations, struct backend *backend)
 {
     if (activations->memory)
         backend_free(backend, activations->memory);
+    free(activations->indices.host);
     free(activations->blocks);
     *activations = (struct activations){0};
+}
+
+/* Empty documents are left out: they attend to nothing. Returns the length of the longest.
+ */
+static int64_t starts_set(int32_t *starts, int64_t *count, const struct packed_batch *batch)
+{
+    int64_t longest = 0;
+    *count = 0;
+    starts[0] = 0;
+    for (int64_t n = 0; n < batch->document_count; n++) {
+        const int64_t length = batch->document_starts[n + 1] - batch->document_starts[n];
+        CHECK(length >= 0 && batch->document_starts[n] == starts[*count]);
+        if (length > 0)
+            starts[++*count] = batch->document_starts[n + 1];
+        longest = length > longest ? length : longest;
+    }
+    CHECK(starts[*count] == batch->token_count);
+    return longest;
+}
+
+void batch_indices_set(struct batch_indices *indices, struct backend *backend,
+                       const struct packed_batch *batch)
+{
+    const int64_t count = batch->token_count;
+    int32_t *tokens = indices->host, *positions = tokens + count;
+    int32_t *rows = positions + count, *target_tokens = rows + count;
+    int64_t targets = 0, documents = 0;
+    memcpy(tokens, batch->tokens, (size_t)count * sizeof *tokens);
+    memcpy(positions, batch->positions, (size_t)count * sizeof *positions);
+    for (int64_t t = 0; batch->targets && t < count; t++) {
+        if (batch->targets[t] < 0)
+            continue;
+        rows[targets] = (int32_t)t;
+        target_tokens[targets++] = batch->targets[t];
+    }
+    const int64_t longest = starts_set(target_tokens + count, &documents, batch);
+    backend_copy_in(backend, indices->device, indices->host,
+                    (size_t)(4 * count + documents + 1) * sizeof *tokens);
+    indices->tokens = indices->device;
+    indices->positions = indices->device + count;
+    indices->targets = (struct targets){.rows = indices->device + 2 * count,
+                                        .tokens = indices->device + 3 * count,
+                                        .count = targets};
+    indices->documents = (struct documents){
+        .starts = indices->device + 4 * count, .count = documents, .longest = longest};
 }
 
 /*
@@ -142,12 +231,12 @@ enum status rope_table_reserve(struct transformer *model, int64_t position_count
     if (!table)
         return error_prefix(error, "rotary table for %lld positions",
                             (long long)position_count);
-    float *row = memory_allocate(row_bytes);
-    for (int64_t position = 0; position < position_count; position++) {
-        rope_row(row, position, a->head_size, a->rope_theta);
-        backend_copy_in(model->backend, table + position * a->head_size, row, row_bytes);
-    }
-    free(row);
+    float *rows = memory_allocate_array((size_t)position_count, row_bytes);
+#pragma omp parallel for
+    for (int64_t position = 0; position < position_count; position++)
+        rope_row(rows + position * a->head_size, position, a->head_size, a->rope_theta);
+    backend_copy_in(model->backend, table, rows, (size_t)position_count * row_bytes);
+    free(rows);
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);
     model->rope_table = tensor_view_2d(table, DTYPE_F32, position_count, a->head_size);

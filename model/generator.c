@@ -1,17 +1,18 @@
 #include "model/generator.h"
 
 #include "base/memory.h"
-#include "model/sampler.h"
-#include "model/transformer_internal.h"
+#include "base/random.h"
+#include "model/decode_step.h"
+#include "model/page_pool.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /*
- * Each sequence has a slot of the cache while it runs. A prompt's tokens but the last are
- * prefilled, several prompts packed into one pass; the last one is then the first that is
- * decoded, together with one token of every other running sequence:
+ * Each sequence has a slot while it runs, and pages of the cache as it grows. A prompt's
+ * tokens but the last are prefilled, several prompts packed into one pass; the last one is
+ * then the first that is decoded, together with one token of every other running sequence:
  *
  *     prompt   a0 a1 a2 | b0 b1         prefill: a0 a1 b0, into the cache
  *     step 1   a2 b1 -> a3 b2           decode: one row a sequence
@@ -27,206 +28,211 @@ struct sequence {
     int32_t position;   /* of next_token; as many are in the cache */
     int32_t next_token; /* known, not yet in the cache */
     int64_t token_limit;
+    int32_t *pages; /* [width], the slot's */
+    int64_t page_count;
+    int64_t page_limit; /* what was promised */
 };
 
-/* Tokens of one pass through the model. */
-struct rows {
+/* Prompts packed for one prefill; the arrays are host memory. */
+struct prefill_rows {
     int64_t count;
-    int32_t *tokens;
+    int64_t longest;
+    int32_t *tokens; /* [row_limit], as the next two */
     int32_t *positions;
-    int32_t *slots;
-    int32_t *document_starts; /* prefill */
-    int64_t document_count;   /* 0: decode */
+    int32_t *cache_rows;
+    int32_t *document_starts; /* [S + 1] */
+    int64_t document_count;
+    int32_t *packed; /* [3 row_limit + S + 1] all of them, without gaps */
+    int32_t *device; /* likewise */
+};
+
+/* Sizes, chosen once from the requests and the device. */
+struct generation_plan {
+    int64_t slot_count;
+    int64_t row_limit;        /* of a prefill */
+    int64_t longest_request;  /* its index */
+    int64_t longest;          /* positions of it */
+    int64_t width;            /* pages of it */
+    int64_t most_pages;       /* what all that can run at once may need */
+    bool device_memory_known; /* a device with memory of its own */
 };
 
 struct generator {
     struct transformer *model;
     struct backend *backend;
-    struct attention_shape shape;
-    int64_t row_limit; /* of a pass */
-    int64_t slot_count;
-    int64_t cached_positions;            /* a slot's */
-    void *cache_memory;                  /* device */
-    struct key_value_cache_layer *cache; /* [L] */
-    float *logits;                       /* device [S, V] */
-    float *host_logits;                  /* [S, V] */
+    struct generation_plan plan;
+    struct key_value_cache cache;
+    struct decode_step step;
+    struct page_pool pool;
     struct arena host;
-    struct rows rows;
-    int32_t *sampled;          /* [S] */
-    struct sequence *active;   /* [S], the first active_count run */
-    struct sequence *admitted; /* [S], scratch: to be prefilled */
-    int32_t *free_slots;
+    struct prefill_rows rows;
+    int32_t *sampled;        /* [S] */
+    int32_t *pages;          /* [S, width] */
+    int32_t *pool_memory;    /* [pages of the cache] */
+    int32_t *free_slots;     /* [S] */
+    struct sequence *active; /* [S], the first active_count run */
     int64_t active_count;
     int64_t free_count;
 };
 
-static struct tensor first_rows(const struct tensor *buffer, int64_t count)
+static int64_t least(int64_t a, int64_t b)
 {
-    return tensor_rows(buffer, 0, count);
+    return a < b ? a : b;
 }
 
-static void attend(struct generator *generator, int64_t layer, struct tensor *out,
-                   const struct tensor *query_key_value)
+static int64_t greatest(int64_t a, int64_t b)
 {
-    const struct rows *rows = &generator->rows;
-    struct tensor log_sum =
-        tensor_view_2d(generator->model->inference.blocks[layer].log_sum.data, DTYPE_F32,
-                       generator->shape.heads, rows->count);
-    if (rows->document_count > 0)
-        attention_forward(generator->backend, out, &log_sum, query_key_value,
-                          rows->document_starts, rows->document_count, &generator->shape);
-    else
-        attention_decode(generator->backend, out, query_key_value, &generator->cache[layer],
-                         rows->slots, rows->positions, &generator->shape);
+    return a > b ? a : b;
 }
 
-/* Of the last block, a prefill needs keys and values only. */
-static bool only_fills_cache(const struct generator *generator, int64_t layer)
+/* New tokens at most: what is asked for, or what positions are left. */
+static int64_t reply_limit(const struct architecture *a,
+                           const struct generation_request *request)
 {
-    return generator->rows.document_count > 0 &&
-           layer + 1 == generator->model->architecture.layer_count;
+    return least(request->sampling.token_limit, a->position_limit - request->prompt_count);
 }
 
-/* One block over the rows, in place on `stream`. Compare transformer_pass.c. */
-static void block_step(struct generator *generator, int64_t layer, struct tensor *stream)
+/* The last token of the reply never enters the cache. */
+static int64_t cached_positions(const struct architecture *a,
+                                const struct generation_request *request)
 {
-    struct backend *backend = generator->backend;
-    const struct activations *reserved = &generator->model->inference;
-    const struct block_activations *block = &reserved->blocks[layer];
-    const struct block_parameters *weights = &generator->model->views.blocks[layer];
-    const float epsilon = (float)generator->model->architecture.norm_epsilon;
-    const int64_t count = generator->rows.count;
-    struct tensor normed = first_rows(&reserved->normed, count);
-    struct tensor rstd = first_rows(&block->attention_rstd, count);
-    struct tensor query_key_value = first_rows(&block->query_key_value, count);
-    struct tensor attended = first_rows(&block->attended, count);
-    struct tensor middle = first_rows(&block->middle, count);
-    struct tensor gate_up = first_rows(&block->gate_up, count);
-    struct tensor activated = first_rows(&reserved->activated, count);
-
-    rms_norm_forward(backend, &normed, &rstd, stream, &weights->attention_norm, epsilon);
-    linear_decode(backend, &query_key_value, &normed, &weights->query_key_value, NULL);
-    rope_forward(backend, &query_key_value, &generator->model->rope_table,
-                 generator->rows.positions, &generator->shape);
-    cache_write(backend, &generator->cache[layer], &query_key_value, generator->rows.slots,
-                generator->rows.positions, &generator->shape);
-    if (only_fills_cache(generator, layer))
-        return;
-    attend(generator, layer, &attended, &query_key_value);
-    linear_decode(backend, &middle, &attended, &weights->attention_out, NULL);
-    add(backend, &middle, &middle, stream);
-
-    rms_norm_forward(backend, &normed, &rstd, &middle, &weights->feed_forward_norm,
-                     epsilon);
-    linear_decode(backend, &gate_up, &normed, &weights->gate_up, NULL);
-    swiglu_forward(backend, &activated, &gate_up);
-    linear_decode(backend, stream, &activated, &weights->down, NULL);
-    add(backend, stream, stream, &middle);
+    return request->prompt_count + reply_limit(a, request) - 1;
 }
 
-/* Runs the rows through all blocks; returns the residual stream behind the last one. */
-static struct tensor run_blocks(struct generator *generator)
+static int64_t pages_for(int64_t positions)
 {
-    struct transformer *model = generator->model;
-    struct tensor stream = first_rows(&model->inference.out, generator->rows.count);
-    embedding_forward(generator->backend, &stream, &model->views.embedding,
-                      generator->rows.tokens);
-    for (int64_t layer = 0; layer < model->architecture.layer_count; layer++)
-        block_step(generator, layer, &stream);
-    return stream;
+    return (positions + CACHE_PAGE_ROWS - 1) / CACHE_PAGE_ROWS;
 }
 
-/* Logits of the rows, into host_logits. */
-static enum status run_head(struct generator *generator, const struct tensor *stream,
-                            struct error *error)
+/* ---- Prefill ------------------------------------------------------------------------ */
+
+/* Takes the pages that the first `positions` positions need. */
+static void sequence_grow(struct generator *generator, struct sequence *sequence,
+                          int64_t positions)
 {
-    struct transformer *model = generator->model;
-    const int64_t count = generator->rows.count;
-    struct tensor normed = first_rows(&model->inference.normed, count);
-    struct tensor rstd = first_rows(&model->inference.last_rstd, count);
-    struct tensor logits =
-        tensor_view_2d(generator->logits, DTYPE_F32, count, model->architecture.vocabulary);
-    rms_norm_forward(generator->backend, &normed, &rstd, stream, &model->views.last_norm,
-                     (float)model->architecture.norm_epsilon);
-    linear_decode(generator->backend, &logits, &normed, &model->views.head, NULL);
-    backend_copy_out(generator->backend, generator->host_logits, logits.data,
-                     tensor_bytes(&logits));
-    return backend_sync(generator->backend, error);
+    while (sequence->page_count < pages_for(positions))
+        sequence->pages[sequence->page_count++] = page_pool_take(&generator->pool);
 }
 
-static void rows_clear(struct rows *rows)
+static int32_t *append(int32_t *to, const int32_t *from, int64_t count)
 {
-    rows->count = 0;
-    rows->document_count = 0;
-}
-
-static void rows_add(struct rows *rows, int32_t token, int32_t position, int32_t slot)
-{
-    rows->tokens[rows->count] = token;
-    rows->positions[rows->count] = position;
-    rows->slots[rows->count++] = slot;
+    memcpy(to, from, (size_t)count * sizeof *to);
+    return to + count;
 }
 
 /* Runs what prefill() has packed. */
 static void prefill_flush(struct generator *generator)
 {
-    struct rows *rows = &generator->rows;
-    if (rows->document_count > 0) {
-        rows->document_starts[rows->document_count] = (int32_t)rows->count;
-        run_blocks(generator);
+    struct prefill_rows *rows = &generator->rows;
+    const int64_t count = rows->count;
+    if (count > 0) {
+        int32_t *end = append(rows->packed, rows->tokens, count);
+        end = append(end, rows->positions, count);
+        end = append(end, rows->cache_rows, count);
+        rows->document_starts[rows->document_count] = (int32_t)count;
+        end = append(end, rows->document_starts, rows->document_count + 1);
+        backend_copy_in(generator->backend, rows->device, rows->packed,
+                        (size_t)(end - rows->packed) * sizeof *end);
+        const struct cached_rows pass = {
+            .count = count,
+            .tokens = rows->device,
+            .positions = rows->device + count,
+            .cache_rows = rows->device + 2 * count,
+            .documents = {rows->device + 3 * count, rows->document_count, rows->longest},
+        };
+        cached_pass_prefill(generator->model, &generator->cache, &pass);
     }
-    rows_clear(rows);
+    rows->count = rows->document_count = rows->longest = 0;
 }
 
-/* Brings the prompts of the admitted sequences into the cache, but for their last tokens.
- */
-static void prefill(struct generator *generator, int64_t admitted_count)
+static void prefill_add(struct generator *generator, struct sequence *sequence)
 {
-    struct rows *rows = &generator->rows;
-    rows_clear(rows);
-    for (int64_t i = 0; i < admitted_count; i++) {
-        struct sequence *sequence = &generator->admitted[i];
-        const int32_t *prompt = sequence->request->prompt;
-        if (rows->count + sequence->position > generator->row_limit)
-            prefill_flush(generator);
-        if (sequence->position > 0)
-            rows->document_starts[rows->document_count++] = (int32_t)rows->count;
-        for (int32_t position = 0; position < sequence->position; position++)
-            rows_add(rows, prompt[position], position, sequence->slot);
-        generator->active[generator->active_count++] = *sequence;
+    struct prefill_rows *rows = &generator->rows;
+    const int64_t count = sequence->position;
+    if (rows->count + count > generator->plan.row_limit)
+        prefill_flush(generator);
+    if (count == 0)
+        return;
+    sequence_grow(generator, sequence, count);
+    rows->document_starts[rows->document_count++] = (int32_t)rows->count;
+    rows->longest = greatest(rows->longest, count);
+    for (int32_t position = 0; position < count; position++) {
+        const int32_t page = sequence->pages[position / CACHE_PAGE_ROWS];
+        rows->tokens[rows->count] = sequence->request->prompt[position];
+        rows->positions[rows->count] = position;
+        rows->cache_rows[rows->count++] =
+            page * CACHE_PAGE_ROWS + position % CACHE_PAGE_ROWS;
     }
-    prefill_flush(generator);
 }
+
+/* ---- Admission ---------------------------------------------------------------------- */
 
 static struct sequence sequence_begin(struct generator *generator,
                                       struct generation_request *request)
 {
-    const int64_t room =
-        generator->model->architecture.position_limit - request->prompt_count;
-    const int64_t limit = request->sampling.token_limit;
-    request->reply = memory_allocate_array((size_t)(limit < room ? limit : room) + 1,
-                                           sizeof *request->reply);
+    const struct architecture *a = &generator->model->architecture;
+    const int64_t limit = reply_limit(a, request);
+    const int64_t page_limit = pages_for(cached_positions(a, request));
+    const int32_t slot = generator->free_slots[--generator->free_count];
+    CHECK(page_pool_promise(&generator->pool, page_limit));
+    request->reply = memory_allocate_array((size_t)limit + 1, sizeof *request->reply);
     return (struct sequence){
         .request = request,
         .random = random_stream(request->seed, request->stream),
-        .slot = generator->free_slots[--generator->free_count],
+        .slot = slot,
         .position = (int32_t)(request->prompt_count - 1),
         .next_token = request->prompt[request->prompt_count - 1],
-        .token_limit = limit < room ? limit : room,
+        .token_limit = limit,
+        .pages = generator->pages + slot * generator->plan.width,
+        .page_limit = page_limit,
     };
 }
 
-/* Takes waiting requests into free slots; returns the index of the first still waiting. */
+static void sequence_end(struct generator *generator, const struct sequence *sequence)
+{
+    page_pool_give(&generator->pool, sequence->pages, sequence->page_count,
+                   sequence->page_limit - sequence->page_count);
+    generator->free_slots[generator->free_count++] = sequence->slot;
+}
+
+/*
+ * How many waiting requests begin now: as many as have slots and pages, in their order. A
+ * pass over few rows costs as much as one over many, so they wait until there are enough
+ * of them, unless the others would then have to wait for nothing.
+ */
+static int64_t admissible(const struct generator *generator,
+                          const struct generation_request *requests, int64_t count)
+{
+    enum { ENOUGH_ROWS = 512, ENOUGH_SHARE = 8 };
+    const struct architecture *a = &generator->model->architecture;
+    int64_t room = page_pool_room(&generator->pool), rows = 0, fitting = 0;
+    while (fitting < least(count, generator->free_count)) {
+        const int64_t pages = pages_for(cached_positions(a, &requests[fitting]));
+        if (pages > room)
+            break;
+        room -= pages;
+        rows += requests[fitting++].prompt_count;
+    }
+    const bool enough = fitting == count || rows >= ENOUGH_ROWS ||
+                        fitting * ENOUGH_SHARE >= generator->active_count + fitting;
+    return enough ? fitting : 0;
+}
+
+/* Begins waiting requests; returns the index of the first still waiting. */
 static int64_t admit(struct generator *generator, struct generation_request *requests,
                      int64_t next, int64_t count)
 {
-    int64_t admitted_count = 0;
-    while (next < count && generator->free_count > 0)
-        generator->admitted[admitted_count++] =
-            sequence_begin(generator, &requests[next++]);
-    prefill(generator, admitted_count);
+    const int64_t end = next + admissible(generator, requests + next, count - next);
+    for (; next < end; next++) {
+        struct sequence *sequence = &generator->active[generator->active_count++];
+        *sequence = sequence_begin(generator, &requests[next]);
+        prefill_add(generator, sequence);
+    }
+    prefill_flush(generator);
     return next;
 }
+
+/* ---- Decoding ----------------------------------------------------------------------- */
 
 static bool is_stop(const struct generation_request *request, int32_t token)
 {
@@ -250,18 +256,26 @@ static bool sequence_advance(struct sequence *sequence, int32_t token)
     return request->reply_count < sequence->token_limit;
 }
 
-static enum status sample_rows(struct generator *generator, struct error *error)
+/* Puts the sequence's next token into a row of the step; sampling takes one draw. */
+static void step_set(struct generator *generator, int64_t index, struct sequence *sequence)
 {
-    const int64_t vocabulary = generator->model->architecture.vocabulary;
-    const int64_t count = generator->active_count;
-#pragma omp parallel for num_threads(backend_thread_count(generator->backend))
-    for (int64_t i = 0; i < count; i++) {
-        struct sequence *sequence = &generator->active[i];
-        generator->sampled[i] =
-            sample_token(generator->host_logits + i * vocabulary, vocabulary,
-                         &sequence->request->sampling, &sequence->random);
-    }
-    for (int64_t i = 0; i < count; i++) {
+    const struct sampling *sampling = &sequence->request->sampling;
+    sequence_grow(generator, sequence, sequence->position + 1);
+    const struct decode_row row = {
+        .token = sequence->next_token,
+        .position = sequence->position,
+        .pages = sequence->pages,
+        .page_count = sequence->page_count,
+        .temperature = sampling->temperature,
+        .top_p = sampling->top_p,
+        .draw = sampling->temperature > 0.0 ? random_double(&sequence->random) : 0.0,
+    };
+    decode_step_set(&generator->step, index, &row);
+}
+
+static enum status check_sampled(const struct generator *generator, struct error *error)
+{
+    for (int64_t i = 0; i < generator->active_count; i++) {
         if (generator->sampled[i] < 0)
             return error_set(error, STATUS_FORMAT,
                              "the model's logits are not finite at position %d of a reply: "
@@ -281,7 +295,7 @@ static void advance_rows(struct generator *generator, generation_done *done, voi
             generator->active[kept++] = sequence;
             continue;
         }
-        generator->free_slots[generator->free_count++] = sequence.slot;
+        sequence_end(generator, &sequence);
         if (done)
             done(context, sequence.request);
     }
@@ -292,20 +306,18 @@ static void advance_rows(struct generator *generator, generation_done *done, voi
 static enum status decode(struct generator *generator, generation_done *done, void *context,
                           struct error *error)
 {
-    rows_clear(&generator->rows);
-    for (int64_t i = 0; i < generator->active_count; i++) {
-        const struct sequence *sequence = &generator->active[i];
-        rows_add(&generator->rows, sequence->next_token, sequence->position,
-                 sequence->slot);
-    }
-    const struct tensor stream = run_blocks(generator);
-    enum status status = run_head(generator, &stream, error);
+    for (int64_t i = 0; i < generator->active_count; i++)
+        step_set(generator, i, &generator->active[i]);
+    enum status status = decode_step_run(&generator->step, generator->active_count,
+                                         generator->sampled, error);
     if (!status)
-        status = sample_rows(generator, error);
+        status = check_sampled(generator, error);
     if (!status)
         advance_rows(generator, done, context);
     return status;
 }
+
+/* ---- Sizes -------------------------------------------------------------------------- */
 
 static enum status check_request(const struct architecture *architecture,
                                  const struct generation_request *request, int64_t index,
@@ -342,123 +354,142 @@ static enum status check_request(const struct architecture *architecture,
     return STATUS_OK;
 }
 
-static int64_t least(int64_t a, int64_t b)
+/* What the requests ask for; `batch`: 0 chooses. */
+static struct generation_plan plan_sizes(struct transformer *model,
+                                         const struct generation_request *requests,
+                                         int64_t count, int64_t batch)
 {
-    return a < b ? a : b;
-}
-
-/* Sizes: the longest sequence gives a slot's, and memory the number of slots. */
-static void plan(struct generator *generator, const struct generation_request *requests,
-                 int64_t count, int64_t batch_limit)
-{
-    enum { SLOTS = 64, PREFILL_ROWS = 512 };
-    static const int64_t cache_floats = (int64_t)1 << 28; /* 1 GiB, if not told */
-    const struct architecture *a = &generator->model->architecture;
-    int64_t longest_prompt = 1;
+    enum { HOST_SLOTS = 64, DEVICE_SLOTS = 256, HOST_ROWS = 512, DEVICE_ROWS = 8192 };
+    const struct architecture *a = &model->architecture;
+    size_t free_bytes, total_bytes;
+    struct generation_plan plan = {
+        .device_memory_known = backend_memory(model->backend, &free_bytes, &total_bytes)};
+    int64_t longest_prompt = 1, prompt_rows = 0, all_pages = 0;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t prompt = requests[i].prompt_count;
-        const int64_t room = a->position_limit - prompt;
-        const int64_t length = prompt + least(requests[i].sampling.token_limit, room);
-        if (prompt > longest_prompt)
-            longest_prompt = prompt;
-        if (length > generator->cached_positions)
-            generator->cached_positions = length;
+        const int64_t positions = cached_positions(a, &requests[i]);
+        longest_prompt = greatest(longest_prompt, requests[i].prompt_count);
+        prompt_rows += requests[i].prompt_count;
+        all_pages += pages_for(positions);
+        if (positions <= plan.longest)
+            continue;
+        plan.longest = positions;
+        plan.longest_request = i;
     }
-    const int64_t slot_floats = 2 * a->layer_count * generator->cached_positions *
-                                a->key_value_heads * a->head_size;
-    CHECK(slot_floats > 0);
-    const int64_t fitting = cache_floats / slot_floats;
-    const int64_t chosen = fitting < 1 ? 1 : least(fitting, SLOTS);
-    generator->slot_count = least(count, batch_limit > 0 ? batch_limit : chosen);
-    generator->row_limit =
-        longest_prompt > PREFILL_ROWS ? longest_prompt : (int64_t)PREFILL_ROWS;
-    if (generator->row_limit < generator->slot_count)
-        generator->row_limit = generator->slot_count;
+    const int64_t slots = plan.device_memory_known ? DEVICE_SLOTS : HOST_SLOTS;
+    plan.slot_count = least(count, batch > 0 ? batch : slots);
+    plan.row_limit = least(prompt_rows, plan.device_memory_known ? DEVICE_ROWS : HOST_ROWS);
+    plan.row_limit = greatest(plan.row_limit, greatest(longest_prompt, plan.slot_count));
+    plan.width = pages_for(plan.longest);
+    plan.most_pages = least(all_pages, plan.slot_count * plan.width);
+    return plan;
 }
 
-static void cache_place(struct generator *generator, struct arena *arena)
+/* Bytes that the cache may have: of a device, most of what is free; of the host, 1 GiB, or
+ * what the longest request needs. `bytes`: 0 chooses. */
+static size_t cache_budget(const struct generator *generator, size_t bytes)
 {
-    const struct architecture *a = &generator->model->architecture;
-    const int64_t width = a->key_value_heads * a->head_size;
-    const size_t slot_elements = (size_t)(generator->cached_positions * width);
-    struct tensor view = {
-        .dtype = DTYPE_F32,
-        .rank = 3,
-        .shape = {generator->slot_count, generator->cached_positions, width}};
-    for (int64_t layer = 0; layer < a->layer_count; layer++) {
-        const size_t slots = (size_t)generator->slot_count;
-        view.data = arena_push_array(arena, slots, slot_elements * sizeof(float));
-        generator->cache[layer].keys = view;
-        view.data = arena_push_array(arena, slots, slot_elements * sizeof(float));
-        generator->cache[layer].values = view;
-    }
-    generator->logits = arena_push_array(arena, (size_t)generator->slot_count,
-                                         (size_t)a->vocabulary * sizeof(float));
+    static const size_t host_bytes = (size_t)1 << 30;
+    const size_t page_bytes = key_value_cache_page_bytes(generator->model);
+    const size_t needed = (size_t)(generator->plan.width + 1) * page_bytes;
+    size_t free_bytes, total_bytes;
+    if (bytes > 0)
+        return bytes;
+    if (backend_memory(generator->backend, &free_bytes, &total_bytes))
+        return free_bytes / 5 * 4; /* the rest is for scratch */
+    return needed > host_bytes ? needed : host_bytes;
+}
+
+/* Page 0 is the padding's, see model/decode_step.h. */
+static enum status cache_reserve(struct generator *generator, size_t bytes,
+                                 struct error *error)
+{
+    const struct generation_plan *plan = &generator->plan;
+    const size_t page_bytes = key_value_cache_page_bytes(generator->model);
+    const size_t fitting = cache_budget(generator, bytes) / page_bytes;
+    const int64_t rows_limit = INT32_MAX / CACHE_PAGE_ROWS; /* cache rows are int32 */
+    int64_t pages = least(plan->most_pages + 1, rows_limit);
+    if (fitting < (size_t)pages)
+        pages = (int64_t)fitting;
+    if (pages < plan->width + 1)
+        return error_set(
+            error, STATUS_MEMORY,
+            "the KV cache has memory for %lld tokens, but prompt %lld and its reply may "
+            "have %lld: ask for fewer new tokens or make memory free",
+            (long long)(greatest(pages - 1, 0) * CACHE_PAGE_ROWS),
+            (long long)plan->longest_request, (long long)plan->longest);
+    generator->pool_memory =
+        memory_allocate_array((size_t)pages, sizeof *generator->pool_memory);
+    page_pool_init(&generator->pool, generator->pool_memory, 1, pages - 1);
+    return key_value_cache_reserve(&generator->cache, generator->model, pages, error);
 }
 
 static void host_place(struct generator *generator, struct arena *arena)
 {
-    const size_t rows = (size_t)generator->row_limit;
-    const size_t slots = (size_t)generator->slot_count;
-    const size_t vocabulary = (size_t)generator->model->architecture.vocabulary;
-    generator->host_logits = arena_push_array(arena, slots, vocabulary * sizeof(float));
-    generator->rows.tokens = arena_push_array(arena, rows, sizeof(int32_t));
-    generator->rows.positions = arena_push_array(arena, rows, sizeof(int32_t));
-    generator->rows.slots = arena_push_array(arena, rows, sizeof(int32_t));
-    generator->rows.document_starts = arena_push_array(arena, slots + 1, sizeof(int32_t));
+    struct prefill_rows *rows = &generator->rows;
+    const size_t limit = (size_t)generator->plan.row_limit;
+    const size_t slots = (size_t)generator->plan.slot_count;
+    const size_t width = (size_t)generator->plan.width;
+    rows->tokens = arena_push_array(arena, limit, sizeof(int32_t));
+    rows->positions = arena_push_array(arena, limit, sizeof(int32_t));
+    rows->cache_rows = arena_push_array(arena, limit, sizeof(int32_t));
+    rows->document_starts = arena_push_array(arena, slots + 1, sizeof(int32_t));
+    rows->packed = arena_push_array(arena, 3 * limit + slots + 1, sizeof(int32_t));
     generator->sampled = arena_push_array(arena, slots, sizeof(int32_t));
+    generator->pages = arena_push_array(arena, slots, width * sizeof(int32_t));
     generator->free_slots = arena_push_array(arena, slots, sizeof(int32_t));
     generator->active = arena_push_array(arena, slots, sizeof(struct sequence));
-    generator->admitted = arena_push_array(arena, slots, sizeof(struct sequence));
 }
 
-static enum status reserve(struct generator *generator, struct error *error)
+static enum status host_reserve(struct generator *generator, struct error *error)
 {
-    struct transformer *model = generator->model;
-    struct arena device = {0};
-    enum status status = transformer_inference_begin(model, generator->row_limit, error);
-    if (!status)
-        status = rope_table_reserve(model, generator->cached_positions, error);
+    host_place(generator, &generator->host);
+    const enum status status = arena_reserve(&generator->host, error);
     if (status)
         return status;
     host_place(generator, &generator->host);
-    status = arena_reserve(&generator->host, error);
-    if (status)
-        return status;
-    host_place(generator, &generator->host);
-    generator->cache = memory_allocate_array((size_t)model->architecture.layer_count,
-                                             sizeof *generator->cache);
-    cache_place(generator, &device);
-    if (device.overflow)
-        return error_set(error, STATUS_MEMORY, "the cache exceeds the address space");
-    generator->cache_memory = backend_allocate(generator->backend, device.used, error);
-    if (!generator->cache_memory)
-        return error_prefix(error, "the cache of %lld sequences",
-                            (long long)generator->slot_count);
-    device = (struct arena){.base = generator->cache_memory, .bytes = device.used};
-    cache_place(generator, &device);
-    for (int64_t slot = 0; slot < generator->slot_count; slot++)
+    for (int64_t slot = 0; slot < generator->plan.slot_count; slot++)
         generator->free_slots[generator->free_count++] = (int32_t)slot;
     return STATUS_OK;
 }
 
-static void release(struct generator *generator)
+/* The cache comes last: it takes a share of the memory that the others leave. */
+static enum status reserve(struct generator *generator, size_t cache_bytes,
+                           struct error *error)
 {
-    if (generator->cache_memory)
-        backend_free(generator->backend, generator->cache_memory);
-    arena_release(&generator->host);
-    free(generator->cache);
+    const struct generation_plan *plan = &generator->plan;
+    struct transformer *model = generator->model;
+    const size_t indices = (size_t)(3 * plan->row_limit + plan->slot_count + 1);
+    enum status status = transformer_inference_begin(model, plan->row_limit, error);
+    if (!status)
+        status = rope_table_reserve(model, plan->longest, error);
+    if (!status)
+        status = host_reserve(generator, error);
+    if (!status)
+        status = decode_step_reserve(&generator->step, model, &generator->cache,
+                                     plan->slot_count, plan->width, error);
+    if (status)
+        return status;
+    generator->rows.device =
+        backend_allocate(generator->backend, indices * sizeof(int32_t), error);
+    if (!generator->rows.device)
+        return error_prefix(error, "prompts of %lld tokens", (long long)plan->row_limit);
+    return cache_reserve(generator, cache_bytes, error);
 }
 
-enum status generate(struct transformer *model, struct generation_request *requests,
-                     int64_t count, int64_t batch_limit, generation_done *done,
-                     void *context, struct error *error)
+static void release(struct generator *generator)
 {
-    struct generator generator = {
-        .model = model,
-        .backend = model->backend,
-        .shape = model_attention_shape(&model->architecture),
-    };
+    decode_step_release(&generator->step);
+    key_value_cache_release(&generator->cache);
+    backend_free(generator->backend, generator->rows.device);
+    arena_release(&generator->host);
+    free(generator->pool_memory);
+}
+
+enum status generate_within(struct transformer *model, struct generation_request *requests,
+                            int64_t count, const struct generation_limits *limits,
+                            generation_done *done, void *context, struct error *error)
+{
+    struct generator generator = {.model = model, .backend = model->backend};
     enum status status = STATUS_OK;
     for (int64_t i = 0; i < count; i++) {
         requests[i].reply = NULL;
@@ -469,8 +500,8 @@ enum status generate(struct transformer *model, struct generation_request *reque
         status = check_request(&model->architecture, &requests[i], i, error);
     if (status || count < 1)
         return status;
-    plan(&generator, requests, count, batch_limit);
-    status = reserve(&generator, error);
+    generator.plan = plan_sizes(model, requests, count, limits->batch);
+    status = reserve(&generator, limits->cache_bytes, error);
     int64_t next = 0;
     while (!status && (next < count || generator.active_count > 0)) {
         next = admit(&generator, requests, next, count);
@@ -478,4 +509,12 @@ enum status generate(struct transformer *model, struct generation_request *reque
     }
     release(&generator);
     return status;
+}
+
+enum status generate(struct transformer *model, struct generation_request *requests,
+                     int64_t count, int64_t batch_limit, generation_done *done,
+                     void *context, struct error *error)
+{
+    const struct generation_limits limits = {.batch = batch_limit};
+    return generate_within(model, requests, count, &limits, done, context, error);
 }

@@ -5,12 +5,13 @@
 #include "model/transformer.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
- * Continues many prompts at once with a KV cache. New prompts join as others finish. A
- * reply is a function of (weights, prompt, sampling, its seed) alone: neither the number of
- * prompts, nor their order, nor the cache slot changes one bit of it.
+ * Continues many prompts at once with a paged KV cache. New prompts join as others finish.
+ * A reply is a function of (weights, prompt, sampling, its seed) alone: neither the number
+ * of prompts, nor their order, nor the cache's size changes one bit of it.
  */
 struct sampling {
     double temperature;  /* 0: greedy */
@@ -36,11 +37,24 @@ struct generation_request {
 typedef void generation_done(void *context, struct generation_request *request);
 
 /*
- * Runs all requests, at most batch_limit at a time (0: chosen from the prompts). A prompt
- * longer than the model's position limit minus one gives STATUS_LIMIT before anything runs.
+ * Runs all requests, at most batch_limit at a time (0: chosen from the device and its
+ * memory). A prompt longer than the model's position limit minus one gives STATUS_LIMIT
+ * before anything runs.
  */
 enum status generate(struct transformer *model, struct generation_request *requests,
                      int64_t count, int64_t batch_limit, generation_done *done,
                      void *context, struct error *error);
+
+/*
+ * The same with a KV cache of at most so many bytes. One that is too small for a prompt
+ * with its reply gives STATUS_MEMORY before anything runs.
+ */
+struct generation_limits {
+    int64_t batch;      /* sequences at a time; 0: chosen */
+    size_t cache_bytes; /* 0: chosen */
+};
+enum status generate_within(struct transformer *model, struct generation_request *requests,
+                            int64_t count, const struct generation_limits *limits,
+                            generation_done *done, void *context, struct error *error);
 
 #endif

@@ -24,29 +24,13 @@ struct attention_shape model_attention_shape(const struct architecture *architec
     };
 }
 
-/* Appends one parameter behind the last one. columns 0: a vector, which does not decay. */
-static void add_parameter(struct transformer *model, const char *name, int64_t rows,
-                          int64_t columns)
-{
-    const int64_t count = columns > 0 ? rows * columns : rows;
-    model->parameters[model->parameter_count++] = (struct parameter){
-        .name = memory_duplicate_string(name),
-        .offset = model->weight_count,
-        .count = count,
-        .rank = columns > 0 ? 2 : 1,
-        .shape = {rows, columns},
-        .decayed = columns > 0,
-    };
-    model->weight_count += count;
-}
-
 static void add_block_parameter(struct transformer *model, int64_t layer, const char *name,
                                 int64_t rows, int64_t columns)
 {
     char full_name[96];
     snprintf(full_name, sizeof full_name, "model.layers.%lld.%s.weight", (long long)layer,
              name);
-    add_parameter(model, full_name, rows, columns);
+    parameter_block_add(&model->base, full_name, rows, columns);
 }
 
 /* The order makes q, k, v neighbours, and gate, up: model_parameters_view() relies on it.
@@ -69,105 +53,115 @@ static void add_block(struct transformer *model, int64_t layer)
 
 static void add_parameters(struct transformer *model)
 {
-    enum { PER_BLOCK = 9, OUTSIDE = 3 };
     const struct architecture *a = &model->architecture;
-    model->parameters = memory_allocate_array((size_t)a->layer_count * PER_BLOCK + OUTSIDE,
-                                              sizeof *model->parameters);
-    add_parameter(model, "model.embed_tokens.weight", a->vocabulary, a->channels);
+    struct parameter_block *base = &model->base;
+    parameter_block_add(base, "model.embed_tokens.weight", a->vocabulary, a->channels);
     for (int64_t layer = 0; layer < a->layer_count; layer++)
         add_block(model, layer);
-    add_parameter(model, "model.norm.weight", a->channels, 0);
+    parameter_block_add(base, "model.norm.weight", a->channels, 0);
     if (!a->tied_embeddings)
-        add_parameter(model, "lm_head.weight", a->vocabulary, a->channels);
-    CHECK(model->weight_count == architecture_parameter_count(a));
+        parameter_block_add(base, "lm_head.weight", a->vocabulary, a->channels);
+    CHECK(base->count == architecture_parameter_count(a));
 }
 
-/* The next rows x columns elements (columns 0: a vector) of a block of parameters. */
-static struct tensor take(float **next, int64_t rows, int64_t columns)
-{
-    float *data = *next;
-    *next += columns > 0 ? rows * columns : rows;
-    return columns > 0 ? tensor_view_2d(data, DTYPE_F32, rows, columns)
-                       : tensor_view_1d(data, DTYPE_F32, rows);
-}
-
-struct model_parameters model_parameters_view(const struct transformer *model, float *block)
+struct model_parameters model_parameters_view(const struct transformer *model, void *block,
+                                              enum dtype dtype)
 {
     const struct architecture *a = &model->architecture;
     const int64_t query = a->heads * a->head_size;
     struct model_parameters views = {0};
-    float *next = block;
+    struct parameter_cursor next = {block, dtype};
     views.blocks = memory_allocate_array((size_t)a->layer_count, sizeof *views.blocks);
-    views.embedding = take(&next, a->vocabulary, a->channels);
+    views.embedding = parameter_take(&next, a->vocabulary, a->channels);
     for (int64_t layer = 0; layer < a->layer_count; layer++) {
         struct block_parameters *parameters = &views.blocks[layer];
-        parameters->attention_norm = take(&next, a->channels, 0);
-        parameters->query_key_value = take(&next, query_key_value_width(a), a->channels);
-        parameters->attention_out = take(&next, a->channels, query);
-        parameters->feed_forward_norm = take(&next, a->channels, 0);
-        parameters->gate_up = take(&next, 2 * a->feed_forward, a->channels);
-        parameters->down = take(&next, a->channels, a->feed_forward);
+        parameters->attention_norm = parameter_take(&next, a->channels, 0);
+        parameters->query_key_value =
+            parameter_take(&next, query_key_value_width(a), a->channels);
+        parameters->attention_out = parameter_take(&next, a->channels, query);
+        parameters->feed_forward_norm = parameter_take(&next, a->channels, 0);
+        parameters->gate_up = parameter_take(&next, 2 * a->feed_forward, a->channels);
+        parameters->down = parameter_take(&next, a->channels, a->feed_forward);
     }
-    views.last_norm = take(&next, a->channels, 0);
-    views.head =
-        a->tied_embeddings ? views.embedding : take(&next, a->vocabulary, a->channels);
-    CHECK(next == block + model->weight_count);
+    views.last_norm = parameter_take(&next, a->channels, 0);
+    views.head = a->tied_embeddings ? views.embedding
+                                    : parameter_take(&next, a->vocabulary, a->channels);
+    CHECK(next.next ==
+          (unsigned char *)block + (size_t)model->base.count * dtype_bytes(dtype));
     return views;
 }
 
-static float *allocate_weights(const struct transformer *model, struct error *error)
-{
-    return backend_allocate(model->backend, (size_t)model->weight_count * sizeof(float),
-                            error);
-}
-
 enum status transformer_plan(struct transformer **model, struct backend *backend,
-                             const struct architecture *architecture, struct error *error)
+                             const struct architecture *architecture,
+                             enum master_weights masters, struct error *error)
 {
     struct transformer *made = memory_allocate(sizeof *made);
     *model = made;
     made->backend = backend;
     made->architecture = *architecture;
+    parameter_block_init(&made->base, backend);
     add_parameters(made);
-    made->weights = allocate_weights(made, error);
-    if (!made->weights) {
+    const enum status status = parameter_block_allocate(&made->base, masters, error);
+    if (status) {
         transformer_free(made);
         *model = NULL;
-        error_prefix(error, "the weights");
-        return STATUS_MEMORY;
+        return status;
     }
-    made->views = model_parameters_view(made, made->weights);
+    made->views = model_parameters_view(made, made->base.weights, made->base.dtype);
     return STATUS_OK;
 }
 
-/* Draws or ones, by pieces, so that any size passes through one small host buffer. */
+enum { PIECE = 1 << 14 };
+
+/* values[i] <- deviation * normal number `first` + i of the stream; each takes two draws.
+ */
+static void draw_normals(float *values, int64_t first, int64_t count,
+                         const struct random *stream, float deviation)
+{
+#pragma omp parallel for
+    for (int64_t start = 0; start < count; start += PIECE) {
+        struct random random = *stream;
+        const int64_t end = count - start < PIECE ? count : start + PIECE;
+        random.position = 2 * (uint64_t)(first + start);
+        for (int64_t i = start; i < end; i++)
+            values[i] = deviation * random_normal(&random);
+    }
+}
+
+/* Draws or ones, by blocks, so that any size passes through one host buffer. */
 static void parameter_initialise(struct transformer *model,
                                  const struct parameter *parameter, uint64_t seed)
 {
-    enum { PIECE = 1 << 14 };
+    enum { BLOCK = 1 << 20 };
     const float deviation = (float)model->architecture.initializer_range;
-    struct random random = random_stream(seed, random_stream_of(parameter->name, 0, 0));
-    float *piece = memory_allocate_array(PIECE, sizeof *piece);
-    for (int64_t first = 0; first < parameter->count; first += PIECE) {
+    const struct random stream =
+        random_stream(seed, random_stream_of(parameter->name, 0, 0));
+    const int64_t most = parameter->count < BLOCK ? parameter->count : BLOCK;
+    float *block = memory_allocate_array((size_t)most, sizeof *block);
+    for (int64_t first = 0; first < parameter->count; first += most) {
         const int64_t left = parameter->count - first;
-        const int64_t count = left < PIECE ? left : PIECE;
-        for (int64_t i = 0; i < count; i++)
-            piece[i] = parameter->rank == 1 ? 1.0f : deviation * random_normal(&random);
-        backend_copy_in(model->backend, model->weights + parameter->offset + first, piece,
-                        (size_t)count * sizeof *piece);
+        const int64_t count = left < most ? left : most;
+        if (parameter->rank == 2)
+            draw_normals(block, first, count, &stream, deviation);
+        for (int64_t i = 0; parameter->rank == 1 && i < count; i++)
+            block[i] = 1.0f;
+        parameter_block_put(&model->base, parameter->offset + first, block, count);
     }
-    free(piece);
+    free(block);
 }
 
 enum status transformer_create(struct transformer **model, struct backend *backend,
                                const struct architecture *architecture, uint64_t seed,
-                               struct error *error)
+                               enum master_weights masters, struct error *error)
 {
-    enum status status = transformer_plan(model, backend, architecture, error);
+    enum status status = transformer_plan(model, backend, architecture, masters, error);
     if (status)
         return status;
-    for (size_t i = 0; i < (*model)->parameter_count; i++)
-        parameter_initialise(*model, &(*model)->parameters[i], seed);
+    /* The memory is zero already: a deviation of 0 leaves the matrices alone. */
+    const struct parameter_block *base = &(*model)->base;
+    for (size_t i = 0; i < base->entry_count; i++)
+        if (architecture->initializer_range > 0 || base->entries[i].rank == 1)
+            parameter_initialise(*model, &base->entries[i], seed);
     status = backend_sync(backend, error);
     if (status) {
         transformer_free(*model);
@@ -184,11 +178,8 @@ void transformer_free(struct transformer *model)
     activations_release(&model->inference, model->backend);
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);
-    if (model->weights)
-        backend_free(model->backend, model->weights);
-    for (size_t i = 0; i < model->parameter_count; i++)
-        free(model->parameters[i].name);
-    free(model->parameters);
+    adapters_free(model->adapters);
+    parameter_block_release(&model->base);
     free(model->views.blocks);
     free(model);
 }
@@ -206,40 +197,78 @@ const struct architecture *transformer_architecture(const struct transformer *mo
 const struct parameter *transformer_parameters(const struct transformer *model,
                                                size_t *count)
 {
-    *count = model->parameter_count;
-    return model->parameters;
+    *count = model->base.entry_count;
+    return model->base.entries;
+}
+
+enum status transformer_lora_begin(struct transformer *model,
+                                   const struct lora_options *options,
+                                   enum master_weights masters, struct error *error)
+{
+    CHECK(!model->adapters && !model->base.gradients);
+    CHECK(model->training.token_count == 0 && model->inference.token_count == 0);
+    return adapters_create(&model->adapters, model->backend, &model->architecture, options,
+                           masters, error);
+}
+
+const struct lora_options *transformer_lora(const struct transformer *model)
+{
+    return model->adapters ? &model->adapters->options : NULL;
+}
+
+struct parameter_block *transformer_trained_block(struct transformer *model)
+{
+    return model->adapters ? &model->adapters->parameters : &model->base;
+}
+
+const struct parameter_block *transformer_trained(const struct transformer *model)
+{
+    return model->adapters ? &model->adapters->parameters : &model->base;
 }
 
 struct tensor transformer_weights(const struct transformer *model)
 {
-    return tensor_view_1d(model->weights, DTYPE_F32, model->weight_count);
+    const struct parameter_block *block = transformer_trained(model);
+    return tensor_view_1d(block->weights, block->dtype, block->count);
+}
+
+struct tensor transformer_remainders(const struct transformer *model)
+{
+    const struct parameter_block *block = transformer_trained(model);
+    return tensor_view_1d(block->remainders, DTYPE_I16, block->count);
 }
 
 struct tensor transformer_gradients(const struct transformer *model)
 {
-    return tensor_view_1d(model->gradients, DTYPE_F32, model->weight_count);
+    const struct parameter_block *block = transformer_trained(model);
+    return tensor_view_1d(block->gradients, DTYPE_F32, block->count);
 }
 
 size_t transformer_bytes(const struct transformer *model)
 {
-    const size_t block_bytes = (size_t)model->weight_count * sizeof(float);
     const size_t rope_bytes = model->rope_table.data ? tensor_bytes(&model->rope_table) : 0;
-    return block_bytes * (model->gradients ? 2 : 1) + rope_bytes + model->training.bytes +
-           model->inference.bytes;
+    const size_t adapter_bytes =
+        model->adapters ? parameter_block_bytes(&model->adapters->parameters) : 0;
+    return parameter_block_bytes(&model->base) + adapter_bytes + rope_bytes +
+           model->training.bytes + model->inference.bytes;
+}
+
+static enum status gradients_reserve(struct transformer *model, struct error *error)
+{
+    if (model->adapters)
+        return adapters_reserve_gradients(model->adapters, &model->architecture, error);
+    const enum status status = parameter_block_reserve_gradients(&model->base, error);
+    if (!status && !model->gradient_views.blocks)
+        model->gradient_views =
+            model_parameters_view(model, model->base.gradients, DTYPE_F32);
+    return status;
 }
 
 enum status transformer_training_begin(struct transformer *model, int64_t token_count,
                                        bool recompute, struct error *error)
 {
-    enum status status = rope_table_reserve(model, token_count, error);
-    if (status)
-        return status;
-    if (!model->gradients) {
-        model->gradients = allocate_weights(model, error);
-        if (!model->gradients)
-            return error_prefix(error, "the gradients");
-        model->gradient_views = model_parameters_view(model, model->gradients);
-    }
+    if (rope_table_reserve(model, token_count, error) || gradients_reserve(model, error))
+        return error->status;
     return activations_reserve(&model->training, model,
                                recompute ? TRAINING_RECOMPUTE : TRAINING, token_count,
                                error);
@@ -248,10 +277,10 @@ enum status transformer_training_begin(struct transformer *model, int64_t token_
 void transformer_training_end(struct transformer *model)
 {
     activations_release(&model->training, model->backend);
-    if (model->gradients)
-        backend_free(model->backend, model->gradients);
+    parameter_block_drop_gradients(&model->base);
+    if (model->adapters)
+        adapters_drop_gradients(model->adapters);
     free(model->gradient_views.blocks);
-    model->gradients = NULL;
     model->gradient_views = (struct model_parameters){0};
 }
 

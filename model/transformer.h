@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "checkpoints/safetensors.h"
 #include "model/architecture.h"
+#include "model/lora.h"
+#include "model/parameters.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,36 +15,58 @@
 /*
  * The weights of a transformer and its forward and backward over a packed batch.
  *
- * Weights lie in one block, in the order of parameters[], so that gradients and moments
- * are blocks of the same layout and the optimiser is one pass. q, k and v of a layer (and
- * gate and up) are neighbours: one GEMM serves all, while files keep their own names.
+ * Weights lie in one block (model/parameters.h). q, k and v of a layer (and gate and up)
+ * are neighbours: one GEMM serves all, while files keep their own names. With adapters
+ * (model/lora.h) the weights are frozen and the adapters, a block of their own, are what
+ * is trained.
  */
-struct parameter {
-    char *name;     /* as Hugging Face files spell it: model.layers.0.… */
-    int64_t offset; /* in elements, into weights and gradients */
-    int64_t count;
-    int rank;
-    int64_t shape[2];
-    bool decayed; /* weight decay applies (matrices; not norms) */
-};
-
 struct transformer; /* opaque; owns weights */
 
-/* Reads config.json and the weights of a Hugging Face directory. */
+/* Reads config.json and the weights of a Hugging Face directory; an adapter in PEFT's
+ * layout is put on its base model. */
 enum status transformer_open_directory(struct transformer **model, struct backend *backend,
-                                       const char *directory, struct error *error);
+                                       const char *directory, enum master_weights masters,
+                                       struct error *error);
 /* Random weights: normal(0, initializer_range), norms one, seeded per parameter. */
 enum status transformer_create(struct transformer **model, struct backend *backend,
                                const struct architecture *architecture, uint64_t seed,
-                               struct error *error);
+                               enum master_weights masters, struct error *error);
 void transformer_free(struct transformer *model);
 
 struct backend *transformer_backend(const struct transformer *model);
 const struct architecture *transformer_architecture(const struct transformer *model);
+/* All weights of the model, without adapters: one entry a tensor of the files. */
 const struct parameter *transformer_parameters(const struct transformer *model,
                                                size_t *count);
-/* All weights as one [count] tensor, and the gradients (NULL data until training_begin). */
+
+/*
+ * Puts adapters on the model: from now on they, and not its weights, are trained; passes
+ * and generation add their part. Before transformer_training_begin().
+ */
+enum status transformer_lora_begin(struct transformer *model,
+                                   const struct lora_options *options,
+                                   enum master_weights masters, struct error *error);
+/* The same with an adapter in PEFT's layout (adapter_config.json and its weights). */
+enum status transformer_open_adapter(struct transformer *model, const char *directory,
+                                     enum master_weights masters, struct error *error);
+/* Writes the adapters so into a directory that exists; base_name is what they belong to. */
+enum status transformer_write_adapter(const struct transformer *model,
+                                      const char *base_name, const char *directory,
+                                      enum dtype stored, struct error *error);
+/* Writes the weights with the adapters folded in: W + scale B A in fp32, rounded once. */
+enum status transformer_write_merged(const struct transformer *model, const char *directory,
+                                     enum dtype stored, struct error *error);
+/* NULL without adapters. */
+const struct lora_options *transformer_lora(const struct transformer *model);
+
+/* The block that is trained: the adapters', where there are any, else the weights'. */
+const struct parameter_block *transformer_trained(const struct transformer *model);
+struct parameter_block *transformer_trained_block(struct transformer *model);
+/* That block as one [count] tensor, in the compute type; the lower halves of the masters,
+ * i16 (NULL data where there are none); the gradients, f32 (NULL data until
+ * training_begin). */
 struct tensor transformer_weights(const struct transformer *model);
+struct tensor transformer_remainders(const struct transformer *model);
 struct tensor transformer_gradients(const struct transformer *model);
 
 /*

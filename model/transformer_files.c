@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/memory.h"
+#include "checkpoints/model_directory.h"
 #include "model/transformer_internal.h"
 
 #include <math.h>
@@ -72,7 +73,30 @@ static int64_t first_not_finite(const float *values, int64_t count)
     return -1;
 }
 
+/* The same for bf16 bits: an exponent of ones is infinity or NaN. */
+static bool has_not_finite(const uint16_t *bits, int64_t count)
+{
+    unsigned found = 0;
+    for (int64_t i = 0; i < count; i++)
+        found |= (bits[i] & 0x7F80U) == 0x7F80U;
+    return found != 0;
+}
+
 enum { PIECE = 1 << 18 };
+
+/* bf16 weights in a bf16 file go over as they are; their remainders are zero already. */
+static bool copy_halves(struct transformer *model, int64_t offset,
+                        const struct safetensors_entry *slice)
+{
+    const void *data = slice->data;
+    const bool aligned = (uintptr_t)data % sizeof(uint16_t) == 0;
+    if (model->base.dtype != DTYPE_BF16 || slice->dtype != DTYPE_BF16 || !aligned ||
+        has_not_finite(data, slice->count))
+        return false;
+    backend_copy_in(model->backend, (uint16_t *)model->base.weights + offset, data,
+                    slice->bytes);
+    return true;
+}
 
 /* Copies an entry into the weights by pieces, so that host memory stays small. */
 static enum status copy_entry(struct transformer *model, const struct parameter *parameter,
@@ -83,6 +107,8 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
         const int64_t left = parameter->count - first;
         const int64_t count = left < PIECE ? left : PIECE;
         const struct safetensors_entry slice = entry_slice(entry, first, count);
+        if (copy_halves(model, parameter->offset + first, &slice))
+            continue;
         safetensors_copy(&slice, piece, DTYPE_F32);
         const int64_t bad = first_not_finite(piece, count);
         if (bad >= 0)
@@ -91,8 +117,7 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
                              "or training diverged before they were saved",
                              path, entry->name, (long long)first + (long long)bad,
                              (double)piece[bad]);
-        backend_copy_in(model->backend, model->weights + parameter->offset + first, piece,
-                        (size_t)count * sizeof *piece);
+        parameter_block_put(&model->base, parameter->offset + first, piece, count);
     }
     return STATUS_OK;
 }
@@ -132,9 +157,9 @@ static enum status load_parameters(struct transformer *model,
 {
     float *piece = memory_allocate_array(PIECE, sizeof *piece);
     enum status status = STATUS_OK;
-    for (size_t i = 0; !status && i < model->parameter_count; i++)
+    for (size_t i = 0; !status && i < model->base.entry_count; i++)
         status =
-            load_parameter(model, files, &model->parameters[i], directory, piece, error);
+            load_parameter(model, files, &model->base.entries[i], directory, piece, error);
     free(piece);
     return status;
 }
@@ -159,8 +184,8 @@ static enum status check_tied_head(const struct weight_files *files,
 
 static bool is_parameter(const struct transformer *model, const char *name)
 {
-    for (size_t i = 0; i < model->parameter_count; i++) {
-        if (strcmp(model->parameters[i].name, name) == 0)
+    for (size_t i = 0; i < model->base.entry_count; i++) {
+        if (strcmp(model->base.entries[i].name, name) == 0)
             return true;
     }
     return false;
@@ -170,8 +195,8 @@ static bool is_parameter(const struct transformer *model, const char *name)
 static bool lacks_prefix(const struct transformer *model, const char *name)
 {
     static const char prefix[] = "model.";
-    for (size_t i = 0; i < model->parameter_count; i++) {
-        const char *parameter = model->parameters[i].name;
+    for (size_t i = 0; i < model->base.entry_count; i++) {
+        const char *parameter = model->base.entries[i].name;
         if (text_starts_with(parameter, prefix) &&
             strcmp(parameter + sizeof prefix - 1, name) == 0)
             return true;
@@ -232,58 +257,61 @@ static enum status load_weights(struct transformer *model, const char *directory
     return status;
 }
 
-enum status transformer_open_directory(struct transformer **model, struct backend *backend,
-                                       const char *directory, struct error *error)
+static enum status open_weights(struct transformer **model, struct backend *backend,
+                                const char *directory, enum master_weights masters,
+                                struct error *error)
 {
     struct architecture architecture;
-    *model = NULL;
     enum status status = architecture_open_directory(&architecture, directory, error);
     if (!status)
-        status = transformer_plan(model, backend, &architecture, error);
+        status = transformer_plan(model, backend, &architecture, masters, error);
     if (!status)
         status = load_weights(*model, directory, error);
+    return status;
+}
+
+enum status transformer_open_directory(struct transformer **model, struct backend *backend,
+                                       const char *directory, enum master_weights masters,
+                                       struct error *error)
+{
+    char *base = NULL;
+    *model = NULL;
+    enum status status = model_directory_base(&base, directory, error);
+    if (!status && base)
+        status = open_weights(model, backend, base, MASTERS_DROPPED, error);
+    else if (!status)
+        status = open_weights(model, backend, directory, masters, error);
+    if (!status && base)
+        status = transformer_open_adapter(*model, directory, masters, error);
     if (status) {
         transformer_free(*model);
         *model = NULL;
     }
+    free(base);
     return status;
 }
 
-/*
- * All weights in host memory: where they are if the back-end computes there, else a copy
- * in `arena`.
- */
+/* All weights in host memory: where they are if that is f32 host memory, else a copy. */
 static enum status weights_on_host(const struct transformer *model, const float **host,
-                                   struct arena *arena, struct error *error)
+                                   float **copy, struct error *error)
 {
-    const size_t bytes = (size_t)model->weight_count * sizeof(float);
-    *host = model->weights;
+    *host = model->base.weights;
     if (strcmp(backend_name(model->backend), "cpu") == 0)
         return STATUS_OK;
-    arena_push(arena, bytes);
-    const enum status status = arena_reserve(arena, error);
-    if (status)
-        return status;
-    float *copy = arena_push(arena, bytes);
-    backend_copy_out(model->backend, copy, model->weights, bytes);
-    *host = copy;
-    return backend_sync(model->backend, error);
+    *host = *copy = memory_allocate_array((size_t)model->base.count, sizeof **copy);
+    return parameter_block_get(&model->base, *copy, error);
 }
 
-enum status transformer_write_weights(const struct transformer *model,
-                                      const char *directory, enum dtype stored,
-                                      struct error *error)
+/* All parameters from `host`, laid out as the weights are. */
+static enum status write_all(const struct transformer *model, const float *host,
+                             const char *directory, enum dtype stored, struct error *error)
 {
     enum { SHARD_BYTES = 2000000000 };
-    struct arena arena = {0};
-    const float *host = NULL;
-    enum status status = weights_on_host(model, &host, &arena, error);
-    if (status)
-        return status;
+    const struct parameter_block *base = &model->base;
     struct safetensors_tensor *tensors =
-        memory_allocate_array(model->parameter_count, sizeof *tensors);
-    for (size_t i = 0; i < model->parameter_count; i++) {
-        const struct parameter *parameter = &model->parameters[i];
+        memory_allocate_array(base->entry_count, sizeof *tensors);
+    for (size_t i = 0; i < base->entry_count; i++) {
+        const struct parameter *parameter = &base->entries[i];
         tensors[i] = (struct safetensors_tensor){
             .name = parameter->name,
             .data = host + parameter->offset,
@@ -293,9 +321,34 @@ enum status transformer_write_weights(const struct transformer *model,
             .shape = {parameter->shape[0], parameter->shape[1]},
         };
     }
-    status =
-        weight_files_write(directory, tensors, model->parameter_count, SHARD_BYTES, error);
+    const enum status status =
+        weight_files_write(directory, tensors, base->entry_count, SHARD_BYTES, error);
     free(tensors);
-    arena_release(&arena);
+    return status;
+}
+
+enum status transformer_write_weights(const struct transformer *model,
+                                      const char *directory, enum dtype stored,
+                                      struct error *error)
+{
+    float *copy = NULL;
+    const float *host = NULL;
+    enum status status = weights_on_host(model, &host, &copy, error);
+    if (!status)
+        status = write_all(model, host, directory, stored, error);
+    free(copy);
+    return status;
+}
+
+enum status transformer_write_merged(const struct transformer *model, const char *directory,
+                                     enum dtype stored, struct error *error)
+{
+    float *merged = memory_allocate_array((size_t)model->base.count, sizeof *merged);
+    enum status status = parameter_block_get(&model->base, merged, error);
+    if (!status && model->adapters)
+        status = adapters_merge(model->adapters, &model->base, merged, error);
+    if (!status)
+        status = write_all(model, merged, directory, stored, error);
+    free(merged);
     return status;
 }

@@ -2,6 +2,7 @@
 #define HOLDFAST_MODEL_TRANSFORMER_INTERNAL_H
 
 #include "base/arena.h"
+#include "model/adapters.h"
 #include "model/transformer.h"
 
 /*
@@ -31,6 +32,7 @@ struct model_parameters {
  * kept: they are made again from what is here, which costs less than the memory.
  */
 struct block_activations {
+    int64_t layer;
     struct tensor in;                /* [T, C] the residual stream before the block */
     struct tensor attention_rstd;    /* [T] */
     struct tensor query_key_value;   /* [T, Q], turned */
@@ -39,6 +41,23 @@ struct block_activations {
     struct tensor middle;            /* [T, C] the residual stream after attention */
     struct tensor feed_forward_rstd; /* [T] */
     struct tensor gate_up;           /* [T, 2F] */
+    struct tensor
+        adapted[ADAPTER_GROUP_COUNT]; /* [T, n r] each: `hidden` of the adapters */
+};
+
+/*
+ * A packed batch where the back-end computes. All int32 arrays lie in one block, which one
+ * copy brings over:
+ *
+ *     tokens [T] | positions [T] | target rows [T] | target tokens [T] | starts [N + 1]
+ */
+struct batch_indices {
+    int32_t *host;   /* heap, [5 T + 1] */
+    int32_t *device; /* likewise */
+    const int32_t *tokens;
+    const int32_t *positions;
+    struct documents documents;
+    struct targets targets;
 };
 
 /*
@@ -53,8 +72,11 @@ struct block_activations {
 enum activations_use { FORWARD_ONLY, TRAINING_RECOMPUTE, TRAINING };
 struct activations {
     enum activations_use use;
-    int64_t token_count; /* 0: nothing reserved */
-    void *memory;        /* device */
+    int64_t token_count;             /* 0: nothing reserved */
+    enum dtype dtype;                /* of what has no other */
+    const struct lora_options *lora; /* NULL: no adapters */
+    struct batch_indices indices;
+    void *memory; /* device */
     size_t bytes;
     struct block_activations *blocks; /* [L]; views */
     struct tensor out;                /* [T, C] the residual stream after the last block */
@@ -68,18 +90,16 @@ struct activations {
     struct tensor d_attended;
     struct tensor d_gate_up;
     struct tensor d_activated;
+    struct tensor d_adapted; /* [T, most n r] scratch of the adapters */
 };
 
 struct transformer {
     struct backend *backend;
     struct architecture architecture;
-    struct parameter *parameters;
-    size_t parameter_count; /* of entries */
-    int64_t weight_count;   /* of elements */
-    float *weights;         /* device */
-    float *gradients;       /* device; NULL until transformer_training_begin() */
+    struct parameter_block base; /* all weights of the model */
     struct model_parameters views;
-    struct model_parameters gradient_views;
+    struct model_parameters gradient_views; /* empty where adapters are trained */
+    struct adapters *adapters;              /* NULL: the weights themselves are trained */
     struct activations training;
     struct activations inference;
     struct tensor rope_table; /* [P, D]; P grows with the longest batch */
@@ -87,14 +107,23 @@ struct transformer {
 
 /* The architecture's names, shapes and places; no weights yet. */
 enum status transformer_plan(struct transformer **model, struct backend *backend,
-                             const struct architecture *architecture, struct error *error);
-struct model_parameters model_parameters_view(const struct transformer *model,
-                                              float *block);
+                             const struct architecture *architecture,
+                             enum master_weights masters, struct error *error);
+/* Views into a block [count] of `dtype` laid out as the weights are. */
+struct model_parameters model_parameters_view(const struct transformer *model, void *block,
+                                              enum dtype dtype);
 
 enum status activations_reserve(struct activations *activations,
                                 const struct transformer *model, enum activations_use use,
                                 int64_t token_count, struct error *error);
+/* The bytes that this would reserve. */
+size_t activations_measure(const struct architecture *architecture,
+                           const struct lora_options *lora, enum dtype dtype,
+                           enum activations_use use, int64_t token_count);
 void activations_release(struct activations *activations, struct backend *backend);
+/* Brings a batch over; its arrays may be used again at once. */
+void batch_indices_set(struct batch_indices *indices, struct backend *backend,
+                       const struct packed_batch *batch);
 
 /* Makes the table hold positions [0, position_count). */
 enum status rope_table_reserve(struct transformer *model, int64_t position_count,

@@ -13,21 +13,26 @@
 struct pass {
     struct transformer *model;
     struct backend *backend;
-    const struct packed_batch *batch;
+    int64_t token_count;
+    const struct batch_indices *batch;
     const struct activations *reserved;
+    const struct adapters *adapters; /* NULL: none */
     struct attention_shape shape;
     float norm_epsilon;
 };
 
 static struct pass pass_begin(struct transformer *model, const struct packed_batch *batch,
-                              const struct activations *reserved)
+                              struct activations *reserved)
 {
     CHECK(batch->token_count > 0 && batch->token_count <= reserved->token_count);
+    batch_indices_set(&reserved->indices, model->backend, batch);
     return (struct pass){
         .model = model,
         .backend = model->backend,
-        .batch = batch,
+        .token_count = batch->token_count,
+        .batch = &reserved->indices,
         .reserved = reserved,
+        .adapters = model->adapters,
         .shape = model_attention_shape(&model->architecture),
         .norm_epsilon = (float)model->architecture.norm_epsilon,
     };
@@ -36,23 +41,37 @@ static struct pass pass_begin(struct transformer *model, const struct packed_bat
 /* The rows of a [T, …] buffer that the batch uses. */
 static struct tensor rows(const struct pass *pass, const struct tensor *buffer)
 {
-    return tensor_rows(buffer, 0, pass->batch->token_count);
+    return tensor_rows(buffer, 0, pass->token_count);
 }
 
 static struct block_activations block_rows(const struct pass *pass, int64_t layer)
 {
     const struct block_activations *block = &pass->reserved->blocks[layer];
-    return (struct block_activations){
+    struct block_activations cut = {
+        .layer = layer,
         .in = rows(pass, &block->in),
         .attention_rstd = rows(pass, &block->attention_rstd),
         .query_key_value = rows(pass, &block->query_key_value),
         .attended = rows(pass, &block->attended),
         .log_sum = tensor_view_2d(block->log_sum.data, DTYPE_F32, pass->shape.heads,
-                                  pass->batch->token_count),
+                                  pass->token_count),
         .middle = rows(pass, &block->middle),
         .feed_forward_rstd = rows(pass, &block->feed_forward_rstd),
         .gate_up = rows(pass, &block->gate_up),
     };
+    for (int group = 0; pass->adapters && group < ADAPTER_GROUP_COUNT; group++)
+        cut.adapted[group] = rows(pass, &block->adapted[group]);
+    return cut;
+}
+
+/* Adds what the adapters of one group make of `in`. */
+static void adapt(const struct pass *pass, struct block_activations *block,
+                  enum adapter_group_name name, struct tensor *out, const struct tensor *in)
+{
+    if (pass->adapters)
+        adapter_forward(pass->backend, pass->adapters,
+                        &pass->adapters->weights[block->layer].groups[name], out,
+                        &block->adapted[name], in, false);
 }
 
 /* From `in` to everything else that the block keeps. */
@@ -60,36 +79,37 @@ static void block_forward_kept(const struct pass *pass,
                                const struct block_parameters *weights,
                                struct block_activations *block)
 {
-    const struct packed_batch *batch = pass->batch;
+    const struct batch_indices *batch = pass->batch;
     struct tensor normed = rows(pass, &pass->reserved->normed);
 
     rms_norm_forward(pass->backend, &normed, &block->attention_rstd, &block->in,
                      &weights->attention_norm, pass->norm_epsilon);
     linear_forward(pass->backend, &block->query_key_value, &normed,
-                   &weights->query_key_value, NULL);
+                   &weights->query_key_value, NULL, NULL);
+    adapt(pass, block, GROUP_QUERY_KEY_VALUE, &block->query_key_value, &normed);
     rope_forward(pass->backend, &block->query_key_value, &pass->model->rope_table,
                  batch->positions, &pass->shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
-                      &block->query_key_value, batch->document_starts,
-                      batch->document_count, &pass->shape);
+                      &block->query_key_value, &batch->documents, &pass->shape);
     linear_forward(pass->backend, &block->middle, &block->attended, &weights->attention_out,
-                   NULL);
-    add(pass->backend, &block->middle, &block->middle, &block->in);
+                   NULL, &block->in);
+    adapt(pass, block, GROUP_ATTENTION_OUT, &block->middle, &block->attended);
 
     rms_norm_forward(pass->backend, &normed, &block->feed_forward_rstd, &block->middle,
                      &weights->feed_forward_norm, pass->norm_epsilon);
-    linear_forward(pass->backend, &block->gate_up, &normed, &weights->gate_up, NULL);
+    linear_forward(pass->backend, &block->gate_up, &normed, &weights->gate_up, NULL, NULL);
+    adapt(pass, block, GROUP_GATE_UP, &block->gate_up, &normed);
 }
 
 /* The end of the block; `out` may be the memory of block->in. */
 static void block_forward_out(const struct pass *pass,
                               const struct block_parameters *weights,
-                              const struct block_activations *block, struct tensor *out)
+                              struct block_activations *block, struct tensor *out)
 {
     struct tensor activated = rows(pass, &pass->reserved->activated);
     swiglu_forward(pass->backend, &activated, &block->gate_up);
-    linear_forward(pass->backend, out, &activated, &weights->down, NULL);
-    add(pass->backend, out, out, &block->middle);
+    linear_forward(pass->backend, out, &activated, &weights->down, NULL, &block->middle);
+    adapt(pass, block, GROUP_DOWN, out, &activated);
 }
 
 /* From tokens to the normed residual stream, in the scratch buffer `normed`. */
@@ -116,65 +136,118 @@ static struct tensor forward(const struct pass *pass)
     return normed;
 }
 
+/* d_in = d_out W, through the adapters too, whose gradients are made on the way. */
+static void input_backward(const struct pass *pass, struct block_activations *block,
+                           enum adapter_group_name name, struct tensor *d_in,
+                           const struct tensor *d_out, const struct tensor *weight,
+                           const struct tensor *in)
+{
+    linear_backward_input(pass->backend, d_in, d_out, weight, false);
+    if (!pass->adapters || pass->adapters->weights[block->layer].groups[name].count == 0)
+        return;
+    struct tensor d_hidden =
+        tensor_view_2d(pass->reserved->d_adapted.data, d_in->dtype, pass->token_count,
+                       block->adapted[name].shape[1]);
+    adapter_backward(pass->backend, pass->adapters,
+                     &pass->adapters->weights[block->layer].groups[name],
+                     &pass->adapters->gradients[block->layer].groups[name], d_in, &d_hidden,
+                     d_out, &block->adapted[name], in);
+}
+
+/* The gradient of W; beside adapters it is frozen. */
+static void weight_backward(const struct pass *pass, struct tensor *d_weight,
+                            const struct tensor *d_out, const struct tensor *in)
+{
+    if (!pass->adapters)
+        linear_backward_weight(pass->backend, d_weight, NULL, d_out, in);
+}
+
+static void norm_backward(const struct pass *pass, struct tensor *d_in,
+                          struct tensor *d_weight, const struct tensor *d_out,
+                          const struct tensor *in, const struct tensor *weight,
+                          const struct tensor *rstd)
+{
+    rms_norm_backward(pass->backend, d_in, pass->adapters ? NULL : d_weight, d_out, in,
+                      weight, rstd);
+}
+
+/*
+ * SwiGLU and the projection behind it. Its output is made again: by the backward in
+ * passing, unless adapters need it earlier.
+ */
+static void down_backward(const struct pass *pass, const struct block_parameters *weights,
+                          struct block_parameters *gradients,
+                          struct block_activations *block, struct tensor *d_gate_up,
+                          const struct tensor *d_residual)
+{
+    struct tensor activated = rows(pass, &pass->reserved->activated);
+    struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
+    if (pass->adapters) {
+        swiglu_forward(pass->backend, &activated, &block->gate_up);
+        if (pass->reserved->use == TRAINING_RECOMPUTE)
+            adapter_hidden(pass->backend, pass->adapters,
+                           &pass->adapters->weights[block->layer].groups[GROUP_DOWN],
+                           &block->adapted[GROUP_DOWN], &activated, false);
+    }
+    input_backward(pass, block, GROUP_DOWN, &d_activated, d_residual, &weights->down,
+                   &activated);
+    swiglu_backward(pass->backend, d_gate_up, pass->adapters ? NULL : &activated,
+                    &d_activated, &block->gate_up);
+    weight_backward(pass, &gradients->down, d_residual, &activated);
+}
+
 /* d_residual: from the gradient of the block's output to that of `middle`. */
 static void feed_forward_backward(const struct pass *pass,
                                   const struct block_parameters *weights,
                                   struct block_parameters *gradients,
-                                  const struct block_activations *block,
+                                  struct block_activations *block,
                                   struct tensor *d_residual)
 {
     struct tensor normed = rows(pass, &pass->reserved->normed);
     struct tensor rstd = block->feed_forward_rstd;
-    struct tensor activated = rows(pass, &pass->reserved->activated);
-    struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
     struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up);
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
 
-    swiglu_forward(pass->backend, &activated, &block->gate_up);
-    linear_backward_weight(pass->backend, &gradients->down, NULL, d_residual, &activated);
-    linear_backward_input(pass->backend, &d_activated, d_residual, &weights->down, false);
-    swiglu_backward(pass->backend, &d_gate_up, &d_activated, &block->gate_up);
-
+    down_backward(pass, weights, gradients, block, &d_gate_up, d_residual);
     rms_norm_forward(pass->backend, &normed, &rstd, &block->middle,
                      &weights->feed_forward_norm, pass->norm_epsilon);
-    linear_backward_weight(pass->backend, &gradients->gate_up, NULL, &d_gate_up, &normed);
-    linear_backward_input(pass->backend, &d_normed, &d_gate_up, &weights->gate_up, false);
-    rms_norm_backward(pass->backend, d_residual, &gradients->feed_forward_norm, &d_normed,
-                      &block->middle, &weights->feed_forward_norm, &rstd);
+    input_backward(pass, block, GROUP_GATE_UP, &d_normed, &d_gate_up, &weights->gate_up,
+                   &normed);
+    weight_backward(pass, &gradients->gate_up, &d_gate_up, &normed);
+    norm_backward(pass, d_residual, &gradients->feed_forward_norm, &d_normed,
+                  &block->middle, &weights->feed_forward_norm, &rstd);
 }
 
 /* d_residual: from the gradient of `middle` to that of `in`. */
 static void attention_part_backward(const struct pass *pass,
                                     const struct block_parameters *weights,
                                     struct block_parameters *gradients,
-                                    const struct block_activations *block,
+                                    struct block_activations *block,
                                     struct tensor *d_residual)
 {
-    const struct packed_batch *batch = pass->batch;
+    const struct batch_indices *batch = pass->batch;
     struct tensor normed = rows(pass, &pass->reserved->normed);
     struct tensor rstd = block->attention_rstd;
     struct tensor d_attended = rows(pass, &pass->reserved->d_attended);
     struct tensor d_query_key_value = rows(pass, &pass->reserved->d_query_key_value);
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
 
-    linear_backward_weight(pass->backend, &gradients->attention_out, NULL, d_residual,
-                           &block->attended);
-    linear_backward_input(pass->backend, &d_attended, d_residual, &weights->attention_out,
-                          false);
+    input_backward(pass, block, GROUP_ATTENTION_OUT, &d_attended, d_residual,
+                   &weights->attention_out, &block->attended);
+    weight_backward(pass, &gradients->attention_out, d_residual, &block->attended);
     attention_backward(pass->backend, &d_query_key_value, &d_attended,
                        &block->query_key_value, &block->attended, &block->log_sum,
-                       batch->document_starts, batch->document_count, &pass->shape);
+                       &batch->documents, &pass->shape);
     rope_backward(pass->backend, &d_query_key_value, &pass->model->rope_table,
                   batch->positions, &pass->shape);
 
     rms_norm_forward(pass->backend, &normed, &rstd, &block->in, &weights->attention_norm,
                      pass->norm_epsilon);
-    linear_backward_weight(pass->backend, &gradients->query_key_value, NULL,
-                           &d_query_key_value, &normed);
-    linear_backward_input(pass->backend, &d_normed, &d_query_key_value,
-                          &weights->query_key_value, false);
-    rms_norm_backward(pass->backend, d_residual, &gradients->attention_norm, &d_normed,
-                      &block->in, &weights->attention_norm, &rstd);
+    input_backward(pass, block, GROUP_QUERY_KEY_VALUE, &d_normed, &d_query_key_value,
+                   &weights->query_key_value, &normed);
+    weight_backward(pass, &gradients->query_key_value, &d_query_key_value, &normed);
+    norm_backward(pass, d_residual, &gradients->attention_norm, &d_normed, &block->in,
+                  &weights->attention_norm, &rstd);
 }
 
 /* From d_normed, the gradient of the last norm's output, to all parameters. */
@@ -187,33 +260,37 @@ static void backward(const struct pass *pass)
     const struct tensor last = rows(pass, &reserved->out);
     const struct tensor last_rstd = rows(pass, &reserved->last_rstd);
 
+    static struct block_parameters frozen; /* no gradients: never read */
+
     fill(pass->backend, &d_residual, 0.0f);
-    rms_norm_backward(pass->backend, &d_residual, &model->gradient_views.last_norm,
-                      &d_normed, &last, &model->views.last_norm, &last_rstd);
+    norm_backward(pass, &d_residual, &model->gradient_views.last_norm, &d_normed, &last,
+                  &model->views.last_norm, &last_rstd);
     for (int64_t layer = model->architecture.layer_count - 1; layer >= 0; layer--) {
         const struct block_parameters *weights = &model->views.blocks[layer];
-        struct block_parameters *gradients = &model->gradient_views.blocks[layer];
+        struct block_parameters *gradients =
+            pass->adapters ? &frozen : &model->gradient_views.blocks[layer];
         struct block_activations block = block_rows(pass, layer);
         if (reserved->use == TRAINING_RECOMPUTE)
             block_forward_kept(pass, weights, &block);
         feed_forward_backward(pass, weights, gradients, &block, &d_residual);
         attention_part_backward(pass, weights, gradients, &block, &d_residual);
     }
-    embedding_backward(pass->backend, &model->gradient_views.embedding, &d_residual,
-                       pass->batch->tokens);
+    if (!pass->adapters)
+        embedding_backward(pass->backend, &model->gradient_views.embedding, &d_residual,
+                           pass->batch->tokens);
 }
 
 void transformer_forward_backward(struct transformer *model,
                                   const struct packed_batch *batch, float label_smoothing,
                                   float scale, struct cross_entropy_sums *sums)
 {
-    CHECK(model->gradients);
+    CHECK(transformer_gradients(model).data);
     const struct pass pass = pass_begin(model, batch, &model->training);
     const struct tensor normed = forward(&pass);
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
-    linear_cross_entropy(model->backend, sums, &d_normed, &model->gradient_views.head,
-                         &normed, &model->views.head, batch->targets, label_smoothing,
-                         scale);
+    struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;
+    linear_cross_entropy(model->backend, sums, &d_normed, d_head, &normed,
+                         &model->views.head, &pass.batch->targets, label_smoothing, scale);
     backward(&pass);
 }
 
@@ -225,7 +302,7 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
         pass_begin(model, batch, fits ? &model->inference : &model->training);
     const struct tensor normed = forward(&pass);
     linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
-                         batch->targets, 0.0f, 1.0f);
+                         &pass.batch->targets, 0.0f, 1.0f);
 }
 
 enum status transformer_logits(struct transformer *model, const struct packed_batch *batch,
@@ -248,7 +325,7 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
         const int64_t count = left < CHUNK_ROWS ? left : CHUNK_ROWS;
         const struct tensor in = tensor_rows(&normed, first, count);
         struct tensor out = tensor_view_2d(chunk, DTYPE_F32, count, vocabulary);
-        linear_forward(model->backend, &out, &in, &model->views.head, NULL);
+        linear_forward(model->backend, &out, &in, &model->views.head, NULL, NULL);
         backend_copy_out(model->backend, logits + first * vocabulary, chunk,
                          tensor_bytes(&out));
     }

@@ -11,7 +11,8 @@
 /*
  * AdamW over one block of weights (formula: backend/operations.h, adamw_update), with
  * global-norm clipping: gradients are scaled by min(1, clip_norm / norm) inside the same
- * pass. Moments are fp32. Ranges say which elements decay (matrices) and which do not
+ * pass, the norm staying on the device. Moments are fp32, or bf16 rounded stochastically
+ * (half the memory). Ranges say which elements decay (matrices) and which do not
  * (norms).
  */
 struct adamw_range {
@@ -23,9 +24,11 @@ struct adamw_range {
 struct adamw {
     struct backend *backend;
     int64_t count;
-    float *moment1; /* device memory [count] */
-    float *moment2; /* device memory [count] */
-    int64_t step;   /* updates made */
+    enum dtype dtype;     /* of the moments: f32 or bf16 */
+    void *moment1;        /* device memory [count] */
+    void *moment2;        /* device memory [count] */
+    double *norm_squared; /* device memory [1] */
+    int64_t step;         /* updates made */
     struct adamw_range *ranges;
     int64_t range_count;
 };
@@ -36,22 +39,24 @@ struct adamw_options {
     double epsilon;
     double weight_decay;
     double clip_norm; /* 0: none */
+    uint64_t seed;    /* of stochastic rounding, where there is any */
 };
 
 /* Neighbouring ranges of the same kind are joined. Ranges must cover [0, count) in order.
- */
+ * `moments` is f32, or bf16 where the back-end computes in it. */
 enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t count,
-                       const struct adamw_range *ranges, int64_t range_count,
-                       struct error *error);
+                       enum dtype moments, const struct adamw_range *ranges,
+                       int64_t range_count, struct error *error);
 void adamw_release(struct adamw *adamw);
 
 /*
- * One update. *norm is the global gradient norm before clipping (it synchronises). A norm
- * that is not finite leaves weights, moments and step untouched and returns
- * STATUS_FORMAT: the caller decides.
+ * One update. `remainders` holds the lower halves of fp32 masters, or has NULL data (see
+ * adamw_update). *norm is the global gradient norm before clipping; the one wait for the
+ * device is at the end. A norm that is not finite leaves weights, moments and step
+ * untouched and returns STATUS_FORMAT: the caller decides.
  */
 enum status adamw_step(struct adamw *adamw, struct tensor *weights,
-                       const struct tensor *gradients, double lr,
+                       struct tensor *remainders, const struct tensor *gradients, double lr,
                        const struct adamw_options *options, double *norm,
                        struct error *error);
 

@@ -21,22 +21,22 @@ static char *checkpoint_name(const char *run, int64_t step, const char *suffix)
 static enum status moments_write(const char *directory, const struct adamw *adamw,
                                  struct error *error)
 {
-    const size_t bytes = (size_t)adamw->count * sizeof(float);
-    float *host = memory_allocate_array(2 * (size_t)adamw->count, sizeof(float));
+    const size_t bytes = (size_t)adamw->count * dtype_bytes(adamw->dtype);
+    unsigned char *host = memory_allocate_array(2, bytes);
     backend_copy_out(adamw->backend, host, adamw->moment1, bytes);
-    backend_copy_out(adamw->backend, host + adamw->count, adamw->moment2, bytes);
+    backend_copy_out(adamw->backend, host + bytes, adamw->moment2, bytes);
     enum status status = backend_sync(adamw->backend, error);
     const struct safetensors_tensor tensors[] = {
         {.name = "moment1",
          .data = host,
-         .dtype = DTYPE_F32,
-         .stored = DTYPE_F32,
+         .dtype = adamw->dtype,
+         .stored = adamw->dtype,
          .rank = 1,
          .shape = {adamw->count}},
         {.name = "moment2",
-         .data = host + adamw->count,
-         .dtype = DTYPE_F32,
-         .stored = DTYPE_F32,
+         .data = host + bytes,
+         .dtype = adamw->dtype,
+         .stored = adamw->dtype,
          .rank = 1,
          .shape = {adamw->count}},
     };
@@ -65,6 +65,15 @@ static enum status state_write(const char *directory, int64_t step, const char *
     return status;
 }
 
+static enum status weights_write(const struct checkpoint_place *place,
+                                 const char *directory, const struct transformer *model,
+                                 struct error *error)
+{
+    if (transformer_lora(model))
+        return transformer_write_adapter(model, place->base, directory, DTYPE_F32, error);
+    return transformer_write_weights(model, directory, DTYPE_F32, error);
+}
+
 static enum status checkpoint_fill(const struct checkpoint_place *place,
                                    const char *directory, const struct transformer *model,
                                    const struct adamw *adamw, int64_t step,
@@ -72,7 +81,7 @@ static enum status checkpoint_fill(const struct checkpoint_place *place,
 {
     if (file_remove_tree(directory, error) || file_make_directories(directory, error) ||
         model_directory_copy_metadata(place->metadata, directory, error) ||
-        transformer_write_weights(model, directory, DTYPE_F32, error) ||
+        weights_write(place, directory, model, error) ||
         moments_write(directory, adamw, error))
         return error->status;
     return state_write(directory, step, place->identity, error);
@@ -223,17 +232,19 @@ static enum status state_read(const char *path, const char *identity, int64_t *s
 }
 
 static enum status moment_read(const struct safetensors *file, const char *name,
-                               struct adamw *adamw, float *device, struct error *error)
+                               struct adamw *adamw, void *device, struct error *error)
 {
     const struct safetensors_entry *entry = safetensors_find(file, name);
-    if (!entry || entry->dtype != DTYPE_F32 || entry->count != adamw->count)
+    if (!entry || entry->dtype != adamw->dtype || entry->count != adamw->count)
         return error_set(error, STATUS_FORMAT,
-                         "%s: no f32 tensor \"%s\" of %lld numbers: not a checkpoint of "
+                         "%s: no %s tensor \"%s\" of %lld numbers: not a checkpoint of "
                          "this model",
-                         file->path, name, (long long)adamw->count);
-    float *host = memory_allocate_array((size_t)adamw->count, sizeof(float));
-    safetensors_copy(entry, host, DTYPE_F32);
-    backend_copy_in(adamw->backend, device, host, (size_t)adamw->count * sizeof(float));
+                         file->path, dtype_name(adamw->dtype), name,
+                         (long long)adamw->count);
+    const size_t bytes = (size_t)adamw->count * dtype_bytes(adamw->dtype);
+    void *host = memory_allocate(bytes);
+    safetensors_copy(entry, host, adamw->dtype);
+    backend_copy_in(adamw->backend, device, host, bytes);
     enum status status = backend_sync(adamw->backend, error);
     free(host);
     return status;

@@ -12,8 +12,8 @@
  *
  *     RUN/checkpoints/step-000120/
  *         config.json, tokenizer.json, …   so that it is a model directory like any other
- *         model.safetensors                weights, f32
- *         optimizer.safetensors            moment1, moment2, f32, one block each
+ *         model.safetensors                weights, f32; of a LoRA run PEFT's two files
+ *         optimizer.safetensors            moment1, moment2, f32 or bf16, one block each
  *         state.json                       {"step":120,"identity":"…sha256…"}
  *
  * The order of examples is a function of seed and step (train/dataset.h), so the step is
@@ -26,6 +26,7 @@
 struct checkpoint_place {
     const char *run;      /* folder of the run */
     const char *metadata; /* folder with config.json and the tokenizer */
+    const char *base;     /* with adapters: the model that they are put on */
     const char *identity;
 };
 

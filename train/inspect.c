@@ -31,6 +31,7 @@ struct inspect_options {
     int64_t count;
     int64_t seed;
     char *device;
+    char *precision; /* auto, fp32, bf16 */
     int64_t threads;
 };
 
@@ -55,7 +56,10 @@ static const struct option_entry entries[] = {
      NULL},
     {"count", OPTION_INTEGER, FIELD(count), "N", "tense: how many reformulations", NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "tense: seed of the variation", NULL},
-    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
+     NULL},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME",
+     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
@@ -115,11 +119,14 @@ static enum status text_open(struct inspected *inspected,
 static enum status model_open(struct inspected *inspected,
                               const struct inspect_options *options, struct error *error)
 {
+    const struct backend_options backend_options = {.device = options->device,
+                                                    .precision = options->precision,
+                                                    .thread_count = (int)options->threads};
     if (need(options->model, "--model DIR", error) ||
-        backend_open(&inspected->backend, options->device, (int)options->threads, error))
+        backend_open(&inspected->backend, &backend_options, error))
         return error->status;
     return transformer_open_directory(&inspected->model, inspected->backend, options->model,
-                                      error);
+                                      MASTERS_DROPPED, error);
 }
 
 static void json_line_print(struct text_buffer *text)
@@ -467,7 +474,8 @@ int inspect_command(int argc, char **argv)
                                       .count = 1,
                                       .seed = 1,
                                       .tense = memory_duplicate_string("past"),
-                                      .device = memory_duplicate_string("cpu")};
+                                      .device = memory_duplicate_string("cpu"),
+                                      .precision = memory_duplicate_string("auto")};
     struct string_list positional = {0};
     struct error error = {0};
     bool help_shown = false;

@@ -24,6 +24,15 @@ static const struct option_entry entries[] = {
     {"resume", OPTION_BOOL, FIELD(resume), NULL,
      "continue the run in --out from its newest checkpoint, bitwise as if never stopped",
      NULL},
+    {"lora", OPTION_INTEGER, FIELD(lora), "RANK",
+     "train low-rank adapters of this rank instead of the weights (0: the weights)",
+     "LoRA"},
+    {"lora-alpha", OPTION_NUMBER, FIELD(lora_alpha), "X",
+     "the adapters count alpha / rank (0: alpha is twice the rank)", NULL},
+    {"lora-targets", OPTION_STRING, FIELD(lora_targets), "NAMES",
+     "all-linear, or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
+     NULL},
+    {"rslora", OPTION_BOOL, FIELD(rslora), NULL, "alpha / sqrt(rank) instead", NULL},
     {"epochs", OPTION_NUMBER, FIELD(epochs), "X", "passes over the data", "Batches"},
     {"step-limit", OPTION_INTEGER, FIELD(step_limit), "N",
      "stop after N updates in all (0: when the epochs are over)", NULL},
@@ -61,6 +70,8 @@ static const struct option_entry entries[] = {
      "Run"},
     {"recompute", OPTION_BOOL, FIELD(recompute), NULL,
      "keep only each block's input and run it again in the backward: less memory", NULL},
+    {"moments", OPTION_STRING, FIELD(moments), "TYPE",
+     "f32, or bf16 rounded stochastically (less memory; only with --precision bf16)", NULL},
     {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
      "checkpoint every N updates (0: only at the end)", NULL},
     {"keep", OPTION_INTEGER, FIELD(keep), "N", "how many checkpoints to keep (0: all)",
@@ -69,7 +80,10 @@ static const struct option_entry entries[] = {
      "loss on the examples of split \"validation\" every N updates (0: never)", NULL},
     {"save-dtype", OPTION_STRING, FIELD(save_dtype), "TYPE",
      "f32, bf16 or f16: element type of the weights in final/", NULL},
-    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu or cuda", NULL},
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
+     NULL},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME",
+     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"show", OPTION_INTEGER, FIELD(show), "N",
      "print the tokens of N examples, with those that carry loss marked, and stop", NULL},
@@ -83,6 +97,7 @@ const struct command_line train_command_line = {
     .examples =
         "  holdfast train --model DIR --data mix.jsonl --out run/ --epochs 3 --lr 2e-5 \\\n"
         "      --schedule cosine --warmup 0.1\n"
+        "  holdfast train --model DIR --data mix.jsonl --out run/ --lora 16 --lr 2e-4\n"
         "  holdfast train --model DIR --data mix.jsonl --show 3   # what is trained on\n"
         "  holdfast train --resume --config run/config.yaml       # after a crash\n"
         "  holdfast train --init config.json --data pool.jsonl --out base/\n",
@@ -93,6 +108,7 @@ const struct command_line train_command_line = {
 void train_options_defaults(struct train_options *options)
 {
     *options = (struct train_options){
+        .lora_targets = memory_duplicate_string("all-linear"),
         .epochs = 1,
         .batch_size = 8,
         .accumulation = 1,
@@ -107,10 +123,12 @@ void train_options_defaults(struct train_options *options)
         .epsilon = 1e-8,
         .clip_norm = 1,
         .seed = 1,
+        .moments = memory_duplicate_string("f32"),
         .save_every = 0,
         .keep = 2,
         .save_dtype = memory_duplicate_string("bf16"),
         .device = memory_duplicate_string("cpu"),
+        .precision = memory_duplicate_string("auto"),
     };
 }
 
@@ -160,6 +178,7 @@ enum status train_options_check(const struct train_options *options, struct erro
 {
     static const char *const overlong[] = {"error", "drop", "truncate", NULL};
     static const char *const dtypes[] = {"f32", "bf16", "f16", NULL};
+    static const char *const moments[] = {"f32", "bf16", NULL};
     enum schedule_kind kind;
 
     if (!options->model == !options->init)
@@ -169,6 +188,17 @@ enum status train_options_check(const struct train_options *options, struct erro
     if (options->tokenizer && !options->init)
         return error_set(error, STATUS_USAGE,
                          "--tokenizer goes with --init; --model brings its own");
+    struct lora_options lora = {0};
+    if (options->lora < 0 || options->lora > LORA_RANK_MAXIMUM ||
+        !(options->lora_alpha >= 0) || !isfinite(options->lora_alpha))
+        return error_set(error, STATUS_USAGE,
+                         "--lora is a rank of at most %d, --lora-alpha not negative",
+                         LORA_RANK_MAXIMUM);
+    if (options->lora && options->init)
+        return error_set(error, STATUS_USAGE,
+                         "--lora adapts a model: it goes with --model, not with --init");
+    if (lora_targets_parse(&lora, options->lora_targets, error))
+        return error->status;
     if (!options->data)
         return error_set(error, STATUS_USAGE, "--data MIX.jsonl is missing");
     if (!options->out && (!options->show || options->init))
@@ -179,9 +209,25 @@ enum status train_options_check(const struct train_options *options, struct erro
     if (!is_one_of(options->save_dtype, dtypes))
         return error_set(error, STATUS_USAGE, "--save-dtype %s: it is f32, bf16 or f16",
                          options->save_dtype);
+    if (!is_one_of(options->moments, moments))
+        return error_set(error, STATUS_USAGE, "--moments %s: it is f32 or bf16",
+                         options->moments);
     if (schedule_kind_parse(&kind, options->schedule, error))
         return error->status;
     return numbers_check(options, error);
+}
+
+struct lora_options train_lora_options(const struct train_options *options)
+{
+    struct lora_options lora = {
+        .rank = options->lora,
+        .alpha = options->lora_alpha > 0 ? options->lora_alpha : 2 * (double)options->lora,
+        .rank_stabilised = options->rslora,
+        .seed = (uint64_t)options->seed,
+    };
+    const enum status status = lora_targets_parse(&lora, options->lora_targets, NULL);
+    CHECK(status == STATUS_OK); /* train_options_check() came first */
+    return lora;
 }
 
 struct adamw_options train_adamw_options(const struct train_options *options)
@@ -192,6 +238,7 @@ struct adamw_options train_adamw_options(const struct train_options *options)
         .epsilon = options->epsilon,
         .weight_decay = options->weight_decay,
         .clip_norm = options->clip_norm,
+        .seed = (uint64_t)options->seed,
     };
 }
 

@@ -2,6 +2,7 @@
 #define HOLDFAST_TRAIN_TRAIN_OPTIONS_H
 
 #include "base/options.h"
+#include "model/lora.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
 
@@ -16,6 +17,11 @@ struct train_options {
     char *data;
     char *out;
     bool resume;
+
+    int64_t lora; /* rank; 0: all weights */
+    double lora_alpha;
+    char *lora_targets;
+    bool rslora;
 
     double epochs;
     int64_t step_limit; /* 0: from epochs */
@@ -39,11 +45,13 @@ struct train_options {
 
     int64_t seed;
     bool recompute;
+    char *moments; /* f32, bf16 */
     int64_t save_every;
     int64_t keep;
     int64_t validate_every;
     char *save_dtype;
     char *device;
+    char *precision; /* auto, fp32, bf16 */
     int64_t threads;
     int64_t show;
     bool quiet;
@@ -58,6 +66,8 @@ enum status train_options_check(const struct train_options *options, struct erro
 
 /* The optimiser's and the schedule's part; `total_steps` and channels (noam) are known
  * late. */
+/* rank 0 without --lora */
+struct lora_options train_lora_options(const struct train_options *options);
 struct adamw_options train_adamw_options(const struct train_options *options);
 struct schedule train_schedule(const struct train_options *options, int64_t total_steps,
                                int64_t channels);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
+#include "model/memory_plan.h"
 #include "model/transformer.h"
 #include "train/checkpoint.h"
 #include "train/dataset.h"
@@ -107,12 +108,27 @@ static enum status datasets_build(struct trainer *trainer, int64_t position_limi
     return STATUS_OK;
 }
 
+/* An adapter is not trained further: its base would have to be found again at the end. */
+static enum status base_check(const struct train_options *options, struct error *error)
+{
+    char *base = NULL;
+    if (options->model && model_directory_base(&base, options->model, error))
+        return error->status;
+    if (!base)
+        return STATUS_OK;
+    free(base);
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "--model %s is an adapter: merge it into its base first (holdfast "
+                     "merge), and train that",
+                     options->model);
+}
+
 /* Tokenizer, template and examples: all that --show needs. */
 static enum status data_open(struct trainer *trainer, struct architecture *architecture,
                              struct error *error)
 {
     const struct train_options *options = trainer->options;
-    if (mix_read(&trainer->mix, options->data, error) ||
+    if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
         start_directory_prepare(&trainer->start, options, &trainer->mix, error) ||
         architecture_open_directory(architecture, trainer->start, error) ||
         tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
@@ -148,6 +164,10 @@ static enum status identity_make(struct trainer *trainer, struct error *error)
                         o->lr_floor, o->decay_share);
     text_buffer_appendf(&text, "adamw %a %a %a %a %a smoothing %a\n", o->beta1, o->beta2,
                         o->epsilon, o->weight_decay, o->clip_norm, o->label_smoothing);
+    text_buffer_appendf(&text, "lora %" PRId64 " %a %s %d\n", o->lora, o->lora_alpha,
+                        o->lora_targets, o->rslora);
+    text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),
+                        dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
     bytes_sha256(trainer->identity, text.data, text.length);
     text_buffer_release(&text);
     return STATUS_OK;
@@ -178,36 +198,109 @@ static void plan(struct trainer *trainer, int64_t channels)
             options->batch_tokens > longest ? options->batch_tokens : longest;
 }
 
+static enum dtype moments_dtype(const struct train_options *options)
+{
+    return strcmp(options->moments, "bf16") == 0 ? DTYPE_BF16 : DTYPE_F32;
+}
+
+static enum status moments_check(const struct trainer *trainer, struct error *error)
+{
+    const enum dtype moments = moments_dtype(trainer->options);
+    if (moments == DTYPE_F32 || moments == backend_compute_dtype(trainer->backend))
+        return STATUS_OK;
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "--moments bf16 needs a device that computes in bf16: %s does not; "
+                     "use --moments f32",
+                     backend_description(trainer->backend));
+}
+
 static enum status optimiser_open(struct trainer *trainer, struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = transformer_parameters(trainer->model, &count);
-    struct adamw_range *ranges = memory_allocate_array(count, sizeof *ranges);
-    for (size_t i = 0; i < count; i++)
-        ranges[i] = (struct adamw_range){.offset = parameters[i].offset,
-                                         .count = parameters[i].count,
-                                         .decayed = parameters[i].decayed};
-    const struct tensor weights = transformer_weights(trainer->model);
-    enum status status = adamw_init(&trainer->adamw, trainer->backend,
-                                    tensor_count(&weights), ranges, (int64_t)count, error);
+    const struct parameter_block *block = transformer_trained(trainer->model);
+    struct adamw_range *ranges = memory_allocate_array(block->entry_count, sizeof *ranges);
+    for (size_t i = 0; i < block->entry_count; i++)
+        ranges[i] = (struct adamw_range){.offset = block->entries[i].offset,
+                                         .count = block->entries[i].count,
+                                         .decayed = block->entries[i].decayed};
+    const enum status status = adamw_init(&trainer->adamw, trainer->backend, block->count,
+                                          moments_dtype(trainer->options), ranges,
+                                          (int64_t)block->entry_count, error);
     free(ranges);
     return status;
+}
+
+/* Says what training will take, and refuses what does not fit before it is reserved. */
+static enum status memory_check(const struct trainer *trainer,
+                                const struct architecture *architecture,
+                                struct error *error)
+{
+    const struct lora_options lora = train_lora_options(trainer->options);
+    const struct training_shape shape = {
+        .lora = lora.rank ? &lora : NULL,
+        .dtype = backend_compute_dtype(trainer->backend),
+        .moments = moments_dtype(trainer->options),
+        .token_count = trainer->token_limit,
+        .recompute = trainer->options->recompute,
+        .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
+    };
+    const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
+    struct text_buffer text = {0}, advice = {0};
+    size_t free_bytes, total_bytes;
+    enum status status = STATUS_OK;
+    memory_plan_print(&plan_of, &text);
+    if (!backend_memory(trainer->backend, &free_bytes, &total_bytes)) {
+        log_info("memory: %s", text_buffer_string(&text));
+    } else if (memory_plan_total(&plan_of) <= free_bytes) {
+        log_info("memory: %s, of %.2f GiB free", text_buffer_string(&text),
+                 (double)free_bytes / 1073741824.0);
+    } else {
+        memory_plan_advise(architecture, &shape, free_bytes, &advice);
+        status = error_set(error, STATUS_MEMORY,
+                           "training would take %s, and %.2f GiB are free: try %s",
+                           text_buffer_string(&text), (double)free_bytes / 1073741824.0,
+                           text_buffer_string(&advice));
+    }
+    text_buffer_release(&text);
+    text_buffer_release(&advice);
+    return status;
+}
+
+/* The weights to train: the checkpoint's, the model's, or random ones. */
+static enum status weights_open(struct trainer *trainer, const char *checkpoint,
+                                const struct architecture *architecture,
+                                struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    if (!checkpoint && !options->model)
+        return transformer_create(&trainer->model, trainer->backend, architecture,
+                                  (uint64_t)options->seed, MASTERS_KEPT, error);
+    return transformer_open_directory(&trainer->model, trainer->backend,
+                                      checkpoint ? checkpoint : options->model,
+                                      MASTERS_KEPT, error);
+}
+
+/* The frozen model, and adapters, the checkpoint's or new ones. */
+static enum status adapters_open(struct trainer *trainer, const char *checkpoint,
+                                 struct error *error)
+{
+    const struct lora_options lora = train_lora_options(trainer->options);
+    if (transformer_open_directory(&trainer->model, trainer->backend,
+                                   trainer->options->model, MASTERS_DROPPED, error))
+        return error->status;
+    if (checkpoint)
+        return transformer_open_adapter(trainer->model, checkpoint, MASTERS_KEPT, error);
+    return transformer_lora_begin(trainer->model, &lora, MASTERS_KEPT, error);
 }
 
 static enum status model_open(struct trainer *trainer, const char *checkpoint,
                               const struct architecture *architecture, struct error *error)
 {
     const struct train_options *options = trainer->options;
-    enum status status;
-    if (checkpoint)
-        status = transformer_open_directory(&trainer->model, trainer->backend, checkpoint,
-                                            error);
-    else if (options->model)
-        status = transformer_open_directory(&trainer->model, trainer->backend,
-                                            options->model, error);
-    else
-        status = transformer_create(&trainer->model, trainer->backend, architecture,
-                                    (uint64_t)options->seed, error);
+    if (moments_check(trainer, error) || memory_check(trainer, architecture, error))
+        return error->status;
+    const enum status status = options->lora
+                                   ? adapters_open(trainer, checkpoint, error)
+                                   : weights_open(trainer, checkpoint, architecture, error);
     if (status ||
         transformer_training_begin(trainer->model, trainer->token_limit, options->recompute,
                                    error) ||
@@ -282,6 +375,7 @@ static enum status update(struct trainer *trainer, int64_t step, struct metrics_
     const int64_t targets = targets_of(&trainer->examples, examples, count);
     const struct adamw_options adamw_options = train_adamw_options(trainer->options);
     struct tensor weights = transformer_weights(trainer->model);
+    struct tensor remainders = transformer_remainders(trainer->model);
     const struct tensor gradients = transformer_gradients(trainer->model);
 
     *line = (struct metrics_line){
@@ -293,15 +387,13 @@ static enum status update(struct trainer *trainer, int64_t step, struct metrics_
     };
     const int64_t packs =
         gradients_make(trainer, examples, count, 1.0F / (float)targets, line);
-    if (backend_sync(trainer->backend, error))
-        return error->status;
+    if (adamw_step(&trainer->adamw, &weights, &remainders, &gradients, line->lr,
+                   &adamw_options, &line->gradient_norm, error))
+        return error_prefix(error, "step %" PRId64, step + 1);
     for (int64_t i = 0; i < packs; i++) {
         line->loss += trainer->sums[i].loss / (double)targets;
         line->nll += trainer->sums[i].nll / (double)targets;
     }
-    if (adamw_step(&trainer->adamw, &weights, &gradients, line->lr, &adamw_options,
-                   &line->gradient_norm, error))
-        return error_prefix(error, "step %" PRId64, step + 1);
     line->seconds = clock_seconds() - start;
     return STATUS_OK;
 }
@@ -316,6 +408,7 @@ static enum status checkpoint_now(struct trainer *trainer, int64_t step,
 {
     const struct checkpoint_place place = {.run = trainer->options->out,
                                            .metadata = trainer->start,
+                                           .base = trainer->options->model,
                                            .identity = trainer->identity};
     if (checkpoint_write(&place, trainer->model, &trainer->adamw, step, error))
         return error->status;
@@ -353,6 +446,16 @@ static enum dtype dtype_of_name(const char *name)
                                       : DTYPE_F32;
 }
 
+static enum status trained_write(const struct trainer *trainer, const char *directory,
+                                 struct error *error)
+{
+    const enum dtype stored = dtype_of_name(trainer->options->save_dtype);
+    if (trainer->options->lora)
+        return transformer_write_adapter(trainer->model, trainer->options->model, directory,
+                                         stored, error);
+    return transformer_write_weights(trainer->model, directory, stored, error);
+}
+
 static enum status final_write(struct trainer *trainer, struct error *error)
 {
     char *temporary = path_join(trainer->options->out, "final.tmp");
@@ -363,12 +466,11 @@ static enum status final_write(struct trainer *trainer, struct error *error)
     if (!status)
         status = model_directory_copy_metadata(trainer->start, temporary, error);
     if (!status)
-        status = transformer_write_weights(
-            trainer->model, temporary, dtype_of_name(trainer->options->save_dtype), error);
+        status = trained_write(trainer, temporary, error);
     if (!status)
         status = file_rename_directory(temporary, final, error);
     if (!status)
-        log_info("the model is in %s", final);
+        log_info("the %s is in %s", trainer->options->lora ? "adapter" : "model", final);
     free(temporary);
     free(final);
     return status;
@@ -470,7 +572,10 @@ enum status train_run(const struct train_options *options, struct error *error)
         log_info("%s is finished already", options->out);
     if (status || finished)
         return status;
-    status = backend_open(&trainer.backend, options->device, (int)options->threads, error);
+    const struct backend_options backend_options = {.device = options->device,
+                                                    .precision = options->precision,
+                                                    .thread_count = (int)options->threads};
+    status = backend_open(&trainer.backend, &backend_options, error);
     if (!status && !options->show)
         status = file_make_directories(options->out, error);
     if (!status)

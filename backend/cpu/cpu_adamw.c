@@ -17,8 +17,9 @@ struct factors {
     float gradient_scale;
 };
 
-static struct factors factors_of(const struct adamw_step_parameters *p)
+static struct factors factors_of(const struct adamw_step_parameters *p, double norm)
 {
+    const bool clipped = p->clip_norm > 0 && norm > (double)p->clip_norm;
     const double step = (double)p->step;
     const double correction1 = 1 - pow((double)p->beta1, step);
     const double correction2 = 1 - pow((double)p->beta2, step);
@@ -32,7 +33,7 @@ static struct factors factors_of(const struct adamw_step_parameters *p)
         .root_of_correction2 = (float)(1 / sqrt(correction2)),
         .epsilon = p->epsilon,
         .decay = p->lr * p->weight_decay,
-        .gradient_scale = p->gradient_scale,
+        .gradient_scale = clipped ? (float)((double)p->clip_norm / norm) : 1.0f,
     };
 }
 
@@ -56,13 +57,18 @@ static void adamw_piece(float *restrict weight, float *restrict moment1,
 }
 
 void cpu_adamw_update(struct backend *backend, struct tensor *weight,
-                      struct tensor *moment1, struct tensor *moment2,
-                      const struct tensor *gradient,
+                      struct tensor *remainder, struct tensor *moment1,
+                      struct tensor *moment2, const struct tensor *gradient,
+                      const struct tensor *norm_squared,
                       const struct adamw_step_parameters *parameters)
 {
-    const struct factors factors = factors_of(parameters);
+    const double norm = sqrt(*(const double *)norm_squared->data);
+    const struct factors factors = factors_of(parameters, norm);
     const int64_t count = tensor_count(weight);
 
+    (void)remainder; /* only bf16 weights have one */
+    if (!isfinite(norm))
+        return;
     CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         adamw_piece(f32(weight) + i, f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,

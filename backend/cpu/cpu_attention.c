@@ -48,11 +48,12 @@ struct query_tile {
     int64_t rows;
 };
 
-static int64_t tiles_list(struct query_tile *tiles, const int32_t *starts, int64_t count)
+static int64_t tiles_list(struct query_tile *tiles, const struct documents *documents)
 {
+    const int32_t *starts = documents->starts;
     int64_t used = 0;
 
-    for (int64_t n = 0; n < count; n++) {
+    for (int64_t n = 0; n < documents->count; n++) {
         const int64_t length = starts[n + 1] - starts[n];
         for (int64_t first = 0; first < length; first += QUERY_TILE, used++)
             if (tiles)
@@ -172,26 +173,27 @@ static void tile_forward(const struct gemm_kernel *kernel, const struct workspac
             continue;
         scale_row(f32(out) + t * out->shape[1] + head * size, w->out + row * size,
                   1.0f / w->sum[row], size);
-        f32(log_sum)[head * out->shape[0] + t] = w->max[row] + logf(w->sum[row]);
+        if (log_sum)
+            f32(log_sum)[head * out->shape[0] + t] = w->max[row] + logf(w->sum[row]);
     }
 }
 
 void cpu_attention_forward(struct backend *backend, struct tensor *out,
                            struct tensor *log_sum, const struct tensor *qkv,
-                           const int32_t *document_starts, int64_t document_count,
+                           const struct documents *documents,
                            const struct attention_shape *shape)
 {
     struct cpu_backend *cpu = cpu_of(backend);
     struct workspace measured;
     const int64_t floats = workspace_place(&measured, NULL, cpu->kernel, shape);
-    const int64_t count = tiles_list(NULL, document_starts, document_count);
+    const int64_t count = tiles_list(NULL, documents);
     const int64_t jobs = count * shape->key_value_heads;
     struct query_tile *tiles = cpu_scratch(cpu, SCRATCH_PARTIAL, count, sizeof *tiles);
     float *scratch = cpu_thread_scratch(cpu, floats);
 
     if (!tiles || !scratch)
         return;
-    tiles_list(tiles, document_starts, document_count);
+    tiles_list(tiles, documents);
 #pragma omp parallel for num_threads(cpu->thread_count) schedule(dynamic, 1) if (jobs > 1)
     for (int64_t job = 0; job < jobs; job++) {
         struct workspace w;
@@ -199,4 +201,12 @@ void cpu_attention_forward(struct backend *backend, struct tensor *out,
         tile_forward(cpu->kernel, &w, &tiles[job / shape->key_value_heads], out, log_sum,
                      qkv, job % shape->key_value_heads, shape);
     }
+}
+
+/* Tiles are counted from the start of a document: the forward keeps the promise. */
+void cpu_attention_prefill(struct backend *backend, struct tensor *out,
+                           const struct tensor *qkv, const struct documents *documents,
+                           const struct attention_shape *shape)
+{
+    cpu_attention_forward(backend, out, NULL, qkv, documents, shape);
 }

@@ -204,11 +204,11 @@ static void document_backward(const struct operands *o, const struct workspace *
 void cpu_attention_backward(struct backend *backend, struct tensor *d_qkv,
                             const struct tensor *d_out, const struct tensor *qkv,
                             const struct tensor *out, const struct tensor *log_sum,
-                            const int32_t *document_starts, int64_t document_count,
+                            const struct documents *documents,
                             const struct attention_shape *shape)
 {
     struct cpu_backend *cpu = cpu_of(backend);
-    const int64_t heads = shape->key_value_heads, jobs = document_count * heads;
+    const int64_t heads = shape->key_value_heads, jobs = documents->count * heads;
     struct workspace measured;
     const int64_t floats = workspace_place(&measured, NULL, cpu->kernel, shape->head_size);
     float *scratch = cpu_thread_scratch(cpu, floats);
@@ -227,11 +227,11 @@ void cpu_attention_backward(struct backend *backend, struct tensor *d_qkv,
         return;
 #pragma omp parallel for num_threads(cpu->thread_count) schedule(dynamic, 1) if (jobs > 1)
     for (int64_t job = 0; job < jobs; job++) {
-        const int64_t start = document_starts[job / heads];
+        const int64_t start = documents->starts[job / heads];
         struct workspace w;
         workspace_place(&w, cpu_thread_piece(scratch, floats), cpu->kernel,
                         shape->head_size);
-        document_backward(&operands, &w, start, document_starts[job / heads + 1] - start,
+        document_backward(&operands, &w, start, documents->starts[job / heads + 1] - start,
                           job % heads);
     }
 }

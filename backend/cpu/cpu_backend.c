@@ -105,8 +105,25 @@ static void cpu_sync(struct backend *backend)
     (void)backend;
 }
 
+/* Memory is the machine's, and others use it too. */
+static bool cpu_memory(const struct backend *backend, size_t *free_bytes,
+                       size_t *total_bytes)
+{
+    (void)backend;
+    *free_bytes = *total_bytes = 0;
+    return false;
+}
+
+static bool cpu_record_begin(struct backend *backend)
+{
+    (void)backend;
+    return false;
+}
+
 static const struct operation_table cpu_table = {
     .name = "cpu",
+    .indices_on_host = true,
+    .memory = cpu_memory,
     .close = cpu_close,
     .thread_count = cpu_thread_count,
     .description = cpu_description,
@@ -115,6 +132,7 @@ static const struct operation_table cpu_table = {
     .copy_in = cpu_copy_in,
     .copy_out = cpu_copy_out,
     .sync = cpu_sync,
+    .record_begin = cpu_record_begin,
     .fill = cpu_fill,
     .add = cpu_add,
     .scale = cpu_scale,
@@ -130,11 +148,13 @@ static const struct operation_table cpu_table = {
     .rope_backward = cpu_rope_backward,
     .attention_forward = cpu_attention_forward,
     .attention_backward = cpu_attention_backward,
+    .attention_prefill = cpu_attention_prefill,
     .swiglu_forward = cpu_swiglu_forward,
     .swiglu_backward = cpu_swiglu_backward,
     .linear_cross_entropy = cpu_linear_cross_entropy,
     .cache_write = cpu_cache_write,
     .attention_decode = cpu_attention_decode,
+    .sample_tokens = cpu_sample_tokens,
     .sum_of_squares = cpu_sum_of_squares,
     .adamw_update = cpu_adamw_update,
 };
@@ -148,19 +168,19 @@ static int core_count(void)
 #endif
 }
 
-enum status cpu_backend_open(struct backend **backend, int thread_count,
-                             struct error *error)
+enum status cpu_backend_open(struct backend **backend,
+                             const struct backend_options *options, struct error *error)
 {
+    if (options->precision && strcmp(options->precision, "bf16") == 0)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "--precision bf16: the CPU computes in fp32: use fp32 or auto");
     struct cpu_backend *cpu = memory_allocate(sizeof *cpu);
-
-    (void)error;
     cpu->backend.table = &cpu_table;
+    cpu->backend.compute_dtype = DTYPE_F32;
     cpu->thread_count = core_count();
 #ifdef _OPENMP
-    if (thread_count > 0)
-        cpu->thread_count = thread_count;
-#else
-    (void)thread_count;
+    if (options->thread_count > 0)
+        cpu->thread_count = options->thread_count;
 #endif
     cpu->kernel = gemm_kernel_best();
     snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, fp32, %s",

@@ -3,36 +3,36 @@
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 
+#include <math.h>
 #include <string.h>
 
-/* Keys or values of one position in one slot: [G D]. */
-static float *cache_row(const struct tensor *cache, int64_t slot, int64_t position)
+/* Keys or values of one position: [G D]. */
+static float *cache_row(const struct tensor *cache, int64_t row)
 {
-    return f32(cache) + (slot * cache->shape[1] + position) * cache->shape[2];
+    return f32(cache) + row * cache->shape[1];
 }
 
 void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
-                     const struct tensor *qkv, const int32_t *slots,
-                     const int32_t *positions, const struct attention_shape *shape)
+                     const struct tensor *qkv, const int32_t *rows,
+                     const struct attention_shape *shape)
 {
-    const int64_t rows = qkv->shape[0], width = cache->keys.shape[2];
+    const int64_t count = qkv->shape[0], width = cache->keys.shape[1];
     const size_t bytes = (size_t)width * sizeof(float);
 
-    CPU_PARALLEL_FOR(cpu_of(backend), rows * width)
-    for (int64_t t = 0; t < rows; t++) {
+    CPU_PARALLEL_FOR(cpu_of(backend), count * width)
+    for (int64_t t = 0; t < count; t++) {
         const float *keys = f32(qkv) + t * qkv->shape[1] + shape->heads * shape->head_size;
-        memcpy(cache_row(&cache->keys, slots[t], positions[t]), keys, bytes);
-        memcpy(cache_row(&cache->values, slots[t], positions[t]), keys + width, bytes);
+        memcpy(cache_row(&cache->keys, rows[t]), keys, bytes);
+        memcpy(cache_row(&cache->values, rows[t]), keys + width, bytes);
     }
 }
 
-/* scores[j] = scale q . keys[j,:]; returns the highest. */
+/* scores[j] = scale q . keys[j,:] of one page; returns the highest, or `highest`. */
 TARGET_CLONES
 static float score_keys(float *scores, const float *query, const float *keys,
-                        int64_t stride, int64_t count, int64_t size, float scale)
+                        int64_t stride, int64_t count, int64_t size, float scale,
+                        float highest)
 {
-    float highest = 0;
-
     for (int64_t j = 0; j < count; j++) {
         const float *key = keys + j * stride;
         float sum = 0;
@@ -40,7 +40,7 @@ static float score_keys(float *scores, const float *query, const float *keys,
         for (int64_t i = 0; i < size; i++)
             sum += query[i] * key[i];
         scores[j] = sum * scale;
-        highest = j == 0 || scores[j] > highest ? scores[j] : highest;
+        highest = scores[j] > highest ? scores[j] : highest;
     }
     return highest;
 }
@@ -58,30 +58,61 @@ static float exponentials(float *scores, int64_t count, float highest)
     return sum;
 }
 
-/* out = factor * sum_j scores[j] values[j,:] */
+/* out += sum_j scores[j] values[j,:] of one page */
 TARGET_CLONES
 static void mix_values(float *restrict out, const float *restrict scores,
                        const float *restrict values, int64_t stride, int64_t count,
-                       int64_t size, float factor)
+                       int64_t size)
 {
-    for (int64_t i = 0; i < size; i++)
-        out[i] = 0;
     for (int64_t j = 0; j < count; j++)
         for (int64_t i = 0; i < size; i++)
             out[i] += scores[j] * values[j * stride + i];
+}
+
+/* One query head of one sequence over `count` positions in these pages. */
+struct decode_row {
+    const int32_t *pages;
+    int64_t count;
+    const float *query; /* [D] */
+    float *out;         /* [D] */
+    int64_t column;     /* of the head's keys and values in a row of the cache */
+};
+
+static void decode_row(const struct decode_row *row, float *scores,
+                       const struct key_value_cache_layer *cache,
+                       const struct attention_shape *shape)
+{
+    const int64_t stride = cache->keys.shape[1], size = shape->head_size;
+    float highest = -INFINITY;
+
+    for (int64_t j = 0; j < row->count; j += CACHE_PAGE_ROWS) {
+        const int64_t first = (int64_t)row->pages[j / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS;
+        highest = score_keys(
+            scores + j, row->query, cache_row(&cache->keys, first) + row->column, stride,
+            minimum(CACHE_PAGE_ROWS, row->count - j), size, shape->scale, highest);
+    }
+    const float factor = 1.0f / exponentials(scores, row->count, highest);
     for (int64_t i = 0; i < size; i++)
-        out[i] *= factor;
+        row->out[i] = 0;
+    for (int64_t j = 0; j < row->count; j += CACHE_PAGE_ROWS) {
+        const int64_t first = (int64_t)row->pages[j / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS;
+        mix_values(row->out, scores + j, cache_row(&cache->values, first) + row->column,
+                   stride, minimum(CACHE_PAGE_ROWS, row->count - j), size);
+    }
+    for (int64_t i = 0; i < size; i++)
+        row->out[i] *= factor;
 }
 
 void cpu_attention_decode(struct backend *backend, struct tensor *out,
                           const struct tensor *qkv,
-                          const struct key_value_cache_layer *cache, const int32_t *slots,
-                          const int32_t *positions, const struct attention_shape *shape)
+                          const struct key_value_cache_layer *cache,
+                          const struct cache_pages *pages, const int32_t *positions,
+                          const struct attention_shape *shape)
 {
     struct cpu_backend *cpu = cpu_of(backend);
     const int64_t heads = shape->heads, size = shape->head_size;
-    const int64_t group = heads / shape->key_value_heads, stride = cache->keys.shape[2];
-    const int64_t floats = cache->keys.shape[1];
+    const int64_t group = heads / shape->key_value_heads;
+    const int64_t floats = pages->width * CACHE_PAGE_ROWS;
     const int64_t jobs = qkv->shape[0] * heads;
     float *scratch = cpu_thread_scratch(cpu, floats);
 
@@ -89,15 +120,14 @@ void cpu_attention_decode(struct backend *backend, struct tensor *out,
         return;
 #pragma omp parallel for num_threads(cpu->thread_count) schedule(dynamic, 2) if (jobs > 8)
     for (int64_t job = 0; job < jobs; job++) {
-        const int64_t s = job / heads, head = job % heads, count = positions[s] + 1;
-        const int64_t offset = head / group * size;
-        float *scores = cpu_thread_piece(scratch, floats);
-        const float highest = score_keys(scores, f32(qkv) + s * qkv->shape[1] + head * size,
-                                         cache_row(&cache->keys, slots[s], 0) + offset,
-                                         stride, count, size, shape->scale);
-        const float sum = exponentials(scores, count, highest);
-        mix_values(f32(out) + s * heads * size + head * size, scores,
-                   cache_row(&cache->values, slots[s], 0) + offset, stride, count, size,
-                   1.0f / sum);
+        const int64_t s = job / heads, head = job % heads;
+        const struct decode_row row = {
+            .pages = pages->table + s * pages->width,
+            .count = positions[s] + 1,
+            .query = f32(qkv) + s * qkv->shape[1] + head * size,
+            .out = f32(out) + job * size,
+            .column = head / group * size,
+        };
+        decode_row(&row, cpu_thread_piece(scratch, floats), cache, shape);
     }
 }

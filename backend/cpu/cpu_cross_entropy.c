@@ -16,16 +16,15 @@ struct problem {
     struct tensor *d_weight; /* NULL: not wanted */
     const struct tensor *in;
     const struct tensor *weight;
-    const int32_t *targets;
+    const struct targets *targets;
     float smoothing;
     float scale;
     int64_t chunk_rows;
-    int64_t *indices; /* of the rows that have a target */
-    double *loss;     /* [chunk rows] */
-    double *nll;      /* [chunk rows] */
-    float *logits;    /* [chunk rows, V] */
-    float *rows;      /* [chunk rows, C], gathered from `in` */
-    float *d_rows;    /* [chunk rows, C], to be scattered into d_in */
+    double *loss;  /* [chunk rows] */
+    double *nll;   /* [chunk rows] */
+    float *logits; /* [chunk rows, V] */
+    float *rows;   /* [chunk rows, C], gathered from `in` */
+    float *d_rows; /* [chunk rows, C], to be scattered into d_in */
 };
 
 TARGET_CLONES
@@ -149,8 +148,10 @@ static void chunk_backward_weight(const struct problem *p, int64_t rows)
     gemm_parallel(p->cpu, &gemm);
 }
 
-static void chunk_run(const struct problem *p, const int64_t *indices, int64_t rows)
+/* Targets [first, first + rows). */
+static void chunk_run(const struct problem *p, int64_t first, int64_t rows)
 {
+    const int32_t *indices = p->targets->rows + first;
     const int64_t width = p->in->shape[1];
     const size_t bytes = (size_t)width * sizeof(float);
 
@@ -159,7 +160,7 @@ static void chunk_run(const struct problem *p, const int64_t *indices, int64_t r
     chunk_logits(p, rows);
 #pragma omp parallel for num_threads(p->cpu->thread_count) schedule(dynamic, 4)
     for (int64_t i = 0; i < rows; i++)
-        cross_entropy_row(p, i, p->targets[indices[i]]);
+        cross_entropy_row(p, i, p->targets->tokens[first + i]);
     if (!p->d_in)
         return;
     chunk_backward_input(p, rows);
@@ -179,19 +180,18 @@ static int64_t chunk_rows_of(int64_t rows, int64_t vocabulary)
     return maximum(1, (rows + chunks - 1) / chunks);
 }
 
-static bool problem_reserve(struct problem *p, int64_t target_count)
+static bool problem_reserve(struct problem *p)
 {
-    const int64_t width = p->in->shape[1], tokens = p->in->shape[0];
-    const int64_t rows = chunk_rows_of(target_count, p->weight->shape[0]);
+    const int64_t width = p->in->shape[1];
+    const int64_t rows = chunk_rows_of(p->targets->count, p->weight->shape[0]);
 
     p->chunk_rows = rows;
-    p->indices = cpu_scratch(p->cpu, SCRATCH_PARTIAL, tokens + 2 * rows, sizeof(double));
+    p->loss = cpu_scratch(p->cpu, SCRATCH_PARTIAL, 2 * rows, sizeof(double));
     p->logits =
         cpu_scratch(p->cpu, SCRATCH_LOGITS, rows * p->weight->shape[0], sizeof(float));
     p->rows = cpu_scratch(p->cpu, SCRATCH_ROWS, 2 * rows * width, sizeof(float));
-    if (!p->indices || !p->logits || !p->rows)
+    if (!p->loss || !p->logits || !p->rows)
         return false;
-    p->loss = (double *)(p->indices + tokens);
     p->nll = p->loss + rows;
     p->d_rows = p->rows + rows * width;
     return true;
@@ -200,7 +200,8 @@ static bool problem_reserve(struct problem *p, int64_t target_count)
 void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                               struct tensor *d_in, struct tensor *d_weight,
                               const struct tensor *in, const struct tensor *weight,
-                              const int32_t *targets, float label_smoothing, float scale)
+                              const struct targets *targets, float label_smoothing,
+                              float scale)
 {
     struct problem p = {.cpu = cpu_of(backend),
                         .d_in = d_in,
@@ -211,19 +212,13 @@ void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums
                         .smoothing = label_smoothing,
                         .scale = scale};
 
-    for (int64_t t = 0; t < in->shape[0]; t++)
-        sums->target_count += targets[t] >= 0;
-    if (!problem_reserve(&p, sums->target_count))
+    if (!problem_reserve(&p))
         return;
-    int64_t count = 0;
-    for (int64_t t = 0; t < in->shape[0]; t++)
-        if (targets[t] >= 0)
-            p.indices[count++] = t;
     if (d_in)
         cpu_fill(backend, d_in, 0.0f);
-    for (int64_t first = 0; first < count; first += p.chunk_rows) {
-        const int64_t rows = minimum(p.chunk_rows, count - first);
-        chunk_run(&p, p.indices + first, rows);
+    for (int64_t first = 0; first < targets->count; first += p.chunk_rows) {
+        const int64_t rows = minimum(p.chunk_rows, targets->count - first);
+        chunk_run(&p, first, rows);
         for (int64_t i = 0; i < rows; i++) {
             sums->loss += p.loss[i];
             sums->nll += p.nll[i];

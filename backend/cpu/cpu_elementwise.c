@@ -66,7 +66,8 @@ static double sum_of_squares_piece(const float *in, int64_t count)
     return sum;
 }
 
-void cpu_sum_of_squares(struct backend *backend, double *sum, const struct tensor *tensor)
+void cpu_sum_of_squares(struct backend *backend, struct tensor *sum,
+                        const struct tensor *tensor)
 {
     struct cpu_backend *cpu = cpu_of(backend);
     const int64_t count = tensor_count(tensor);
@@ -80,5 +81,5 @@ void cpu_sum_of_squares(struct backend *backend, double *sum, const struct tenso
         partial[i] = sum_of_squares_piece(f32(tensor) + i * PIECE,
                                           minimum(PIECE, count - i * PIECE));
     for (int64_t i = 0; i < pieces; i++)
-        *sum += partial[i];
+        *(double *)sum->data += partial[i];
 }

@@ -2,45 +2,73 @@
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 
+/* sum[t,:] += addend[t,:]; addend_stride 0 adds one row to all. */
+TARGET_CLONES
+static void add_rows(float *sum, int64_t stride, const float *addend, int64_t addend_stride,
+                     int64_t rows, int64_t columns)
+{
+    for (int64_t t = 0; t < rows; t++)
+        for (int64_t j = 0; j < columns; j++)
+            sum[t * stride + j] += addend[t * addend_stride + j];
+}
+
+static void add_to_matrix(struct cpu_backend *cpu, struct tensor *out, const float *addend,
+                          int64_t addend_stride)
+{
+    enum { ROWS = 16 };
+    const int64_t rows = out->shape[0], columns = out->shape[1];
+    const int64_t stride = tensor_row_stride(out);
+
+    CPU_PARALLEL_FOR(cpu, rows * columns)
+    for (int64_t t = 0; t < rows; t += ROWS)
+        add_rows(f32(out) + t * stride, stride, addend + t * addend_stride, addend_stride,
+                 minimum(ROWS, rows - t), columns);
+}
+
+/* A residual apart is added behind the product: gemm alone may then write its rows. */
 void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
-                        const struct tensor *bias)
+                        const struct tensor *bias, const struct tensor *residual)
 {
-    const int64_t depth = weight->shape[1];
+    const bool accumulate = residual && residual->data == out->data;
     const struct gemm gemm = {
         .rows = in->shape[0],
         .columns = weight->shape[0],
-        .depth = depth,
+        .depth = weight->shape[1],
         .a = f32(in),
-        .a_row = depth,
+        .a_row = tensor_row_stride(in),
         .a_depth = 1,
         .b = f32(weight),
         .b_depth = 1,
-        .b_column = depth,
+        .b_column = tensor_row_stride(weight),
         .c = f32(out),
-        .c_row = weight->shape[0],
-        .bias = bias ? f32(bias) : NULL,
+        .c_row = tensor_row_stride(out),
+        .bias = bias && !accumulate ? f32(bias) : NULL,
+        .accumulate = accumulate,
     };
     gemm_parallel(cpu_of(backend), &gemm);
+    if (bias && accumulate)
+        add_to_matrix(cpu_of(backend), out, f32(bias), 0);
+    if (residual && !accumulate)
+        add_to_matrix(cpu_of(backend), out, f32(residual), tensor_row_stride(residual));
 }
 
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
                                const struct tensor *d_out, const struct tensor *weight,
                                bool accumulate)
 {
-    const int64_t depth = weight->shape[0];
     const struct gemm gemm = {
         .rows = d_in->shape[0],
         .columns = weight->shape[1],
-        .depth = depth,
+        .depth = weight->shape[0],
         .a = f32(d_out),
-        .a_row = depth,
+        .a_row = tensor_row_stride(d_out),
         .a_depth = 1,
         .b = f32(weight),
-        .b_depth = weight->shape[1],
+        .b_depth = tensor_row_stride(weight),
         .b_column = 1,
         .c = f32(d_in),
-        .c_row = weight->shape[1],
+        .c_row = tensor_row_stride(d_in),
         .accumulate = accumulate,
     };
     gemm_parallel(cpu_of(backend), &gemm);
@@ -65,10 +93,11 @@ static void bias_backward(struct cpu_backend *cpu, struct tensor *d_bias,
                           const struct tensor *d_out)
 {
     const int64_t rows = d_out->shape[0], columns = d_out->shape[1];
+    const int64_t stride = tensor_row_stride(d_out);
 
     CPU_PARALLEL_FOR(cpu, rows * columns)
     for (int64_t j = 0; j < columns; j += BIAS_COLUMNS)
-        add_column_sums(f32(d_bias) + j, f32(d_out) + j, rows, columns,
+        add_column_sums(f32(d_bias) + j, f32(d_out) + j, rows, stride,
                         minimum(BIAS_COLUMNS, columns - j));
 }
 
@@ -82,12 +111,12 @@ void cpu_linear_backward_weight(struct backend *backend, struct tensor *d_weight
         .depth = in->shape[0],
         .a = f32(d_out),
         .a_row = 1,
-        .a_depth = d_weight->shape[0],
+        .a_depth = tensor_row_stride(d_out),
         .b = f32(in),
-        .b_depth = d_weight->shape[1],
+        .b_depth = tensor_row_stride(in),
         .b_column = 1,
         .c = f32(d_weight),
-        .c_row = d_weight->shape[1],
+        .c_row = tensor_row_stride(d_weight),
         .accumulate = true,
     };
     gemm_parallel(cpu_of(backend), &gemm);

@@ -97,5 +97,6 @@ void cpu_rms_norm_backward(struct backend *backend, struct tensor *d_in,
                                   f32(in) + t * columns, f32(weight), columns,
                                   f32(rstd)[t]);
     }
-    add_partials(cpu, f32(d_weight), partial, pieces, columns);
+    if (d_weight)
+        add_partials(cpu, f32(d_weight), partial, pieces, columns);
 }

@@ -15,7 +15,10 @@ void cpu_embedding_backward(struct backend *backend, struct tensor *d_weight,
                             const struct tensor *d_out, const int32_t *tokens);
 void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
-                        const struct tensor *bias);
+                        const struct tensor *bias, const struct tensor *residual);
+void cpu_linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       const struct tensor *weight, const struct tensor *bias,
+                       const struct tensor *residual);
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
                                const struct tensor *d_out, const struct tensor *weight,
                                bool accumulate);
@@ -37,32 +40,42 @@ void cpu_rope_backward(struct backend *backend, struct tensor *d_qkv,
                        const struct attention_shape *shape);
 void cpu_attention_forward(struct backend *backend, struct tensor *out,
                            struct tensor *log_sum, const struct tensor *qkv,
-                           const int32_t *document_starts, int64_t document_count,
+                           const struct documents *documents,
                            const struct attention_shape *shape);
 void cpu_attention_backward(struct backend *backend, struct tensor *d_qkv,
                             const struct tensor *d_out, const struct tensor *qkv,
                             const struct tensor *out, const struct tensor *log_sum,
-                            const int32_t *document_starts, int64_t document_count,
+                            const struct documents *documents,
                             const struct attention_shape *shape);
+void cpu_attention_prefill(struct backend *backend, struct tensor *out,
+                           const struct tensor *qkv, const struct documents *documents,
+                           const struct attention_shape *shape);
 void cpu_swiglu_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *gate_up);
 void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
-                         const struct tensor *d_out, const struct tensor *gate_up);
+                         struct tensor *out, const struct tensor *d_out,
+                         const struct tensor *gate_up);
 void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                               struct tensor *d_in, struct tensor *d_weight,
                               const struct tensor *in, const struct tensor *weight,
-                              const int32_t *targets, float label_smoothing, float scale);
+                              const struct targets *targets, float label_smoothing,
+                              float scale);
 void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
-                     const struct tensor *qkv, const int32_t *slots,
-                     const int32_t *positions, const struct attention_shape *shape);
+                     const struct tensor *qkv, const int32_t *rows,
+                     const struct attention_shape *shape);
 void cpu_attention_decode(struct backend *backend, struct tensor *out,
                           const struct tensor *qkv,
-                          const struct key_value_cache_layer *cache, const int32_t *slots,
-                          const int32_t *positions, const struct attention_shape *shape);
-void cpu_sum_of_squares(struct backend *backend, double *sum, const struct tensor *tensor);
+                          const struct key_value_cache_layer *cache,
+                          const struct cache_pages *pages, const int32_t *positions,
+                          const struct attention_shape *shape);
+void cpu_sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
+                       const struct sampling_rows *rows);
+void cpu_sum_of_squares(struct backend *backend, struct tensor *sum,
+                        const struct tensor *tensor);
 void cpu_adamw_update(struct backend *backend, struct tensor *weight,
-                      struct tensor *moment1, struct tensor *moment2,
-                      const struct tensor *gradient,
+                      struct tensor *remainder, struct tensor *moment1,
+                      struct tensor *moment2, const struct tensor *gradient,
+                      const struct tensor *norm_squared,
                       const struct adamw_step_parameters *parameters);
 
 #endif

@@ -36,7 +36,8 @@ static void swiglu_backward_row(float *restrict d_gate, float *restrict d_up,
 }
 
 void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
-                         const struct tensor *d_out, const struct tensor *gate_up)
+                         struct tensor *out, const struct tensor *d_out,
+                         const struct tensor *gate_up)
 {
     const int64_t rows = d_out->shape[0], columns = d_out->shape[1];
 
@@ -46,5 +47,7 @@ void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
         const float *gate = f32(gate_up) + t * 2 * columns;
         swiglu_backward_row(d_gate, d_gate + columns, f32(d_out) + t * columns, gate,
                             gate + columns, columns);
+        if (out)
+            swiglu_row(f32(out) + t * columns, gate, gate + columns, columns);
     }
 }

@@ -92,9 +92,11 @@ static void golden_open(struct golden *golden, const char *name)
     cJSON_ArrayForEach(item, json_get(golden->json, "batches")) golden->batches[i++] =
         read_batch(item);
     assert_int_equal(i, BATCHES);
-    check(backend_open(&golden->backend, "cpu", 2, &error), &error);
+    check(backend_open(&golden->backend, &(struct backend_options){.thread_count = 2},
+                       &error),
+          &error);
     check(transformer_open_directory(&golden->model, golden->backend, golden->directory,
-                                     &error),
+                                     MASTERS_KEPT, &error),
           &error);
 }
 
@@ -253,8 +255,8 @@ static void adamw_of_model(struct adamw *adamw, struct transformer *model)
         ranges[i] = (struct adamw_range){parameters[i].offset, parameters[i].count,
                                          parameters[i].decayed};
     const struct tensor weights = transformer_weights(model);
-    check(adamw_init(adamw, transformer_backend(model), tensor_count(&weights), ranges,
-                     (int64_t)count, &error),
+    check(adamw_init(adamw, transformer_backend(model), tensor_count(&weights), DTYPE_F32,
+                     ranges, (int64_t)count, &error),
           &error);
     free(ranges);
 }
@@ -284,6 +286,7 @@ static void train(struct golden *golden, struct training_run *run)
     struct adamw adamw;
     struct error error = {0};
     struct tensor weights = transformer_weights(golden->model);
+    struct tensor remainders = transformer_remainders(golden->model);
     const struct tensor gradients = transformer_gradients(golden->model);
     adamw_of_model(&adamw, golden->model);
     for (int step = 0; step < STEPS; step++) {
@@ -292,8 +295,8 @@ static void train(struct golden *golden, struct training_run *run)
         const struct cross_entropy_sums sums =
             forward_backward(golden, batch, 0.0f, 1.0f / (float)batch->target_count);
         run->losses[step] = sums.loss / (double)sums.target_count;
-        check(adamw_step(&adamw, &weights, &gradients, schedule_lr(&schedule, step),
-                         &options, &run->norms[step], &error),
+        check(adamw_step(&adamw, &weights, &remainders, &gradients,
+                         schedule_lr(&schedule, step), &options, &run->norms[step], &error),
               &error);
     }
     adamw_release(&adamw);
@@ -533,7 +536,8 @@ static void written_model_reads_back(void **state)
         char *directory = path_join(kept ? kept : temporary, names[i]);
         write_model(&golden, directory, DTYPE_F32);
         write_check_files(&golden, directory);
-        check(transformer_open_directory(&again, golden.backend, directory, &error),
+        check(transformer_open_directory(&again, golden.backend, directory, MASTERS_KEPT,
+                                         &error),
               &error);
         const struct tensor written = transformer_weights(golden.model);
         const struct tensor read = transformer_weights(again);

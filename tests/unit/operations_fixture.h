@@ -39,7 +39,7 @@ static inline int fixture_open(void **state)
     (void)state;
     print_message("TEST_SEED=%llu\n", (unsigned long long)seed);
     numbers = random_stream(seed, 1);
-    if (backend_open(&backend, "cpu", 2, &error))
+    if (backend_open(&backend, &(struct backend_options){.thread_count = 2}, &error))
         fail_msg("%s", error.message);
     return 0;
 }

@@ -23,10 +23,12 @@ static struct backend *open_backend(void)
 {
     struct backend *backend;
     struct error error;
-    if (backend_open(&backend, "cpu", 2, &error))
+    if (backend_open(&backend, &(struct backend_options){.thread_count = 2}, &error))
         fail_msg("%s", error.message);
     return backend;
 }
+
+static struct tensor no_remainders = {.dtype = DTYPE_I16, .rank = 1, .shape = {COUNT}};
 
 struct problem {
     float weights[COUNT];
@@ -81,7 +83,11 @@ static void reference_step(struct reference *reference, const float *gradients, 
  */
 static void follows_formula(double clip_norm)
 {
-    const struct adamw_options options = {0.9, 0.95, 1e-8, 0.1, clip_norm};
+    const struct adamw_options options = {.beta1 = 0.9,
+                                          .beta2 = 0.95,
+                                          .epsilon = 1e-8,
+                                          .weight_decay = 0.1,
+                                          .clip_norm = clip_norm};
     struct backend *backend = open_backend();
     struct adamw adamw;
     struct error error;
@@ -89,16 +95,17 @@ static void follows_formula(double clip_norm)
     struct reference reference = {0};
     struct tensor weights = tensor_view_1d(problem.weights, DTYPE_F32, COUNT);
     const struct tensor gradients = tensor_view_1d(problem.gradients, DTYPE_F32, COUNT);
-    assert_int_equal(adamw_init(&adamw, backend, COUNT, ranges, RANGES, &error), STATUS_OK);
+    assert_int_equal(adamw_init(&adamw, backend, COUNT, DTYPE_F32, ranges, RANGES, &error),
+                     STATUS_OK);
     for (int step = 1; step <= STEPS; step++) {
         double norm;
         problem_fill(&problem, step);
         for (int i = 0; step == 1 && i < COUNT; i++)
             reference.weight[i] = (double)problem.weights[i];
         reference_step(&reference, problem.gradients, step, 0.01 * step, &options);
-        assert_int_equal(
-            adamw_step(&adamw, &weights, &gradients, 0.01 * step, &options, &norm, &error),
-            STATUS_OK);
+        assert_int_equal(adamw_step(&adamw, &weights, &no_remainders, &gradients,
+                                    0.01 * step, &options, &norm, &error),
+                         STATUS_OK);
         assert_true(fabs(norm - norm_of(problem.gradients)) <= 1e-12 * norm);
         assert_int_equal(adamw.step, step);
     }
@@ -127,7 +134,8 @@ static void ranges_are_joined(void **state)
     struct backend *backend = open_backend();
     struct adamw adamw;
     struct error error;
-    assert_int_equal(adamw_init(&adamw, backend, COUNT, ranges, RANGES, &error), STATUS_OK);
+    assert_int_equal(adamw_init(&adamw, backend, COUNT, DTYPE_F32, ranges, RANGES, &error),
+                     STATUS_OK);
     assert_int_equal(adamw.range_count, 3);
     assert_int_equal(adamw.ranges[0].count, 17);
     assert_int_equal(adamw.ranges[1].offset, 17);
@@ -144,7 +152,8 @@ static void broken_gradient_changes_nothing(void **state)
 {
     (void)state;
     static const float broken[] = {NAN, INFINITY, -INFINITY};
-    const struct adamw_options options = {0.9, 0.999, 1e-8, 0.1, 1.0};
+    const struct adamw_options options = {
+        .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0.1, .clip_norm = 1};
     struct backend *backend = open_backend();
     struct adamw adamw;
     struct error error;
@@ -152,10 +161,12 @@ static void broken_gradient_changes_nothing(void **state)
     double norm;
     struct tensor weights = tensor_view_1d(problem.weights, DTYPE_F32, COUNT);
     const struct tensor gradients = tensor_view_1d(problem.gradients, DTYPE_F32, COUNT);
-    assert_int_equal(adamw_init(&adamw, backend, COUNT, ranges, RANGES, &error), STATUS_OK);
+    assert_int_equal(adamw_init(&adamw, backend, COUNT, DTYPE_F32, ranges, RANGES, &error),
+                     STATUS_OK);
     problem_fill(&problem, 1);
-    assert_int_equal(
-        adamw_step(&adamw, &weights, &gradients, 0.01, &options, &norm, &error), STATUS_OK);
+    assert_int_equal(adamw_step(&adamw, &weights, &no_remainders, &gradients, 0.01,
+                                &options, &norm, &error),
+                     STATUS_OK);
     float moments[2][COUNT];
     memcpy(moments[0], adamw.moment1, sizeof moments[0]);
     memcpy(moments[1], adamw.moment2, sizeof moments[1]);
@@ -163,9 +174,9 @@ static void broken_gradient_changes_nothing(void **state)
         problem_fill(&problem, 2);
         problem.gradients[COUNT - 1] = broken[i];
         before = problem;
-        assert_int_equal(
-            adamw_step(&adamw, &weights, &gradients, 0.01, &options, &norm, &error),
-            STATUS_FORMAT);
+        assert_int_equal(adamw_step(&adamw, &weights, &no_remainders, &gradients, 0.01,
+                                    &options, &norm, &error),
+                         STATUS_FORMAT);
         assert_false(isfinite(norm));
         assert_non_null(strstr(error.message, "after 1 updates"));
         assert_int_equal(adamw.step, 1);

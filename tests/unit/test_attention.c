@@ -46,14 +46,15 @@ static void batch_release(struct batch *b)
 
 static void batch_forward(struct batch *b)
 {
-    attention_forward(backend, &b->out, &b->log_sum, &b->qkv, b->starts, b->count,
-                      &b->shape);
+    const struct documents documents = {b->starts, b->count, b->T};
+    attention_forward(backend, &b->out, &b->log_sum, &b->qkv, &documents, &b->shape);
 }
 
 static void batch_backward(struct batch *b)
 {
+    const struct documents documents = {b->starts, b->count, b->T};
     attention_backward(backend, &b->d_qkv, &b->d_out, &b->qkv, &b->out, &b->log_sum,
-                       b->starts, b->count, &b->shape);
+                       &documents, &b->shape);
 }
 
 /* One row of the definition: softmax(scale q k) v over keys [start, t] of one head. */
@@ -244,43 +245,58 @@ static void test_large_scores(void **state)
     batch_release(&b);
 }
 
-/* A cache whose slots hold the documents of a batch, in another order. */
+/* A cache whose pages hold the documents of a batch, in an order of their own. */
 struct decoding {
     struct key_value_cache_layer cache;
+    struct cache_pages pages;
+    int32_t *table;
     struct tensor last; /* [documents, (H + 2G) D]: the last row of each */
     struct tensor out;
-    int32_t slots[8], positions[8];
+    int32_t positions[8];
 };
+
+/* Numbers the pages of the table in random order, all below the returned count. */
+static int64_t table_init(struct decoding *d, const struct batch *b, int64_t longest)
+{
+    int64_t order[256], used = 0;
+
+    d->pages.width = (longest + CACHE_PAGE_ROWS - 1) / CACHE_PAGE_ROWS;
+    d->table = memory_allocate_array((size_t)(b->count * d->pages.width), sizeof *d->table);
+    d->pages.table = d->table;
+    const int64_t count = b->count * d->pages.width + 3;
+    assert_true(count <= 256);
+    for (int64_t i = 0; i < count; i++)
+        order[i] = i;
+    random_shuffle(&numbers, order, (size_t)count);
+    for (int64_t i = 0; i < b->count * d->pages.width; i++)
+        d->table[i] = (int32_t)order[used++];
+    return count;
+}
 
 static void decoding_init(struct decoding *d, const struct batch *b, int64_t longest)
 {
-    const int64_t slots = b->count + 1, width = b->qkv.shape[1];
+    const int64_t width = b->qkv.shape[1], pages = table_init(d, b, longest);
     const int64_t row = b->shape.key_value_heads * b->shape.head_size;
-    int32_t *slot_of = memory_allocate_array((size_t)b->T, sizeof *slot_of);
-    int32_t *position_of = memory_allocate_array((size_t)b->T, sizeof *position_of);
+    int32_t *rows = memory_allocate_array((size_t)b->T, sizeof *rows);
 
-    d->cache.keys = matrix(slots * longest, row); /* what is not written must not matter */
-    d->cache.values = matrix(slots * longest, row);
-    d->cache.keys =
-        (struct tensor){f32(&d->cache.keys), DTYPE_F32, 3, {slots, longest, row}};
-    d->cache.values =
-        (struct tensor){f32(&d->cache.values), DTYPE_F32, 3, {slots, longest, row}};
+    d->cache.keys = matrix(pages * CACHE_PAGE_ROWS, row); /* not written: must not matter */
+    d->cache.values = matrix(pages * CACHE_PAGE_ROWS, row);
+    for (int64_t i = 0; i < tensor_count(&d->cache.keys); i++)
+        f32(&d->cache.keys)[i] = f32(&d->cache.values)[i] = NAN;
     d->last = matrix(b->count, width);
     d->out = matrix(b->count, b->shape.heads * b->shape.head_size);
     for (int64_t n = 0; n < b->count; n++) {
-        const int64_t end = b->starts[n + 1];
-        d->slots[n] = (int32_t)(b->count - n);
-        d->positions[n] = (int32_t)(end - b->starts[n] - 1);
+        const int64_t start = b->starts[n], end = b->starts[n + 1];
+        d->positions[n] = (int32_t)(end - start - 1);
         memcpy(f32(&d->last) + n * width, f32(&b->qkv) + (end - 1) * width,
                (size_t)width * sizeof(float));
-        for (int64_t t = b->starts[n]; t < end; t++) {
-            slot_of[t] = d->slots[n];
-            position_of[t] = (int32_t)(t - b->starts[n]);
-        }
+        for (int64_t p = 0; p < end - start; p++)
+            rows[start + p] =
+                d->table[n * d->pages.width + p / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS +
+                (int32_t)(p % CACHE_PAGE_ROWS);
     }
-    cache_write(backend, &d->cache, &b->qkv, slot_of, position_of, &b->shape);
-    free(slot_of);
-    free(position_of);
+    cache_write(backend, &d->cache, &b->qkv, rows, &b->shape);
+    free(rows);
 }
 
 static void decoding_release(struct decoding *d)
@@ -289,21 +305,23 @@ static void decoding_release(struct decoding *d)
     tensor_free(&d->cache.values);
     tensor_free(&d->last);
     tensor_free(&d->out);
+    free(d->table);
 }
 
 /* Decoding the last token from the cache gives the last row of the whole document, and a
- * row alone has the bits that it has among others. */
+ * row alone, in other pages, has the bits that it has among others. */
 static void test_decode(void **state)
 {
-    enum { COUNT = 5, LONGEST = 130 };
-    const int64_t lengths[COUNT] = {1, LONGEST, 17, 96, 2};
+    enum { COUNT = 6, LONGEST = 130 };
+    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 96, 2};
     struct batch b;
-    struct decoding d;
+    struct decoding d, other;
 
     (void)state;
     batch_init(&b, lengths, COUNT, 6, 2, 20);
     decoding_init(&d, &b, LONGEST);
-    attention_decode(backend, &d.out, &d.last, &d.cache, d.slots, d.positions, &b.shape);
+    decoding_init(&other, &b, LONGEST + 40);
+    attention_decode(backend, &d.out, &d.last, &d.cache, &d.pages, d.positions, &b.shape);
     reference_loss(&b);
     for (int64_t n = 0; n < COUNT; n++) {
         const double *exact = b.out_exact + (b.starts[n + 1] - 1) * 120;
@@ -315,12 +333,15 @@ static void test_decode(void **state)
     for (int64_t n = 0; n < COUNT; n++) {
         const struct tensor row = tensor_rows(&d.last, n, 1);
         const struct tensor expected = tensor_rows(&d.out, n, 1);
-        attention_decode(backend, &alone, &row, &d.cache, d.slots + n, d.positions + n,
+        const struct cache_pages pages = {other.table + n * other.pages.width,
+                                          other.pages.width};
+        attention_decode(backend, &alone, &row, &other.cache, &pages, d.positions + n,
                          &b.shape);
         assert_same_bits(&alone, &expected);
     }
     tensor_free(&alone);
     decoding_release(&d);
+    decoding_release(&other);
     batch_release(&b);
 }
 

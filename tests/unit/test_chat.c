@@ -7,6 +7,8 @@
 #include "text/chat_template.h"
 
 /* A random model of 64 positions with a tokenizer of bytes, in the scratch folder. */
+static const struct backend_options one_thread = {.thread_count = 1};
+
 static const struct architecture tiny = {
     .model_type = "llama",
     .layer_count = 2,
@@ -53,8 +55,8 @@ static void model_write(uint64_t seed)
     scratch_file("config.json", text_buffer_string(&config));
     text_buffer_release(&config);
     remove(scratch_path("model.safetensors"));
-    assert_ok(backend_open(&backend, "cpu", 1, &error));
-    assert_ok(transformer_create(&model, backend, &tiny, seed, &error));
+    assert_ok(backend_open(&backend, &one_thread, &error));
+    assert_ok(transformer_create(&model, backend, &tiny, seed, MASTERS_KEPT, &error));
     assert_ok(transformer_write_weights(model, scratch_folder, DTYPE_F32, &error));
     transformer_free(model);
     backend_close(backend);
@@ -67,7 +69,7 @@ static int chat_make(void **state)
     tokenizer_write();
     model_write(1);
     struct chat *chat;
-    assert_ok(chat_open(&chat, scratch_folder, "cpu", 1, &error));
+    assert_ok(chat_open(&chat, scratch_folder, &one_thread, &error));
     *state = chat;
     return 0;
 }
@@ -172,12 +174,12 @@ static void the_fingerprint_is_that_of_weights_and_tokenizer(void **state)
     struct chat *other;
     const char *fingerprint = chat_fingerprint(*state);
     assert_int_equal(strlen(fingerprint), 64);
-    assert_ok(chat_open(&again, scratch_folder, "cpu", 1, &error));
+    assert_ok(chat_open(&again, scratch_folder, &one_thread, &error));
     assert_string_equal(chat_fingerprint(again), fingerprint);
     assert_string_equal(chat_name(again), scratch_folder);
     chat_close(again);
     model_write(2);
-    assert_ok(chat_open(&other, scratch_folder, "cpu", 1, &error));
+    assert_ok(chat_open(&other, scratch_folder, &one_thread, &error));
     assert_string_not_equal(chat_fingerprint(other), fingerprint);
     chat_close(other);
 }
@@ -189,12 +191,13 @@ static void other_models_are_refused_by_name(void **state)
                                          "replay:run"};
     for (size_t i = 0; i < 3; i++) {
         struct chat *chat;
-        assert_int_equal(chat_open(&chat, models[i], "cpu", 1, &error), STATUS_UNSUPPORTED);
+        assert_int_equal(chat_open(&chat, models[i], &one_thread, &error),
+                         STATUS_UNSUPPORTED);
         assert_null(chat);
         assert_message(models[i]);
     }
     struct chat *chat;
-    assert_int_equal(chat_open(&chat, "/nowhere", "cpu", 1, &error), STATUS_IO);
+    assert_int_equal(chat_open(&chat, "/nowhere", &one_thread, &error), STATUS_IO);
     assert_message("/nowhere: no such folder");
 }
 

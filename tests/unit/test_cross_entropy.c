@@ -113,6 +113,25 @@ static void assert_solved(const struct problem *p, const struct cross_entropy_su
                     tolerance_of(p, p->T, 1 + rows / (double)p->V * 8));
 }
 
+/* The operation on the problem's targets, in the form that it wants. */
+static void cross_entropy(struct cross_entropy_sums *sums, struct tensor *d_in,
+                          struct tensor *d_weight, const struct problem *p, float smoothing,
+                          float scale_factor)
+{
+    int32_t *rows = memory_allocate_array(2 * (size_t)p->T + 1, sizeof *rows);
+    int32_t *tokens = rows + p->T;
+    struct targets targets = {.rows = rows, .tokens = tokens};
+
+    for (int64_t t = 0; t < p->T; t++)
+        if (p->targets[t] >= 0) {
+            rows[targets.count] = (int32_t)t;
+            tokens[targets.count++] = p->targets[t];
+        }
+    linear_cross_entropy(backend, sums, d_in, d_weight, &p->in, &p->weight, &targets,
+                         smoothing, scale_factor);
+    free(rows);
+}
+
 static void numbers_case(int64_t T, int64_t C, int64_t V, double share, float smoothing)
 {
     struct problem p;
@@ -122,8 +141,7 @@ static void numbers_case(int64_t T, int64_t C, int64_t V, double share, float sm
     p.smoothing = smoothing;
     struct tensor d_weight0 = copy_of(&p.d_weight);
     solve(&p);
-    linear_cross_entropy(backend, &sums, &p.d_in, &p.d_weight, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&sums, &p.d_in, &p.d_weight, &p, p.smoothing, p.scale);
     assert_solved(&p, &sums, &d_weight0);
     tensor_free(&d_weight0);
     problem_release(&p);
@@ -173,8 +191,7 @@ static void test_gradient(void **state)
     (void)state;
     problem_init(&p, 9, 12, 31, 0.8);
     fill(backend, &p.d_weight, 0.0f);
-    linear_cross_entropy(backend, &sums, &p.d_in, &p.d_weight, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&sums, &p.d_in, &p.d_weight, &p, p.smoothing, p.scale);
     assert_gradient(&(struct gradient_check){loss_of, &p, p.in_exact, f32(&p.d_in),
                                              p.T * p.C, p.C * p.C + p.V});
     assert_gradient(&(struct gradient_check){loss_of, &p, p.weight_exact, f32(&p.d_weight),
@@ -192,21 +209,17 @@ static void test_bits_repeat(void **state)
     (void)state;
     problem_init(&p, 100, 24, 333, 0.8);
     struct tensor d_weight = copy_of(&p.d_weight), d_in = copy_of(&p.d_in);
-    linear_cross_entropy(backend, &full, &p.d_in, &p.d_weight, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&full, &p.d_in, &p.d_weight, &p, p.smoothing, p.scale);
     cpu->thread_count = 3;
-    linear_cross_entropy(backend, &again, &d_in, &d_weight, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&again, &d_in, &d_weight, &p, p.smoothing, p.scale);
     cpu->thread_count = 2;
     assert_memory_equal(&full, &again, sizeof full);
     assert_same_bits(&d_weight, &p.d_weight);
     assert_same_bits(&d_in, &p.d_in);
     fill(backend, &d_in, 7.0f);
-    linear_cross_entropy(backend, &again, &d_in, NULL, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&again, &d_in, NULL, &p, p.smoothing, p.scale);
     assert_same_bits(&d_in, &p.d_in);
-    linear_cross_entropy(backend, &again, NULL, NULL, &p.in, &p.weight, p.targets,
-                         p.smoothing, p.scale);
+    cross_entropy(&again, NULL, NULL, &p, p.smoothing, p.scale);
     assert_memory_equal(&full, &again, sizeof full);
     tensor_free(&d_weight);
     tensor_free(&d_in);
@@ -226,8 +239,7 @@ static void test_large_logits(void **state)
     f32(&p.weight)[1] = 100.0f;
     f32(&p.weight)[2] = -500.0f;
     p.targets[0] = 1;
-    linear_cross_entropy(backend, &sums, &p.d_in, &p.d_weight, &p.in, &p.weight, p.targets,
-                         0.0f, 1.0f);
+    cross_entropy(&sums, &p.d_in, &p.d_weight, &p, 0.0f, 1.0f);
     assert_true(sums.nll == 400.0);
     assert_true(f32(&p.d_in)[0] == 400.0f); /* 500 - 100 */
     problem_release(&p);

@@ -192,6 +192,25 @@ static void arrays_convert_as_scalars_do(void **state)
     dtype_convert(back, DTYPE_F16, floats, DTYPE_F32, 0);
 }
 
+/* Any finite or infinite number comes back whole; the upper half is the nearest bf16. */
+static void halves_join_again(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 1 << 20; i++) {
+        const uint32_t bits = (uint32_t)(i * 2654435761U + i);
+        float value, joined;
+        int16_t remainder;
+        memcpy(&value, &bits, sizeof value);
+        if (isnan(value))
+            continue;
+        const uint16_t upper = bf16_split(value, &remainder);
+        joined = bf16_join(upper, remainder);
+        assert_memory_equal(&joined, &value, sizeof value);
+        const uint16_t nearest = bf16_from_float(value);
+        assert_true(upper == nearest || (uint16_t)remainder == 0x8000); /* a tie */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +222,7 @@ int main(void)
         cmocka_unit_test(random_floats_round_to_the_nearest),
         cmocka_unit_test(nan_stays_nan_when_its_payload_does_not_fit),
         cmocka_unit_test(arrays_convert_as_scalars_do),
+        cmocka_unit_test(halves_join_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 #include "base/memory.h"
+#include "base/random.h"
 #include "model/generator.h"
-#include "model/sampler.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -36,8 +36,8 @@ static int open_model(void **state)
         .bos_token = -1,
     };
     struct error error;
-    return backend_open(&backend, "cpu", 2, &error) ||
-           transformer_create(&model, backend, &architecture, 7, &error);
+    return backend_open(&backend, &(struct backend_options){.thread_count = 2}, &error) ||
+           transformer_create(&model, backend, &architecture, 7, MASTERS_DROPPED, &error);
 }
 
 static int close_model(void **state)
@@ -47,155 +47,6 @@ static int close_model(void **state)
     backend_close(backend);
     return 0;
 }
-
-/* ---- sampling ---- */
-
-/* p: 0.4 0.3 0.2 0.1, twice shuffled in ids so that order of id and of size differ */
-static const float quarter[4] = {-2.302585F, -0.916291F, -1.609438F, -1.203973F};
-static const double quarter_p[4] = {0.1, 0.4, 0.2, 0.3};
-
-static int32_t sample(const float *logits, int64_t count, double temperature, double top_p,
-                      struct random *random)
-{
-    float scratch[1024];
-    const struct sampling sampling = {temperature, top_p, 1};
-    assert_true(count <= 1024);
-    memcpy(scratch, logits, (size_t)count * sizeof *scratch);
-    return sample_token(scratch, count, &sampling, random);
-}
-
-static void greedy_takes_the_first_greatest(void **state)
-{
-    (void)state;
-    struct random random = random_stream(1, 1);
-    const float ties[] = {-1, 3, 2, 3, 3, -INFINITY};
-    assert_int_equal(sample(ties, 6, 0.0, 1.0, &random), 1);
-    assert_int_equal(random.position, 0); /* draws nothing */
-    assert_int_equal(sample(ties + 2, 1, 0.0, 1.0, &random), 0);
-    /* so cold that only the greatest has any weight */
-    assert_int_equal(sample(quarter, 4, 1e-30, 1.0, &random), 1);
-    assert_int_equal(sample(quarter, 4, 1e-3, 0.9, &random), 1);
-}
-
-static void broken_logits_are_reported(void **state)
-{
-    (void)state;
-    struct random random = random_stream(1, 1);
-    const float values[][3] = {{0, NAN, 1},
-                               {NAN, 0, 1},
-                               {0, 1, NAN},
-                               {0, INFINITY, 1},
-                               {-INFINITY, -INFINITY, -INFINITY}};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
-        assert_int_equal(sample(values[i], 3, 0.0, 1.0, &random), -1);
-        assert_int_equal(sample(values[i], 3, 1.0, 0.9, &random), -1);
-    }
-}
-
-/* Shares of 40,000 draws: 4.5 standard deviations of a share are 0.0113 at most. */
-static void assert_shares(double temperature, double top_p, const double *wanted)
-{
-    enum { DRAWS = 40000 };
-    struct random random = random_stream(11, 12);
-    int hits[4] = {0};
-    for (int i = 0; i < DRAWS; i++)
-        hits[sample(quarter, 4, temperature, top_p, &random)]++;
-    for (int i = 0; i < 4; i++) {
-        const double deviation = sqrt(wanted[i] * (1.0 - wanted[i]) / DRAWS);
-        assert_true(fabs((double)hits[i] / DRAWS - wanted[i]) <= 4.5 * deviation);
-    }
-    assert_int_equal(random.position, 2 * DRAWS); /* one double each */
-}
-
-static void shares_are_right(void **state)
-{
-    (void)state;
-    assert_shares(1.0, 1.0, quarter_p);
-    const double root = sqrt(0.1) + sqrt(0.2) + sqrt(0.3) + sqrt(0.4);
-    const double hot[4] = {sqrt(0.1) / root, sqrt(0.4) / root, sqrt(0.2) / root,
-                           sqrt(0.3) / root};
-    assert_shares(2.0, 1.0, hot);
-    const double three[4] = {0, 0.4 / 0.9, 0.2 / 0.9, 0.3 / 0.9};
-    assert_shares(1.0, 0.71, three);
-    assert_shares(1.0, 0.89, three);
-    const double two[4] = {0, 0.4 / 0.7, 0, 0.3 / 0.7};
-    assert_shares(1.0, 0.69, two);
-    const double one[4] = {0, 1, 0, 0};
-    assert_shares(1.0, 0.39, one);
-    assert_shares(1.0, 1e-9, one);
-}
-
-static int compare_descending(const void *left, const void *right)
-{
-    const float a = *(const float *)left, b = *(const float *)right;
-    return (a < b) - (a > b);
-}
-
-/* The nucleus by sorting: the least weight in it. */
-static float sorted_threshold(const float *weights, int count, double top_p)
-{
-    float sorted[1024];
-    double mass = 0.0, reached = 0.0;
-    memcpy(sorted, weights, (size_t)count * sizeof *sorted);
-    qsort(sorted, (size_t)count, sizeof *sorted, compare_descending);
-    for (int i = 0; i < count; i++)
-        mass += (double)sorted[i];
-    for (int i = 0; i < count; i++) {
-        reached += (double)sorted[i];
-        if (reached >= top_p * mass)
-            return sorted[i];
-    }
-    return 0.0F;
-}
-
-/* Nothing outside of the sorted nucleus is ever drawn, and its smallest member is. */
-static void nucleus_is_the_sorted_one(void **state)
-{
-    (void)state;
-    struct random shapes = random_stream(5, 5), random = random_stream(6, 6);
-    for (int round = 0; round < 60; round++) {
-        const int count = 1 + (int)random_below(&shapes, 300);
-        const double top_p = 0.02 + 0.9 * random_double(&shapes);
-        float logits[1024], weights[1024], greatest = -INFINITY;
-        double mass = 0.0;
-        for (int i = 0; i < count; i++) {
-            logits[i] = 2.0F * random_normal(&shapes);
-            greatest = fmaxf(greatest, logits[i]);
-        }
-        for (int i = 0; i < count; i++) {
-            weights[i] = expf(logits[i] - greatest);
-            mass += (double)weights[i];
-        }
-        const float least = sorted_threshold(weights, count, top_p);
-        float smallest = INFINITY;
-        for (int draw = 0; draw < 3000; draw++) {
-            const int32_t token = sample(logits, count, 1.0, top_p, &random);
-            assert_in_range(token, 0, count - 1);
-            assert_true(weights[token] >= least);
-            smallest = fminf(smallest, weights[token]);
-        }
-        /* 3,000 draws miss a share of 0.007 once in e^21 */
-        if ((double)least > 0.007 * mass)
-            assert_true(smallest == least);
-    }
-}
-
-/* Equal weights are all in the nucleus, whatever top_p is. */
-static void ties_stay_together(void **state)
-{
-    (void)state;
-    struct random random = random_stream(3, 4);
-    const float flat[50] = {0};
-    bool seen[50] = {false};
-    int distinct = 0;
-    for (int i = 0; i < 2000; i++)
-        seen[sample(flat, 50, 0.7, 0.1, &random)] = true;
-    for (int i = 0; i < 50; i++)
-        distinct += seen[i];
-    assert_int_equal(distinct, 50);
-}
-
-/* ---- generation ---- */
 
 enum { PROMPTS = 7, REPLY = 24 };
 /* Around the sizes of tiles, one prompt longer than a prefill pass has rows. */
@@ -423,6 +274,69 @@ static void reports_replies_as_they_end(void **state)
     assert_int_equal(generate(model, NULL, 0, 0, NULL, NULL, &error), STATUS_OK);
 }
 
+/* Bytes of a page: keys and values of 16 positions, 3 layers, 2 heads of 10, f32. */
+enum { PAGE_BYTES = 2 * 16 * 3 * 2 * 10 * 4 };
+
+/* Pages enough for the longest request (600 + 3 - 1 positions) and padding, and no more:
+ * the others wait, take turns, and use pages again that were another's. */
+static void small_caches_change_nothing(void **state)
+{
+    enum { ROUNDS = 3, COUNT = ROUNDS * PROMPTS };
+    int32_t prompts[PROMPTS][600];
+    struct generation_request alone[PROMPTS], requests[COUNT];
+    static const int64_t page_counts[] = {39, 40, 47};
+    static const int64_t batch_limits[] = {0, 3, 1};
+    struct error error = {0};
+    (void)state;
+    for (int i = 0; i < PROMPTS; i++) {
+        make_prompt(prompts[i], i);
+        alone[i] = request_of(prompts[i], i, (struct sampling){0.9, 0.95, 3 * (7 - i)});
+        run(&alone[i], 1, 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        const struct generation_limits limits = {
+            batch_limits[round], (size_t)page_counts[round] * PAGE_BYTES + 5};
+        for (int i = 0; i < COUNT; i++)
+            requests[i] =
+                request_of(prompts[i % PROMPTS], i % PROMPTS, alone[i % PROMPTS].sampling);
+        if (generate_within(model, requests, COUNT, &limits, NULL, NULL, &error))
+            fail_msg("%s", error.message);
+        for (int i = 0; i < COUNT; i++) {
+            const struct generation_request *wanted = &alone[i % PROMPTS];
+            assert_int_equal(requests[i].reply_count, wanted->reply_count);
+            assert_memory_equal(requests[i].reply, wanted->reply,
+                                (size_t)wanted->reply_count * sizeof(int32_t));
+            free(requests[i].reply);
+        }
+    }
+    for (int i = 0; i < PROMPTS; i++)
+        free(alone[i].reply);
+}
+
+static void refuses_a_cache_that_is_too_small(void **state)
+{
+    const int32_t prompt[40] = {0};
+    /* 40 + 9 - 1 positions: three pages, and the padding's */
+    struct generation_request requests[2] = {
+        {.prompt = prompt, .prompt_count = 1, .sampling = {0.0, 1.0, 4}},
+        {.prompt = prompt, .prompt_count = 40, .sampling = {0.0, 1.0, 9}}};
+    struct generation_limits limits = {.cache_bytes = 4 * PAGE_BYTES - 1};
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(generate_within(model, requests, 2, &limits, NULL, NULL, &error),
+                     STATUS_MEMORY);
+    assert_non_null(strstr(error.message, "32 tokens, but prompt 1 and its reply"));
+    assert_non_null(strstr(error.message, "may have 48"));
+    assert_null(requests[0].reply); /* nothing ran */
+    limits.cache_bytes++;
+    assert_int_equal(generate_within(model, requests, 2, &limits, NULL, NULL, &error),
+                     STATUS_OK);
+    assert_int_equal(requests[0].reply_count, 4);
+    assert_int_equal(requests[1].reply_count, 9);
+    free(requests[0].reply);
+    free(requests[1].reply);
+}
+
 static void refuse(struct generation_request request, enum status status, const char *words)
 {
     const int32_t good_prompt[] = {1};
@@ -484,11 +398,6 @@ static void reports_broken_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(greedy_takes_the_first_greatest),
-        cmocka_unit_test(broken_logits_are_reported),
-        cmocka_unit_test(shares_are_right),
-        cmocka_unit_test(nucleus_is_the_sorted_one),
-        cmocka_unit_test(ties_stay_together),
         cmocka_unit_test(together_equals_alone_greedy),
         cmocka_unit_test(together_equals_alone_sampled),
         cmocka_unit_test(streams_make_attempts),
@@ -496,6 +405,8 @@ int main(void)
         cmocka_unit_test(stops_at_stop_tokens),
         cmocka_unit_test(ends_at_the_position_limit),
         cmocka_unit_test(reports_replies_as_they_end),
+        cmocka_unit_test(small_caches_change_nothing),
+        cmocka_unit_test(refuses_a_cache_that_is_too_small),
         cmocka_unit_test(refuses_bad_requests),
         cmocka_unit_test(reports_broken_weights),
     };

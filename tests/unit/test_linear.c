@@ -38,8 +38,8 @@ static void forward_case(int64_t T, int64_t M, int64_t K, bool biased)
     struct tensor in = matrix(T, K), weight = matrix(M, K), bias = vector(M);
     struct tensor out = matrix(T, M), decoded = matrix(T, M);
 
-    linear_forward(backend, &out, &in, &weight, biased ? &bias : NULL);
-    linear_decode(backend, &decoded, &in, &weight, biased ? &bias : NULL);
+    linear_forward(backend, &out, &in, &weight, biased ? &bias : NULL, NULL);
+    linear_decode(backend, &decoded, &in, &weight, biased ? &bias : NULL, NULL);
     assert_same_bits(&out, &decoded);
     for (int64_t t = 0; t < T; t++)
         for (int64_t m = 0; m < M; m++) {
@@ -139,14 +139,14 @@ static void rows_are_independent(void)
     struct tensor in = matrix(T, K), weight = matrix(M, K), bias = vector(M);
     struct tensor all = matrix(T, M), part = matrix(T, M);
 
-    linear_decode(backend, &all, &in, &weight, &bias);
+    linear_decode(backend, &all, &in, &weight, &bias, NULL);
     for (int i = 0; i < 14; i++)
         for (int64_t first = 0; first < T; first += sizes[i]) {
             const int64_t rows = minimum(sizes[i], T - first);
             const struct tensor in_part = tensor_rows(&in, first, rows);
             const struct tensor expected = tensor_rows(&all, first, rows);
             struct tensor out_part = tensor_rows(&part, 0, rows);
-            linear_decode(backend, &out_part, &in_part, &weight, &bias);
+            linear_decode(backend, &out_part, &in_part, &weight, &bias, NULL);
             assert_same_bits(&out_part, &expected);
         }
     tensor_free(&in);
@@ -176,7 +176,7 @@ static void test_bits_repeat(void **state)
         out[i] = matrix(T, M);
         d_weight[i] = copy_of(&weight);
         d_bias_each[i] = copy_of(&d_bias);
-        linear_forward(backend, &out[i], &in, &weight, NULL);
+        linear_forward(backend, &out[i], &in, &weight, NULL, NULL);
         linear_backward_weight(backend, &d_weight[i], &d_bias_each[i], &out[i], &in);
         assert_same_bits(&out[i], &out[0]);
         assert_same_bits(&d_weight[i], &d_weight[0]);
@@ -193,6 +193,45 @@ static void test_bits_repeat(void **state)
     tensor_free(&d_bias);
 }
 
+/* out = product + bias + residual, the residual apart or `out` itself; views of columns. */
+static void test_residual_and_columns(void **state)
+{
+    enum { T = 37, M = 29, K = 50, WIDE = 64 };
+    struct tensor in = matrix(T, WIDE), weight = matrix(M, WIDE), bias = vector(M);
+    struct tensor residual = matrix(T, WIDE), out = matrix(T, WIDE), plain = matrix(T, M);
+    struct tensor in_part = tensor_columns(&in, 3, K);
+    struct tensor weight_part = tensor_columns(&weight, 5, K);
+    struct tensor residual_part = tensor_columns(&residual, 7, M);
+    struct tensor out_part = tensor_columns(&out, 11, M);
+    struct tensor before = copy_of(&out);
+
+    (void)state;
+    linear_forward(backend, &plain, &in_part, &weight_part, &bias, NULL);
+    linear_forward(backend, &out_part, &in_part, &weight_part, &bias, &residual_part);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t j = 0; j < WIDE; j++) {
+            const int64_t m = j - 11;
+            const float expected =
+                m < 0 || m >= M ? f32(&before)[t * WIDE + j]
+                                : f32(&plain)[t * M + m] + f32(&residual)[t * WIDE + 7 + m];
+            assert_true(f32(&out)[t * WIDE + j] == expected);
+        }
+    linear_forward(backend, &out_part, &in_part, &weight_part, &bias, &out_part);
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t m = 0; m < M; m++)
+            assert_near(f32(&out)[t * WIDE + 11 + m],
+                        2 * (double)f32(&plain)[t * M + m] +
+                            (double)f32(&residual)[t * WIDE + 7 + m],
+                        (K + 4) * (double)FLT_EPSILON * (K + 4));
+    tensor_free(&in);
+    tensor_free(&weight);
+    tensor_free(&bias);
+    tensor_free(&residual);
+    tensor_free(&out);
+    tensor_free(&plain);
+    tensor_free(&before);
+}
+
 /* A batch without tokens changes nothing. */
 static void test_no_rows(void **state)
 {
@@ -200,7 +239,7 @@ static void test_no_rows(void **state)
     struct tensor before = copy_of(&weight);
 
     (void)state;
-    linear_forward(backend, &out, &in, &weight, NULL);
+    linear_forward(backend, &out, &in, &weight, NULL, NULL);
     linear_backward_weight(backend, &weight, NULL, &out, &in);
     linear_backward_input(backend, &in, &out, &weight, false);
     assert_same_bits(&weight, &before);
@@ -217,6 +256,7 @@ int main(void)
         cmocka_unit_test(test_backward),
         cmocka_unit_test(test_rows_are_independent),
         cmocka_unit_test(test_bits_repeat),
+        cmocka_unit_test(test_residual_and_columns),
         cmocka_unit_test(test_no_rows),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

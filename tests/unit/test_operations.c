@@ -33,6 +33,7 @@ static void test_elementwise(void **state)
     for (int n = 0; n < 6; n++) {
         struct tensor a = vector(counts[n]), b = vector(counts[n]), out = vector(counts[n]);
         double squares = 0.5, expected = 0.5;
+        struct tensor sum = tensor_view_1d(&squares, DTYPE_F64, 1);
         add(backend, &out, &a, &b);
         for (int64_t i = 0; i < counts[n]; i++)
             assert_true(f32(&out)[i] == f32(&a)[i] + f32(&b)[i]);
@@ -43,7 +44,7 @@ static void test_elementwise(void **state)
             assert_true(f32(&out)[i] == 0.25f * f32(&b)[i]);
         for (int64_t i = 0; i < counts[n]; i++)
             expected += (double)f32(&a)[i] * (double)f32(&a)[i];
-        sum_of_squares(backend, &squares, &a); /* adds to the 0.5 */
+        sum_of_squares(backend, &sum, &a); /* adds to the 0.5 */
         assert_near(squares, expected, 1e-12 * expected);
         fill(backend, &out, -3.0f);
         for (int64_t i = 0; i < counts[n]; i++)
@@ -247,7 +248,13 @@ static void swiglu_case(int64_t T, int64_t F)
     for (int64_t i = 0; i < T * F; i++)
         loss += (double)f32(&out)[i] * (double)f32(&d_out)[i];
     assert_near(loss, swiglu_loss(&r), (double)(T * F) * 64 * 8 * (double)FLT_EPSILON);
-    swiglu_backward(backend, &d_gate_up, &d_out, &gate_up);
+    struct tensor again = matrix(T, F);
+    swiglu_backward(backend, &d_gate_up, &again, &d_out, &gate_up);
+    assert_same_bits(&again, &out);
+    fill(backend, &again, 5.0f);
+    swiglu_backward(backend, &d_gate_up, NULL, &d_out, &gate_up);
+    assert_true(f32(&again)[0] == 5.0f);
+    tensor_free(&again);
     assert_gradient(&(struct gradient_check){swiglu_loss, &r, r.gate_up, f32(&d_gate_up),
                                              2 * T * F, 1});
     free(r.gate_up);
@@ -270,11 +277,15 @@ static void test_swiglu(void **state)
 static void test_adamw(void **state)
 {
     enum { COUNT = 33001 };
-    struct adamw_step_parameters p = {0.01f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 0};
+    struct adamw_step_parameters p = {
+        .lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .weight_decay = 0.1f};
+    double squares = 16.0; /* a norm of 4, clipped to 2: gradients count half */
+    const struct tensor norm_squared = tensor_view_1d(&squares, DTYPE_F64, 1);
     struct tensor weight = vector(COUNT), moment1 = vector(COUNT), moment2 = vector(COUNT);
     struct tensor gradient = vector(COUNT);
 
     (void)state;
+    p.clip_norm = 2.0f;
     fill(backend, &moment1, 0.0f);
     fill(backend, &moment2, 0.0f);
     double *w = doubles_of(&weight), *m = doubles_of(&moment1), *v = doubles_of(&moment2);
@@ -282,9 +293,10 @@ static void test_adamw(void **state)
         const double beta1 = (double)p.beta1, beta2 = (double)p.beta2;
         const double c1 = 1 - pow(beta1, (double)p.step),
                      c2 = 1 - pow(beta2, (double)p.step);
-        adamw_update(backend, &weight, &moment1, &moment2, &gradient, &p);
+        adamw_update(backend, &weight, NULL, &moment1, &moment2, &gradient, &norm_squared,
+                     &p);
         for (int i = 0; i < COUNT; i++) {
-            const double g = (double)f32(&gradient)[i] * (double)p.gradient_scale;
+            const double g = (double)f32(&gradient)[i] * 0.5;
             m[i] = beta1 * m[i] + (1 - beta1) * g;
             v[i] = beta2 * v[i] + (1 - beta2) * g * g;
             w[i] -= (double)p.lr * (m[i] / c1 / (sqrt(v[i] / c2) + (double)p.epsilon) +
@@ -311,11 +323,26 @@ static void test_open(void **state)
     struct error error = {0};
 
     (void)state;
-    assert_int_equal(backend_open(&other, "cuda", 0, &error), STATUS_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "without CUDA"));
+    assert_int_equal(
+        backend_open(&other, &(struct backend_options){.device = "cuda:1023"}, &error),
+        STATUS_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "cuda:1023"));
     assert_null(other);
-    assert_int_equal(backend_open(&other, "tpu", 0, &error), STATUS_USAGE);
-    assert_int_equal(backend_open(&other, "cpu", -1, &error), STATUS_USAGE);
+    static const char *const unknown[] = {"tpu", "cuda:", "cuda:x", "cuda:-1", "cudax", ""};
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(
+            backend_open(&other, &(struct backend_options){.device = unknown[i]}, &error),
+            STATUS_USAGE);
+    assert_int_equal(
+        backend_open(&other, &(struct backend_options){.precision = "fp8"}, &error),
+        STATUS_USAGE);
+    assert_int_equal(
+        backend_open(&other, &(struct backend_options){.precision = "bf16"}, &error),
+        STATUS_UNSUPPORTED);
+    assert_int_equal(
+        backend_open(&other, &(struct backend_options){.thread_count = -1}, &error),
+        STATUS_USAGE);
+    assert_int_equal(backend_compute_dtype(backend), DTYPE_F32);
     assert_string_equal(backend_name(backend), "cpu");
     assert_int_equal(backend_thread_count(backend), 2);
     assert_non_null(strstr(backend_description(backend), "fp32"));
@@ -363,7 +390,7 @@ static void test_failure_is_sticky(void **state)
 static void test_tensor_views(void **state)
 {
     float data[24] = {0};
-    struct tensor t = {data, DTYPE_F32, 3, {4, 3, 2}};
+    struct tensor t = {.data = data, .dtype = DTYPE_F32, .rank = 3, .shape = {4, 3, 2}};
     const struct tensor rows = tensor_rows(&t, 1, 2);
 
     (void)state;

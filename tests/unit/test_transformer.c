@@ -24,7 +24,8 @@ static int begin(void **state)
 {
     (void)state;
     strcpy(folder, "/tmp/test_transformer.XXXXXX");
-    return !mkdtemp(folder) || backend_open(&backend, "cpu", 2, NULL);
+    return !mkdtemp(folder) ||
+           backend_open(&backend, &(struct backend_options){.thread_count = 2}, NULL);
 }
 
 static int end(void **state)
@@ -59,7 +60,7 @@ static struct transformer *create(bool tied, uint64_t seed)
     struct transformer *model;
     struct error error;
     const struct architecture architecture = small(tied);
-    if (transformer_create(&model, backend, &architecture, seed, &error))
+    if (transformer_create(&model, backend, &architecture, seed, MASTERS_KEPT, &error))
         fail_msg("%s", error.message);
     return model;
 }
@@ -152,7 +153,7 @@ static void narrow_types_round_once(void **state)
         const int64_t count = tensor_count(&weights);
         assert_int_equal(transformer_write_weights(model, directory, types[i], &error),
                          STATUS_OK);
-        if (transformer_open_directory(&read, backend, directory, &error))
+        if (transformer_open_directory(&read, backend, directory, MASTERS_KEPT, &error))
             fail_msg("%s", error.message);
         void *narrow = memory_allocate((size_t)count * dtype_bytes(types[i]));
         dtype_convert(narrow, types[i], weights.data, DTYPE_F32, count);
@@ -223,7 +224,8 @@ static void open_tensors(const struct tensors *tensors, bool tied, enum status s
     char *path = path_join(directory, "model.safetensors");
     if (safetensors_write(path, tensors->items, tensors->count, NULL, 0, &error))
         fail_msg("%s", error.message);
-    const enum status got = transformer_open_directory(&model, backend, directory, &error);
+    const enum status got =
+        transformer_open_directory(&model, backend, directory, MASTERS_KEPT, &error);
     if (got != status || (words && !strstr(error.message, words)))
         fail_msg("status %d: %s; wanted status %d: %s", (int)got, error.message,
                  (int)status, words);
@@ -347,9 +349,9 @@ static void missing_directory(void **state)
     (void)state;
     struct error error;
     struct transformer *model;
-    assert_int_equal(
-        transformer_open_directory(&model, backend, "/nonexistent/model", &error),
-        STATUS_IO);
+    assert_int_equal(transformer_open_directory(&model, backend, "/nonexistent/model",
+                                                MASTERS_KEPT, &error),
+                     STATUS_IO);
     assert_null(model);
     assert_non_null(strstr(error.message, "/nonexistent/model"));
     model = create(true, 1);

@@ -1,22 +1,24 @@
-#include "model/sampler.h"
+#include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_operations.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* The bits of a float that is not negative, as a number: they order as the floats do. */
 static uint32_t order_bits(float value)
 {
     uint32_t bits;
+
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
 
-/* The id of the greatest logit, -1 if there is a NaN. */
+/* The id of the greatest logit, -1 if there is a NaN or it is not finite. */
 static int64_t greatest(const float *logits, int64_t count)
 {
     int64_t best = 0;
     bool broken = false;
+
     for (int64_t i = 0; i < count; i++) {
         broken |= isnan(logits[i]) != 0;
         if (logits[i] > logits[best])
@@ -29,6 +31,7 @@ static double to_weights(float *logits, int64_t count, float most, double temper
 {
     const float inverse = (float)(1.0 / temperature);
     double mass = 0.0;
+
     for (int64_t i = 0; i < count; i++) {
         /* The greatest is exactly 1, also where 1 / temperature overflows. */
         logits[i] = logits[i] == most ? 1.0f : expf((logits[i] - most) * inverse);
@@ -46,6 +49,8 @@ static float threshold(const float *weights, int64_t count, double wanted)
     enum { DIGITS = 256 };
     uint32_t prefix = 0;
     double above = 0.0;
+    float value;
+
     for (int shift = 24; shift >= 0; shift -= 8) {
         const uint32_t fixed = shift == 24 ? 0 : ~0U << (shift + 8);
         double mass[DIGITS] = {0};
@@ -59,7 +64,6 @@ static float threshold(const float *weights, int64_t count, double wanted)
             above += mass[digit--];
         prefix |= digit << shift;
     }
-    float value;
     memcpy(&value, &prefix, sizeof value);
     return value;
 }
@@ -67,6 +71,7 @@ static float threshold(const float *weights, int64_t count, double wanted)
 static double mass_from(const float *weights, int64_t count, float least)
 {
     double mass = 0.0;
+
     for (int64_t i = 0; i < count; i++)
         mass += weights[i] >= least ? (double)weights[i] : 0.0;
     return mass;
@@ -77,6 +82,7 @@ static int64_t walk(const float *weights, int64_t count, float least, double tar
 {
     double mass = 0.0;
     int64_t last = 0;
+
     for (int64_t i = 0; i < count; i++) {
         if (weights[i] < least || weights[i] <= 0.0f)
             continue;
@@ -88,17 +94,30 @@ static int64_t walk(const float *weights, int64_t count, float least, double tar
     return last;
 }
 
-int32_t sample_token(float *logits, int64_t count, const struct sampling *sampling,
-                     struct random *random)
+static int64_t sample_row(float *logits, int64_t count, double temperature, double top_p,
+                          double draw)
 {
     const int64_t best = greatest(logits, count);
-    if (best < 0 || sampling->temperature == 0.0)
-        return (int32_t)best;
-    double mass = to_weights(logits, count, logits[best], sampling->temperature);
     float least = 0.0f;
-    if (sampling->top_p < 1.0) {
-        least = threshold(logits, count, sampling->top_p * mass);
+
+    if (best < 0 || temperature == 0.0)
+        return best;
+    double mass = to_weights(logits, count, logits[best], temperature);
+    if (top_p < 1.0) {
+        least = threshold(logits, count, top_p * mass);
         mass = mass_from(logits, count, least);
     }
-    return (int32_t)walk(logits, count, least, random_double(random) * mass);
+    return walk(logits, count, least, draw * mass);
+}
+
+void cpu_sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
+                       const struct sampling_rows *rows)
+{
+    const int64_t count = logits->shape[1], sequences = logits->shape[0];
+
+    CPU_PARALLEL_FOR(cpu_of(backend), sequences * count)
+    for (int64_t s = 0; s < sequences; s++)
+        tokens[s] = (int32_t)sample_row(f32(logits) + s * count, count,
+                                        (double)rows->temperature[s],
+                                        (double)rows->top_p[s], rows->draw[s]);
 }

@@ -1,0 +1,160 @@
+#include "backend/cuda/cuda_attention.cuh"
+#include "backend/cuda/cuda_operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Which kernels serve a call: cuDNN's where they can, then ours on the tensor cores, then
+ * ours in fp32. HOLDFAST_ATTENTION=own leaves cuDNN out, =simple the tensor cores too.
+ */
+enum attention_choice { ATTENTION_CUDNN, ATTENTION_OWN, ATTENTION_SIMPLE };
+
+static enum attention_choice attention_choice(const struct cuda_backend *cuda)
+{
+    const char *name = getenv("HOLDFAST_ATTENTION");
+
+    if (name && strcmp(name, "simple") == 0)
+        return ATTENTION_SIMPLE;
+    if (!cuda->attention_plans || (name && strcmp(name, "own") == 0))
+        return ATTENTION_OWN;
+    return ATTENTION_CUDNN;
+}
+
+void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_t blocks,
+                           int threads, size_t shared_bytes, struct cuda_attention *a)
+{
+    void *arguments[] = {a};
+
+    if (blocks == 0)
+        return;
+    if (!cuda_good(cuda,
+                   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        (int)shared_bytes),
+                   "attention: shared memory") ||
+        !cuda_good(cuda,
+                   cudaFuncSetAttribute(kernel,
+                                        cudaFuncAttributePreferredSharedMemoryCarveout,
+                                        cudaSharedmemCarveoutMaxShared),
+                   "attention: shared memory"))
+        return;
+    cuda_good(cuda,
+              cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3((unsigned)threads),
+                               arguments, shared_bytes, cuda->stream),
+              "attention");
+}
+
+static struct cuda_attention attention_of(const struct tensor *qkv,
+                                          const struct documents *documents,
+                                          const struct attention_shape *shape)
+{
+    struct cuda_attention a = {};
+
+    a.qkv = qkv->data;
+    a.starts = documents->starts;
+    a.tokens = (int)qkv->shape[0];
+    a.documents = (int)documents->count;
+    a.heads = (int)shape->heads;
+    a.key_value_heads = (int)shape->key_value_heads;
+    a.head_size = (int)shape->head_size;
+    a.scale = shape->scale;
+    return a;
+}
+
+static bool aligned(const void *pointer)
+{
+    return (uintptr_t)pointer % 16 == 0;
+}
+
+static bool tensor_cores_serve(const struct cuda_backend *cuda,
+                               const struct cuda_attention *a, enum dtype dtype)
+{
+    const int64_t columns = ((int64_t)a->heads + 2 * a->key_value_heads) * a->head_size;
+    const int d = a->head_size;
+
+    return dtype == DTYPE_BF16 && attention_choice(cuda) != ATTENTION_SIMPLE &&
+           (d == 64 || d == 80 || d == 96 || d == 128 || d == 256) &&
+           columns < (int64_t)1 << 23 && aligned(a->qkv) && aligned(a->out) &&
+           aligned(a->d_out) && aligned(a->d_qkv);
+}
+
+/* False (and a sticky error) for a head size that no kernel serves. */
+static bool head_size_good(struct cuda_backend *cuda, const struct attention_shape *shape)
+{
+    return cuda_good(cuda,
+                     shape->head_size <= CUDA_ATTENTION_HEAD_SIZE_MAXIMUM
+                         ? cudaSuccess
+                         : cudaErrorInvalidValue,
+                     "attention: head sizes above 512 are not served");
+}
+
+static void own_forward(struct cuda_backend *cuda, struct tensor *out,
+                        struct tensor *log_sum, const struct tensor *qkv,
+                        const struct documents *documents,
+                        const struct attention_shape *shape)
+{
+    struct cuda_attention a = attention_of(qkv, documents, shape);
+
+    if (!head_size_good(cuda, shape))
+        return;
+    a.out = out->data;
+    a.log_sum = log_sum ? (float *)log_sum->data : NULL;
+    if (tensor_cores_serve(cuda, &a, qkv->dtype))
+        cuda_attention_tensor_forward(cuda, &a);
+    else
+        cuda_attention_simple_forward(cuda, &a, qkv->dtype);
+}
+
+void cuda_attention_forward(struct backend *backend, struct tensor *out,
+                            struct tensor *log_sum, const struct tensor *qkv,
+                            const struct documents *documents,
+                            const struct attention_shape *shape)
+{
+    struct cuda_backend *cuda = cuda_of(backend);
+
+    if (qkv->shape[0] == 0)
+        return;
+    if (attention_choice(cuda) == ATTENTION_CUDNN &&
+        cuda_cudnn_attention_forward(cuda, out, log_sum, qkv, documents, shape))
+        return;
+    own_forward(cuda, out, log_sum, qkv, documents, shape);
+}
+
+void cuda_attention_prefill(struct backend *backend, struct tensor *out,
+                            const struct tensor *qkv, const struct documents *documents,
+                            const struct attention_shape *shape)
+{
+    if (qkv->shape[0] == 0)
+        return;
+    own_forward(cuda_of(backend), out, NULL, qkv, documents, shape);
+}
+
+void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
+                             const struct tensor *d_out, const struct tensor *qkv,
+                             const struct tensor *out, const struct tensor *log_sum,
+                             const struct documents *documents,
+                             const struct attention_shape *shape)
+{
+    struct cuda_backend *cuda = cuda_of(backend);
+    struct cuda_attention a = attention_of(qkv, documents, shape);
+
+    if (qkv->shape[0] == 0)
+        return;
+    if (attention_choice(cuda) == ATTENTION_CUDNN &&
+        cuda_cudnn_attention_backward(cuda, d_qkv, d_out, qkv, out, log_sum, documents,
+                                      shape))
+        return;
+    if (!head_size_good(cuda, shape))
+        return;
+    a.out = out->data;
+    a.log_sum = (float *)log_sum->data;
+    a.d_out = d_out->data;
+    a.d_qkv = d_qkv->data;
+    a.delta = (float *)cuda_scratch(cuda, CUDA_SCRATCH_ATTENTION, tensor_bytes(log_sum));
+    if (!a.delta)
+        return;
+    if (tensor_cores_serve(cuda, &a, qkv->dtype))
+        cuda_attention_tensor_backward(cuda, &a);
+    else
+        cuda_attention_simple_backward(cuda, &a, qkv->dtype);
+}

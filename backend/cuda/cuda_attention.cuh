@@ -1,0 +1,114 @@
+#ifndef HOLDFAST_BACKEND_CUDA_CUDA_ATTENTION_CUH
+#define HOLDFAST_BACKEND_CUDA_CUDA_ATTENTION_CUH
+
+#include "backend/cuda/cuda_backend.h"
+
+/*
+ * Our own attention for packed documents, by tiles with an online softmax (Dao 2023,
+ * arXiv:2307.08691). With s = q . k, P = exp(scale s - log_sum), delta = sum_d dO O:
+ *
+ *     O = P V     dV = P^T dO     dP = dO V^T     dS = P (dP - delta)
+ *     dQ = scale dS K             dK = scale dS^T Q
+ *
+ * Two implementations: tensor cores for bf16 and the usual head sizes
+ * (cuda_attention_forward.cu, cuda_attention_backward.cu), and plain arithmetic in fp32
+ * for everything else (cuda_attention_simple.cu). The backward is made of two kernels, one
+ * that owns tiles of queries (dQ) and one that owns tiles of keys (dK and dV, summed over
+ * the query heads of the group): nothing is added to by two blocks, so the sums have one
+ * order. All kernels take the same operands. Shape letters as in backend/tensor.h.
+ */
+struct cuda_attention {
+    const void *qkv;       /* [T, (H + 2G) D] */
+    void *out;             /* [T, H D] */
+    float *log_sum;        /* [H, T]; NULL: not wanted */
+    const void *d_out;     /* [T, H D] */
+    void *d_qkv;           /* [T, (H + 2G) D] */
+    float *delta;          /* [H, T] */
+    const int32_t *starts; /* [documents + 1] */
+    int tokens;
+    int documents;
+    int heads;
+    int key_value_heads;
+    int head_size;
+    float scale;
+};
+
+enum { CUDA_ATTENTION_HEAD_SIZE_MAXIMUM = 512 };
+
+/* Launches; a failure is the back-end's sticky error. The tensor-core ones serve bf16, head
+ * sizes 64, 80, 96, 128 and 256, tensors aligned to 16 bytes, and rows of qkv below 2^23
+ * elements. */
+void cuda_attention_tensor_forward(struct cuda_backend *cuda, struct cuda_attention *a);
+void cuda_attention_tensor_backward(struct cuda_backend *cuda, struct cuda_attention *a);
+void cuda_attention_simple_forward(struct cuda_backend *cuda, struct cuda_attention *a,
+                                   enum dtype dtype);
+void cuda_attention_simple_backward(struct cuda_backend *cuda, struct cuda_attention *a,
+                                    enum dtype dtype);
+
+/* Launches `kernel`, which takes a struct cuda_attention by value. No blocks: does
+ * nothing. */
+void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_t blocks,
+                           int threads, size_t shared_bytes, struct cuda_attention *a);
+
+/*
+ * Tiles of `rows` rows, counted from the start of their document, so that a document's
+ * bits do not depend on where it lies. The host does not know where documents begin: it
+ * launches a block for each index below T / rows + N (each times a number of heads), and
+ *
+ *     document n has the indices from  starts[n] / rows + n  on.
+ *
+ * They suffice: a document of L tokens from `start` on has at most
+ * (start + L) / rows - start / rows + 1 tiles. Blocks with an index to spare leave.
+ */
+static inline int64_t cuda_attention_tiles(const struct cuda_attention *a, int rows)
+{
+    return a->tokens / rows + a->documents;
+}
+
+/* Rows [first, …) of the document of `length` tokens that starts at row `start`. */
+struct document_tile {
+    int start;
+    int length;
+    int first;
+};
+
+/* The document that owns tile index `index`: each round the 32 lanes of the warp cut the
+ * candidates [low, low + count) into as many parts. */
+template <int ROWS>
+__device__ inline int document_of_tile(const int32_t *starts, int documents, int index)
+{
+    const int lane = threadIdx.x % 32;
+    int low = 0, count = documents;
+
+    while (count > 1) {
+        const int step = (count + 31) / 32, probe = low + lane * step;
+        const bool before = lane * step < count && starts[probe] / ROWS + probe <= index;
+        const int parts = __popc(__ballot_sync(0xffffffffu, before)) - 1;
+        low += parts * step;
+        count = min(step, count - parts * step);
+    }
+    return low;
+}
+
+/* False where the index is to spare. Called by whole warps. */
+template <int ROWS>
+__device__ inline bool document_tile_find(struct document_tile *tile,
+                                          const struct cuda_attention &a, int index)
+{
+    const int n = document_of_tile<ROWS>(a.starts, a.documents, index);
+
+    /* The shuffles tell the compiler that all lanes agree. */
+    tile->start = __shfl_sync(0xffffffffu, a.starts[n], 0);
+    tile->length = __shfl_sync(0xffffffffu, a.starts[n + 1], 0) - tile->start;
+    tile->first = (index - (tile->start / ROWS + n)) * ROWS;
+    return tile->first < tile->length;
+}
+
+/* The causal rule, in rows of a document. A sliding window belongs here, and in the range
+ * of tiles that a block visits. */
+__device__ inline bool attends(int query, int key)
+{
+    return key <= query;
+}
+
+#endif

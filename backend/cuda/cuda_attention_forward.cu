@@ -1,0 +1,181 @@
+#include "backend/cuda/cuda_attention_tile.cuh"
+
+/* The forward on the tensor cores: one block is one tile of 64 M queries of one head. */
+
+template <int D, int M, int KEYS> struct forward_layout {
+    enum {
+        QUERIES = ATTENTION_WARPS * 16 * M,
+        KEY_TILE = QUERIES * tile_row<D>::BYTES,
+        VALUE_TILE = KEY_TILE + KEYS * tile_row<D>::BYTES,
+        BYTES = VALUE_TILE + KEYS * tile_row<D>::BYTES
+    };
+};
+
+/* Of rows lane / 4 and lane / 4 + 8 of each 16: the greatest score, the same in the four
+ * lanes of a row, and this lane's share of the sum of exponentials. */
+template <int M> struct softmax_rows {
+    float highest[M][2];
+    float sum[M][2];
+};
+
+template <int M> static __device__ inline void softmax_begin(struct softmax_rows<M> *rows)
+{
+#pragma unroll
+    for (int i = 0; i < 2 * M; i++) {
+        rows->highest[i / 2][i % 2] = -INFINITY;
+        rows->sum[i / 2][i % 2] = 0;
+    }
+}
+
+/*
+ * scores <- 2^(factor (score - greatest)); what was summed before shrinks to the new
+ * greatest. Keys come in ascending order and every row has key 0: after the first tile the
+ * greatest is finite. A soft-cap would map the scores before, as a compile-time choice.
+ */
+template <int D, int M, int KEYS>
+static __device__ inline void softmax_step(float (&scores)[M][KEYS / 8][4],
+                                           float (&sums)[M][D / 8][4],
+                                           struct softmax_rows<M> *rows, float factor)
+{
+#pragma unroll
+    for (int i = 0; i < 2 * M; i++) {
+        const int m = i / 2, half = i % 2 * 2;
+        float highest = rows->highest[m][i % 2];
+#pragma unroll
+        for (int n = 0; n < KEYS / 8; n++)
+            highest = fmaxf(highest, fmaxf(scores[m][n][half], scores[m][n][half + 1]));
+        highest = quad_maximum(highest);
+        const float offset = highest * factor;
+        const float shrink = exp2_approximate((rows->highest[m][i % 2] - highest) * factor);
+        float sum = rows->sum[m][i % 2] * shrink;
+#pragma unroll
+        for (int n = 0; n < KEYS / 4; n++) {
+            float *score = &scores[m][n / 2][half + n % 2];
+            *score = exp2_approximate(fmaf(*score, factor, -offset));
+            sum += *score;
+        }
+        rows->highest[m][i % 2] = highest;
+        rows->sum[m][i % 2] = sum;
+#pragma unroll
+        for (int d = 0; d < D / 4; d++)
+            sums[m][d / 2][half + d % 2] *= shrink;
+    }
+}
+
+/* log_sum of the warp's rows (NULL: not wanted), and the factors 1 / sum. */
+template <int M>
+static __device__ inline void softmax_end(float (&factors)[M][2], float *log_sum, int count,
+                                          const struct softmax_rows<M> &rows, float scale)
+{
+#pragma unroll
+    for (int i = 0; i < 2 * M; i++) {
+        const int row = i / 2 * 16 + i % 2 * 8 + lane_index() / 4;
+        const float sum = quad_sum(rows.sum[i / 2][i % 2]);
+        factors[i / 2][i % 2] = 1.0f / sum;
+        if (log_sum && lane_index() % 4 == 0 && row < count)
+            log_sum[row] = rows.highest[i / 2][i % 2] * scale + logf(sum);
+    }
+}
+
+/*
+ * The keys' tile and the values' tile take turns: while the one is worked on, the other's
+ * next comes. `left` keys are to come for the block; the last of the warp's 16 M queries
+ * stands `ahead` of the first of them (none of them counts: -1).
+ */
+template <int D, int M, int KEYS>
+static __device__ inline void
+attend(float (&sums)[M][D / 8][4], struct softmax_rows<M> *rows, const __nv_bfloat16 *keys,
+       int stride, int value_distance, int left, int ahead, float factor)
+{
+    typedef forward_layout<D, M, KEYS> layout;
+    const uint32_t memory = shared_address(shared_memory);
+    const uint32_t queries = memory + warp_index() * 16 * M * tile_row<D>::BYTES +
+                             lane_offset_left<D>(lane_index());
+
+    tile_load<D, KEYS>(memory + layout::KEY_TILE, keys, stride, left);
+    for (; left > 0; left -= KEYS, ahead -= KEYS) {
+        float scores[M][KEYS / 8][4];
+        copies_wait();
+        __syncthreads();
+        tile_load<D, KEYS>(memory + layout::VALUE_TILE, keys + value_distance, stride,
+                           left);
+        if (ahead >= 0)
+            product_of_rows<D, M, KEYS>(scores, queries,
+                                        memory + layout::KEY_TILE +
+                                            lane_offset_right<D>(lane_index()));
+        copies_wait();
+        __syncthreads();
+        keys += KEYS * stride;
+        if (left > KEYS)
+            tile_load<D, KEYS>(memory + layout::KEY_TILE, keys, stride, left - KEYS);
+        if (ahead < 0)
+            continue;
+        queries_mask<M, KEYS>(scores, ahead + 1 - 16 * M);
+        softmax_step<D, M, KEYS>(scores, sums, rows, factor);
+        product_of_scores<D, M, KEYS>(
+            sums, scores, memory + layout::VALUE_TILE + lane_offset_left<D>(lane_index()));
+    }
+}
+
+/* Heads run fastest and late tiles, which have most keys, come first. */
+template <int D, int M, int KEYS, int BLOCKS>
+static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
+    forward_kernel(const __grid_constant__ struct cuda_attention a)
+{
+    constexpr int QUERIES = forward_layout<D, M, KEYS>::QUERIES;
+    const int head = blockIdx.x % a.heads, stride = qkv_stride(a, D);
+    const int group_head = head / (a.heads / a.key_value_heads);
+    struct document_tile tile;
+    struct softmax_rows<M> rows;
+    float sums[M][D / 8][4], factors[M][2];
+
+    if (!document_tile_find<QUERIES>(&tile, a, (gridDim.x - 1 - blockIdx.x) / a.heads))
+        return;
+    const int query = tile.first + warp_index() * 16 * M;
+    tile_load<D, QUERIES>(shared_address(shared_memory),
+                          head_rows(a.qkv, tile.start + tile.first, stride, head, D),
+                          stride, tile.length - tile.first);
+    softmax_begin(&rows);
+    sums_clear<D, M>(sums);
+    attend<D, M, KEYS>(
+        sums, &rows, head_rows(a.qkv, tile.start, stride, a.heads + group_head, D), stride,
+        a.key_value_heads * D, min(tile.first + QUERIES, tile.length),
+        query < tile.length ? query + 16 * M - 1 : -1, a.scale * ATTENTION_LOG2E);
+    const int first = tile.start + query, count = tile.length - query;
+    softmax_end(factors, a.log_sum ? a.log_sum + (int64_t)head * a.tokens + first : NULL,
+                count, rows, a.scale);
+    rows_write<D, M>(head_rows(a.out, first, a.heads * D, head, D), a.heads * D, count,
+                     sums, factors,
+                     shared_memory + warp_index() * 16 * M * tile_row<D>::BYTES);
+}
+
+template <int D, int M, int KEYS, int BLOCKS>
+static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
+{
+    typedef forward_layout<D, M, KEYS> layout;
+
+    cuda_attention_launch(cuda, (const void *)forward_kernel<D, M, KEYS, BLOCKS>,
+                          cuda_attention_tiles(a, layout::QUERIES) * a->heads,
+                          ATTENTION_THREADS, layout::BYTES, a);
+}
+
+void cuda_attention_tensor_forward(struct cuda_backend *cuda, struct cuda_attention *a)
+{
+    switch (a->head_size) {
+    case 64:
+        forward_launch<64, 2, 64, 3>(cuda, a);
+        break;
+    case 80:
+        forward_launch<80, 2, 64, 2>(cuda, a);
+        break;
+    case 96:
+        forward_launch<96, 2, 64, 2>(cuda, a);
+        break;
+    case 128:
+        forward_launch<128, 2, 64, 2>(cuda, a);
+        break;
+    case 256:
+        forward_launch<256, 1, 64, 2>(cuda, a);
+        break;
+    }
+}

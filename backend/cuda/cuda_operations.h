@@ -1,0 +1,83 @@
+#ifndef HOLDFAST_BACKEND_CUDA_CUDA_OPERATIONS_H
+#define HOLDFAST_BACKEND_CUDA_CUDA_OPERATIONS_H
+
+extern "C" {
+#include "backend/operations.h"
+}
+
+/* The operations of backend/operations.h on CUDA, under the same names. */
+
+void cuda_fill(struct backend *backend, struct tensor *tensor, float value);
+void cuda_add(struct backend *backend, struct tensor *out, const struct tensor *a,
+              const struct tensor *b);
+void cuda_scale(struct backend *backend, struct tensor *tensor, float factor);
+void cuda_embedding_forward(struct backend *backend, struct tensor *out,
+                            const struct tensor *weight, const int32_t *tokens);
+void cuda_embedding_backward(struct backend *backend, struct tensor *d_weight,
+                             const struct tensor *d_out, const int32_t *tokens);
+void cuda_linear_forward(struct backend *backend, struct tensor *out,
+                         const struct tensor *in, const struct tensor *weight,
+                         const struct tensor *bias, const struct tensor *residual);
+void cuda_linear_decode(struct backend *backend, struct tensor *out,
+                        const struct tensor *in, const struct tensor *weight,
+                        const struct tensor *bias, const struct tensor *residual);
+void cuda_linear_backward_input(struct backend *backend, struct tensor *d_in,
+                                const struct tensor *d_out, const struct tensor *weight,
+                                bool accumulate);
+void cuda_linear_backward_weight(struct backend *backend, struct tensor *d_weight,
+                                 struct tensor *d_bias, const struct tensor *d_out,
+                                 const struct tensor *in);
+void cuda_rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
+                           const struct tensor *in, const struct tensor *weight,
+                           float epsilon);
+void cuda_rms_norm_backward(struct backend *backend, struct tensor *d_in,
+                            struct tensor *d_weight, const struct tensor *d_out,
+                            const struct tensor *in, const struct tensor *weight,
+                            const struct tensor *rstd);
+void cuda_rope_forward(struct backend *backend, struct tensor *qkv,
+                       const struct tensor *table, const int32_t *positions,
+                       const struct attention_shape *shape);
+void cuda_rope_backward(struct backend *backend, struct tensor *d_qkv,
+                        const struct tensor *table, const int32_t *positions,
+                        const struct attention_shape *shape);
+void cuda_attention_forward(struct backend *backend, struct tensor *out,
+                            struct tensor *log_sum, const struct tensor *qkv,
+                            const struct documents *documents,
+                            const struct attention_shape *shape);
+void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
+                             const struct tensor *d_out, const struct tensor *qkv,
+                             const struct tensor *out, const struct tensor *log_sum,
+                             const struct documents *documents,
+                             const struct attention_shape *shape);
+void cuda_attention_prefill(struct backend *backend, struct tensor *out,
+                            const struct tensor *qkv, const struct documents *documents,
+                            const struct attention_shape *shape);
+void cuda_swiglu_forward(struct backend *backend, struct tensor *out,
+                         const struct tensor *gate_up);
+void cuda_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
+                          struct tensor *out, const struct tensor *d_out,
+                          const struct tensor *gate_up);
+void cuda_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
+                               struct tensor *d_in, struct tensor *d_weight,
+                               const struct tensor *in, const struct tensor *weight,
+                               const struct targets *targets, float label_smoothing,
+                               float scale);
+void cuda_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
+                      const struct tensor *qkv, const int32_t *rows,
+                      const struct attention_shape *shape);
+void cuda_attention_decode(struct backend *backend, struct tensor *out,
+                           const struct tensor *qkv,
+                           const struct key_value_cache_layer *cache,
+                           const struct cache_pages *pages, const int32_t *positions,
+                           const struct attention_shape *shape);
+void cuda_sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
+                        const struct sampling_rows *rows);
+void cuda_sum_of_squares(struct backend *backend, struct tensor *sum,
+                         const struct tensor *tensor);
+void cuda_adamw_update(struct backend *backend, struct tensor *weight,
+                       struct tensor *remainder, struct tensor *moment1,
+                       struct tensor *moment2, const struct tensor *gradient,
+                       const struct tensor *norm_squared,
+                       const struct adamw_step_parameters *parameters);
+
+#endif

@@ -1,0 +1,260 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "model/transformer_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Adapters in PEFT's layout:
+ *
+ *     DIR/adapter_config.json         rank, alpha, targets; what we do not compute is
+ * refused DIR/adapter_model.safetensors   base_model.model.….lora_A.weight [r, K], lora_B
+ * [M, r]
+ */
+static const char config_name[] = "adapter_config.json";
+static const char weights_name[] = "adapter_model.safetensors";
+
+/* A field that changes the result, and is refused unless it is absent, null or neutral. */
+static const char *const neutral_fields[] = {
+    "use_dora",
+    "fan_in_fan_out",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+    "layers_to_transform",
+    "layers_pattern",
+    "megatron_config",
+    "exclude_modules",
+    "trainable_token_indices",
+    "lora_bias",
+    "use_qalora",
+    "alora_invocation_tokens",
+    "target_parameters",
+};
+
+/* null, false, {}, [] */
+static bool is_neutral(const cJSON *value)
+{
+    return !value || cJSON_IsNull(value) || cJSON_IsFalse(value) ||
+           ((cJSON_IsObject(value) || cJSON_IsArray(value)) && !value->child);
+}
+
+static enum status check_kind(const cJSON *config, const char *path, struct error *error)
+{
+    const char *type = NULL, *bias = NULL;
+    if (json_required_string(config, "peft_type", &type, path, error) ||
+        json_optional_string(config, "bias", &bias, path, error))
+        return error->status;
+    if (strcmp(type, "LORA") != 0)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: \"peft_type\": \"%.40s\" is not supported (only \"LORA\")",
+                         path, type);
+    if (bias && strcmp(bias, "none") != 0)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: \"bias\": \"%.40s\" is not supported (only \"none\")", path,
+                         bias);
+    for (size_t i = 0; i < sizeof neutral_fields / sizeof *neutral_fields; i++)
+        if (!is_neutral(json_get(config, neutral_fields[i])))
+            return error_set(error, STATUS_UNSUPPORTED,
+                             "%s: \"%s\" is set, and that is not supported", path,
+                             neutral_fields[i]);
+    return STATUS_OK;
+}
+
+static enum status target_add(struct lora_options *options, const char *name,
+                              const char *path, struct error *error)
+{
+    for (int target = 0; target < LORA_TARGET_COUNT; target++)
+        if (strcmp(name, lora_target_name((enum lora_target)target)) == 0) {
+            options->targets[target] = true;
+            return STATUS_OK;
+        }
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "%s: \"target_modules\": \"%.80s\" is not a linear layer of a block",
+                     path, name);
+}
+
+static enum status read_targets(struct lora_options *options, const cJSON *config,
+                                const char *path, struct error *error)
+{
+    const cJSON *targets = json_get(config, "target_modules"), *item;
+    if (cJSON_IsString(targets))
+        return lora_targets_parse(options, targets->valuestring, error);
+    if (!cJSON_IsArray(targets) || !targets->child)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: \"target_modules\" must name at least one module", path);
+    cJSON_ArrayForEach(item, targets)
+    {
+        if (!cJSON_IsString(item))
+            return error_set(error, STATUS_FORMAT,
+                             "%s: \"target_modules\" must be a list of names", path);
+        if (target_add(options, item->valuestring, path, error))
+            return error->status;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_config(struct lora_options *options, const char *path,
+                               struct error *error)
+{
+    cJSON *config = NULL;
+    *options = (struct lora_options){0};
+    if (json_parse_file(&config, path, error))
+        return error->status;
+    enum status status = check_kind(config, path, error);
+    if (!status)
+        status = json_required_integer(config, "r", &options->rank, path, error);
+    if (!status)
+        status = json_required_number(config, "lora_alpha", &options->alpha, path, error);
+    if (!status)
+        status = json_optional_bool(config, "use_rslora", &options->rank_stabilised, path,
+                                    error);
+    if (!status)
+        status = read_targets(options, config, path, error);
+    if (!status && (options->rank < 1 || options->rank > LORA_RANK_MAXIMUM ||
+                    !isfinite(options->alpha)))
+        status =
+            error_set(error, STATUS_FORMAT,
+                      "%s: \"r\": %lld (1 to %d) or \"lora_alpha\": %g is out of range",
+                      path, (long long)options->rank, LORA_RANK_MAXIMUM, options->alpha);
+    cJSON_Delete(config);
+    return status;
+}
+
+static enum status read_tensor(struct parameter_block *block,
+                               const struct parameter *parameter,
+                               const struct safetensors *file, struct error *error)
+{
+    const struct safetensors_entry *entry = safetensors_find(file, parameter->name);
+    if (!entry)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: tensor '%s' is missing: the adapter is of another model, or "
+                         "its file is incomplete",
+                         file->path, parameter->name);
+    if (entry->rank != 2 || entry->shape[0] != parameter->shape[0] ||
+        entry->shape[1] != parameter->shape[1])
+        return error_set(error, STATUS_FORMAT,
+                         "%s: tensor '%s' should have the shape [%lld, %lld]: the adapter "
+                         "is of another model",
+                         file->path, parameter->name, (long long)parameter->shape[0],
+                         (long long)parameter->shape[1]);
+    if (entry->dtype != DTYPE_F32 && entry->dtype != DTYPE_BF16 &&
+        entry->dtype != DTYPE_F16)
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: tensor '%s' is stored as %s: F32, BF16 or F16 are read",
+                         file->path, entry->name, dtype_name(entry->dtype));
+    float *values = memory_allocate_array((size_t)entry->count, sizeof *values);
+    bool finite = true;
+    safetensors_copy(entry, values, DTYPE_F32);
+    for (int64_t i = 0; i < entry->count; i++)
+        finite = finite && isfinite(values[i]);
+    if (finite)
+        parameter_block_put(block, parameter->offset, values, parameter->count);
+    free(values);
+    return finite ? STATUS_OK
+                  : error_set(error, STATUS_FORMAT,
+                              "%s: tensor '%s' is not finite: the adapter is broken",
+                              file->path, entry->name);
+}
+
+static enum status read_weights(struct parameter_block *block, const char *path,
+                                struct error *error)
+{
+    struct safetensors file = {0};
+    enum status status = safetensors_open(&file, path, error);
+    if (!status && file.entry_count != block->entry_count)
+        status = error_set(error, STATUS_FORMAT,
+                           "%s: %zu tensors, but the model and adapter_config.json ask for "
+                           "%zu",
+                           path, file.entry_count, block->entry_count);
+    for (size_t i = 0; i < block->entry_count && !status; i++)
+        status = read_tensor(block, &block->entries[i], &file, error);
+    if (!status)
+        status = backend_sync(block->backend, error);
+    safetensors_close(&file);
+    return status;
+}
+
+enum status transformer_open_adapter(struct transformer *model, const char *directory,
+                                     enum master_weights masters, struct error *error)
+{
+    struct lora_options options;
+    char *config = path_join(directory, config_name);
+    char *weights = path_join(directory, weights_name);
+    enum status status = read_config(&options, config, error);
+    if (!status)
+        status = transformer_lora_begin(model, &options, masters, error);
+    if (!status)
+        status = read_weights(&model->adapters->parameters, weights, error);
+    free(config);
+    free(weights);
+    return status;
+}
+
+static void config_print(const struct lora_options *options, const char *base_name,
+                         struct text_buffer *out)
+{
+    struct json_writer json = {.out = out, .indent_spaces = 2};
+    json_object_begin(&json, NULL);
+    json_string(&json, "peft_type", "LORA");
+    json_string(&json, "task_type", "CAUSAL_LM");
+    json_string(&json, "base_model_name_or_path", base_name);
+    json_bool(&json, "inference_mode", true);
+    json_integer(&json, "r", options->rank);
+    json_number(&json, "lora_alpha", options->alpha);
+    json_number(&json, "lora_dropout", 0);
+    json_bool(&json, "use_rslora", options->rank_stabilised);
+    json_string(&json, "bias", "none");
+    json_array_begin(&json, "target_modules");
+    for (int target = 0; target < LORA_TARGET_COUNT; target++)
+        if (options->targets[target])
+            json_string(&json, NULL, lora_target_name((enum lora_target)target));
+    json_array_end(&json);
+    json_object_end(&json);
+    text_buffer_append_char(out, '\n');
+}
+
+static enum status write_config(const struct adapters *adapters, const char *base_name,
+                                const char *directory, struct error *error)
+{
+    struct text_buffer text = {0};
+    char *path = path_join(directory, config_name);
+    config_print(&adapters->options, base_name, &text);
+    const enum status status =
+        file_write_all(path, text_buffer_string(&text), text.length, error);
+    free(path);
+    text_buffer_release(&text);
+    return status;
+}
+
+enum status transformer_write_adapter(const struct transformer *model,
+                                      const char *base_name, const char *directory,
+                                      enum dtype stored, struct error *error)
+{
+    const struct parameter_block *block = &model->adapters->parameters;
+    float *values = memory_allocate_array((size_t)block->count, sizeof *values);
+    struct safetensors_tensor *tensors =
+        memory_allocate_array(block->entry_count, sizeof *tensors);
+    char *path = path_join(directory, weights_name);
+    enum status status = parameter_block_get(block, values, error);
+    for (size_t i = 0; i < block->entry_count; i++)
+        tensors[i] = (struct safetensors_tensor){
+            .name = block->entries[i].name,
+            .data = values + block->entries[i].offset,
+            .dtype = DTYPE_F32,
+            .stored = stored,
+            .rank = 2,
+            .shape = {block->entries[i].shape[0], block->entries[i].shape[1]},
+        };
+    if (!status)
+        status = write_config(model->adapters, base_name, directory, error);
+    if (!status)
+        status = safetensors_write(path, tensors, block->entry_count, NULL, 0, error);
+    free(path);
+    free(tensors);
+    free(values);
+    return status;
+}

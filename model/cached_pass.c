@@ -1,0 +1,191 @@
+#include "model/cached_pass.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+size_t key_value_cache_page_bytes(const struct transformer *model)
+{
+    const struct architecture *a = &model->architecture;
+    const int64_t row_elements = 2 * a->layer_count * a->key_value_heads * a->head_size;
+    return CACHE_PAGE_ROWS * (size_t)row_elements * dtype_bytes(model->base.dtype);
+}
+
+static struct tensor push_cache_rows(struct arena *arena, const struct transformer *model,
+                                     int64_t rows)
+{
+    const struct architecture *a = &model->architecture;
+    const int64_t width = a->key_value_heads * a->head_size;
+    void *data = arena_push_array(arena, (size_t)rows,
+                                  (size_t)width * dtype_bytes(model->base.dtype));
+    return tensor_view_2d(data, model->base.dtype, rows, width);
+}
+
+static void cache_place(struct key_value_cache *cache, const struct transformer *model,
+                        struct arena *arena)
+{
+    const int64_t rows = cache->page_count * CACHE_PAGE_ROWS;
+    for (int64_t layer = 0; layer < model->architecture.layer_count; layer++) {
+        cache->layers[layer].keys = push_cache_rows(arena, model, rows);
+        cache->layers[layer].values = push_cache_rows(arena, model, rows);
+    }
+}
+
+enum status key_value_cache_reserve(struct key_value_cache *cache,
+                                    const struct transformer *model, int64_t page_count,
+                                    struct error *error)
+{
+    struct arena arena = {0};
+    *cache = (struct key_value_cache){.backend = model->backend, .page_count = page_count};
+    cache->layers = memory_allocate_array((size_t)model->architecture.layer_count,
+                                          sizeof *cache->layers);
+    cache_place(cache, model, &arena);
+    if (arena.overflow)
+        return error_set(error, STATUS_MEMORY, "the KV cache exceeds the address space");
+    cache->memory = backend_allocate(model->backend, arena.used, error);
+    if (!cache->memory)
+        return error_prefix(error, "a KV cache for %lld tokens",
+                            (long long)(page_count * CACHE_PAGE_ROWS));
+    arena = (struct arena){.base = cache->memory, .bytes = arena.used};
+    cache_place(cache, model, &arena);
+    return STATUS_OK;
+}
+
+void key_value_cache_release(struct key_value_cache *cache)
+{
+    if (cache->memory)
+        backend_free(cache->backend, cache->memory);
+    free(cache->layers);
+    *cache = (struct key_value_cache){0};
+}
+
+struct cached_pass {
+    struct transformer *model;
+    struct backend *backend;
+    struct key_value_cache *cache;
+    const struct cached_rows *rows;
+    struct attention_shape shape;
+    float norm_epsilon;
+};
+
+static struct cached_pass pass_begin(struct transformer *model,
+                                     struct key_value_cache *cache,
+                                     const struct cached_rows *rows)
+{
+    CHECK(rows->count > 0 && rows->count <= model->inference.token_count);
+    return (struct cached_pass){
+        .model = model,
+        .backend = model->backend,
+        .cache = cache,
+        .rows = rows,
+        .shape = model_attention_shape(&model->architecture),
+        .norm_epsilon = (float)model->architecture.norm_epsilon,
+    };
+}
+
+static struct tensor rows_of(const struct cached_pass *pass, const struct tensor *buffer)
+{
+    return tensor_rows(buffer, 0, pass->rows->count);
+}
+
+/* out = in W^T (+ residual), and what the adapters of the group add. */
+static void project(const struct cached_pass *pass, int64_t layer,
+                    enum adapter_group_name name, struct tensor *out,
+                    const struct tensor *in, const struct tensor *weight,
+                    const struct tensor *residual)
+{
+    const struct adapters *adapters = pass->model->adapters;
+    linear_decode(pass->backend, out, in, weight, NULL, residual);
+    if (!adapters)
+        return;
+    struct tensor hidden =
+        rows_of(pass, &pass->model->inference.blocks[layer].adapted[name]);
+    adapter_forward(pass->backend, adapters, &adapters->weights[layer].groups[name], out,
+                    &hidden, in, true);
+}
+
+static void attend(const struct cached_pass *pass, int64_t layer, struct tensor *out,
+                   const struct tensor *query_key_value)
+{
+    const struct cached_rows *rows = pass->rows;
+    if (rows->documents.count > 0)
+        attention_prefill(pass->backend, out, query_key_value, &rows->documents,
+                          &pass->shape);
+    else
+        attention_decode(pass->backend, out, query_key_value, &pass->cache->layers[layer],
+                         &rows->pages, rows->positions, &pass->shape);
+}
+
+/* Of the last block, a prefill needs keys and values only. */
+static bool only_fills_cache(const struct cached_pass *pass, int64_t layer)
+{
+    return pass->rows->documents.count > 0 &&
+           layer + 1 == pass->model->architecture.layer_count;
+}
+
+/* One block over the rows, in place on `stream`. Compare transformer_pass.c. */
+static void block_step(const struct cached_pass *pass, int64_t layer, struct tensor *stream)
+{
+    const struct activations *reserved = &pass->model->inference;
+    const struct block_activations *block = &reserved->blocks[layer];
+    const struct block_parameters *weights = &pass->model->views.blocks[layer];
+    struct tensor normed = rows_of(pass, &reserved->normed);
+    struct tensor rstd = rows_of(pass, &block->attention_rstd);
+    struct tensor query_key_value = rows_of(pass, &block->query_key_value);
+    struct tensor attended = rows_of(pass, &block->attended);
+    struct tensor middle = rows_of(pass, &block->middle);
+    struct tensor gate_up = rows_of(pass, &block->gate_up);
+    struct tensor activated = rows_of(pass, &reserved->activated);
+
+    rms_norm_forward(pass->backend, &normed, &rstd, stream, &weights->attention_norm,
+                     pass->norm_epsilon);
+    project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &normed,
+            &weights->query_key_value, NULL);
+    rope_forward(pass->backend, &query_key_value, &pass->model->rope_table,
+                 pass->rows->positions, &pass->shape);
+    cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,
+                pass->rows->cache_rows, &pass->shape);
+    if (only_fills_cache(pass, layer))
+        return;
+    attend(pass, layer, &attended, &query_key_value);
+    project(pass, layer, GROUP_ATTENTION_OUT, &middle, &attended, &weights->attention_out,
+            stream);
+
+    rms_norm_forward(pass->backend, &normed, &rstd, &middle, &weights->feed_forward_norm,
+                     pass->norm_epsilon);
+    project(pass, layer, GROUP_GATE_UP, &gate_up, &normed, &weights->gate_up, NULL);
+    swiglu_forward(pass->backend, &activated, &gate_up);
+    project(pass, layer, GROUP_DOWN, stream, &activated, &weights->down, &middle);
+}
+
+/* Runs the rows through all blocks; returns the residual stream behind the last one. */
+static struct tensor run_blocks(const struct cached_pass *pass)
+{
+    const struct transformer *model = pass->model;
+    struct tensor stream = rows_of(pass, &model->inference.out);
+    embedding_forward(pass->backend, &stream, &model->views.embedding, pass->rows->tokens);
+    for (int64_t layer = 0; layer < model->architecture.layer_count; layer++)
+        block_step(pass, layer, &stream);
+    return stream;
+}
+
+void cached_pass_prefill(struct transformer *model, struct key_value_cache *cache,
+                         const struct cached_rows *rows)
+{
+    const struct cached_pass pass = pass_begin(model, cache, rows);
+    CHECK(rows->documents.count > 0);
+    run_blocks(&pass);
+}
+
+void cached_pass_decode(struct transformer *model, struct key_value_cache *cache,
+                        const struct cached_rows *rows, struct tensor *logits)
+{
+    const struct cached_pass pass = pass_begin(model, cache, rows);
+    CHECK(rows->documents.count == 0);
+    const struct tensor stream = run_blocks(&pass);
+    struct tensor normed = rows_of(&pass, &model->inference.normed);
+    struct tensor rstd = rows_of(&pass, &model->inference.last_rstd);
+    rms_norm_forward(pass.backend, &normed, &rstd, &stream, &model->views.last_norm,
+                     pass.norm_epsilon);
+    linear_decode(pass.backend, logits, &normed, &model->views.head, NULL, NULL);
+}

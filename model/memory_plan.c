@@ -1,0 +1,109 @@
+#include "model/memory_plan.h"
+
+#include "model/transformer_internal.h"
+
+static size_t adapter_count(const struct architecture *architecture,
+                            const struct lora_options *lora)
+{
+    return lora ? (size_t)adapters_parameter_count(architecture, lora) : 0;
+}
+
+/*
+ * The CUDA back-end's scratch: a chunk of logits in fp32 and their gradients in the compute
+ * type (backend/cuda/cuda_cross_entropy.cu), the rows of the chunk twice, fp32 sums of
+ * attention's backward, cuBLASLt's workspace and the libraries' own.
+ */
+static size_t device_workspace(const struct architecture *a,
+                               const struct training_shape *shape)
+{
+    enum { LOGITS_BYTES = 512 << 20, LIBRARY_BYTES = 512 << 20 };
+    const size_t tokens = (size_t)shape->token_count;
+    const size_t all_logits = tokens * (size_t)a->vocabulary * sizeof(float);
+    const size_t logits = all_logits < LOGITS_BYTES ? all_logits : LOGITS_BYTES;
+    const size_t rows = 2 * tokens * (size_t)a->channels * dtype_bytes(shape->dtype);
+    const size_t attention =
+        tokens * (size_t)(a->heads * a->head_size + a->heads) * sizeof(float);
+    return logits + logits / 2 + rows + attention + LIBRARY_BYTES;
+}
+
+struct memory_plan memory_plan_make(const struct architecture *architecture,
+                                    const struct training_shape *shape)
+{
+    const size_t base = (size_t)architecture_parameter_count(architecture);
+    const size_t adapters = adapter_count(architecture, shape->lora);
+    const size_t trained = shape->lora ? adapters : base;
+    const bool split = shape->dtype == DTYPE_BF16;
+    return (struct memory_plan){
+        .weights = (base + adapters) * dtype_bytes(shape->dtype),
+        .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
+        .gradients = trained * sizeof(float),
+        .moments = 2 * trained * dtype_bytes(shape->moments),
+        .activations = activations_measure(architecture, shape->lora, shape->dtype,
+                                           shape->recompute ? TRAINING_RECOMPUTE : TRAINING,
+                                           shape->token_count),
+        .workspace = shape->device ? device_workspace(architecture, shape) : 0,
+    };
+}
+
+size_t memory_plan_total(const struct memory_plan *plan)
+{
+    return plan->weights + plan->masters + plan->gradients + plan->moments +
+           plan->activations + plan->workspace;
+}
+
+static double gibibytes(size_t bytes)
+{
+    return (double)bytes / 1073741824.0;
+}
+
+void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out)
+{
+    const struct {
+        const char *name;
+        size_t bytes;
+    } parts[] = {
+        {"weights", plan->weights},         {"masters", plan->masters},
+        {"gradients", plan->gradients},     {"moments", plan->moments},
+        {"activations", plan->activations}, {"workspace", plan->workspace},
+    };
+    const char *between = "";
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (parts[i].bytes == 0)
+            continue;
+        text_buffer_appendf(out, "%s%s %.2f", between, parts[i].name,
+                            gibibytes(parts[i].bytes));
+        between = " + ";
+    }
+    text_buffer_appendf(out, " = %.2f GiB", gibibytes(memory_plan_total(plan)));
+}
+
+/* One change after another, as far as it takes. */
+void memory_plan_advise(const struct architecture *architecture,
+                        const struct training_shape *shape, size_t bytes,
+                        struct text_buffer *out)
+{
+    static const struct lora_options lora = {
+        .rank = 16, .targets = {true, true, true, true, true, true, true}};
+    struct training_shape less = *shape;
+    for (int change = 0; change < 4; change++) {
+        const char *option = NULL;
+        if (change == 0 && !less.recompute)
+            option = "--recompute", less.recompute = true;
+        else if (change == 1 && less.token_count > 1024)
+            option = "a smaller --batch-tokens", less.token_count = 1024;
+        else if (change == 2 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
+                 !less.lora)
+            option = "--moments bf16", less.moments = DTYPE_BF16;
+        else if (change == 3 && !less.lora)
+            option = "--lora 16", less.lora = &lora;
+        if (!option)
+            continue;
+        const struct memory_plan plan = memory_plan_make(architecture, &less);
+        const size_t total = memory_plan_total(&plan);
+        text_buffer_appendf(out, "%s%s (%.2f GiB)", out->length ? ", then " : "", option,
+                            gibibytes(total));
+        if (total <= bytes)
+            return;
+    }
+    text_buffer_append(out, out->length ? ": still too much" : "nothing is left to save");
+}

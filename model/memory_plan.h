@@ -1,0 +1,45 @@
+#ifndef HOLDFAST_MODEL_MEMORY_PLAN_H
+#define HOLDFAST_MODEL_MEMORY_PLAN_H
+
+#include "base/dtype.h"
+#include "base/text_buffer.h"
+#include "model/architecture.h"
+#include "model/lora.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The device memory that training takes, before any of it is reserved. Per parameter: fp32
+ * 4 (weight) + 4 (gradient) + 8 (moments); bf16 2 + 2 (lower half of the master) + 4 + 8,
+ * or 4 with bf16 moments. Frozen weights under adapters take 2 (bf16) or 4.
+ */
+struct training_shape {
+    enum dtype dtype;                /* of the computation */
+    enum dtype moments;              /* of AdamW */
+    const struct lora_options *lora; /* NULL: all weights are trained */
+    int64_t token_count;             /* of a packed batch */
+    bool recompute;
+    bool device; /* a GPU: its scratch memory counts */
+};
+
+struct memory_plan {
+    size_t weights;
+    size_t masters;
+    size_t gradients;
+    size_t moments;
+    size_t activations;
+    size_t workspace; /* logits of a chunk, their gradients, libraries: an upper bound */
+};
+
+struct memory_plan memory_plan_make(const struct architecture *architecture,
+                                    const struct training_shape *shape);
+size_t memory_plan_total(const struct memory_plan *plan);
+/* "weights 2.9 + masters 2.9 + … = 25.1 GiB" */
+void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out);
+/* The options that would make it fit in `bytes`, cheapest first, each with its total. */
+void memory_plan_advise(const struct architecture *architecture,
+                        const struct training_shape *shape, size_t bytes,
+                        struct text_buffer *out);
+
+#endif

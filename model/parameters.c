@@ -1,0 +1,152 @@
+#include "model/parameters.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+void parameter_block_init(struct parameter_block *block, struct backend *backend)
+{
+    *block = (struct parameter_block){.backend = backend,
+                                      .dtype = backend_compute_dtype(backend)};
+}
+
+void parameter_block_release(struct parameter_block *block)
+{
+    parameter_block_drop_gradients(block);
+    backend_free(block->backend, block->remainders);
+    backend_free(block->backend, block->weights);
+    for (size_t i = 0; i < block->entry_count; i++)
+        free(block->entries[i].name);
+    free(block->entries);
+    *block = (struct parameter_block){0};
+}
+
+void parameter_block_add(struct parameter_block *block, const char *name, int64_t rows,
+                         int64_t columns)
+{
+    const int64_t count = columns > 0 ? rows * columns : rows;
+    if (block->entry_count == block->entry_capacity) {
+        block->entry_capacity = block->entry_capacity ? 2 * block->entry_capacity : 64;
+        block->entries = memory_resize_array(block->entries, block->entry_capacity,
+                                             sizeof *block->entries);
+    }
+    block->entries[block->entry_count++] = (struct parameter){
+        .name = memory_duplicate_string(name),
+        .offset = block->count,
+        .count = count,
+        .rank = columns > 0 ? 2 : 1,
+        .shape = {rows, columns},
+        .decayed = columns > 0,
+    };
+    block->count += count;
+}
+
+static void *allocate(const struct parameter_block *block, enum dtype dtype,
+                      struct error *error)
+{
+    return backend_allocate(block->backend, (size_t)block->count * dtype_bytes(dtype),
+                            error);
+}
+
+enum status parameter_block_allocate(struct parameter_block *block,
+                                     enum master_weights masters, struct error *error)
+{
+    const bool split = masters == MASTERS_KEPT && block->dtype == DTYPE_BF16;
+    block->weights = allocate(block, block->dtype, error);
+    if (block->weights && split)
+        block->remainders = allocate(block, DTYPE_I16, error);
+    if (block->weights && (block->remainders || !split))
+        return STATUS_OK;
+    return error_prefix(error, "the weights");
+}
+
+enum status parameter_block_reserve_gradients(struct parameter_block *block,
+                                              struct error *error)
+{
+    if (!block->gradients)
+        block->gradients = allocate(block, DTYPE_F32, error);
+    return block->gradients ? STATUS_OK : error_prefix(error, "the gradients");
+}
+
+void parameter_block_drop_gradients(struct parameter_block *block)
+{
+    if (block->gradients)
+        backend_free(block->backend, block->gradients);
+    block->gradients = NULL;
+}
+
+enum { PIECE = 1 << 14 };
+
+/* At most PIECE of them. */
+static void put_split(struct parameter_block *block, int64_t first, const float *values,
+                      int64_t count)
+{
+    uint16_t upper[PIECE];
+    int16_t lower[PIECE];
+    for (int64_t i = 0; i < count; i++)
+        upper[i] = bf16_split(values[i], &lower[i]);
+    backend_copy_in(block->backend, (uint16_t *)block->weights + first, upper,
+                    (size_t)count * sizeof *upper);
+    if (block->remainders)
+        backend_copy_in(block->backend, block->remainders + first, lower,
+                        (size_t)count * sizeof *lower);
+}
+
+void parameter_block_put(struct parameter_block *block, int64_t first, const float *values,
+                         int64_t count)
+{
+    if (block->dtype == DTYPE_F32) {
+        backend_copy_in(block->backend, (float *)block->weights + first, values,
+                        (size_t)count * sizeof *values);
+        return;
+    }
+    for (int64_t done = 0; done < count; done += PIECE) {
+        const int64_t left = count - done;
+        put_split(block, first + done, values + done, left < PIECE ? left : PIECE);
+    }
+}
+
+static enum status get_joined(const struct parameter_block *block, float *values,
+                              struct error *error)
+{
+    const size_t count = (size_t)block->count;
+    uint16_t *upper = memory_allocate_array(count, sizeof *upper);
+    int16_t *lower = memory_allocate_array(count, sizeof *lower); /* zero */
+    backend_copy_out(block->backend, upper, block->weights, count * sizeof *upper);
+    if (block->remainders)
+        backend_copy_out(block->backend, lower, block->remainders, count * sizeof *lower);
+    const enum status status = backend_sync(block->backend, error);
+#pragma omp parallel for
+    for (size_t i = 0; i < count; i++)
+        values[i] = bf16_join(upper[i], lower[i]);
+    free(upper);
+    free(lower);
+    return status;
+}
+
+enum status parameter_block_get(const struct parameter_block *block, float *values,
+                                struct error *error)
+{
+    if (block->dtype == DTYPE_BF16)
+        return get_joined(block, values, error);
+    backend_copy_out(block->backend, values, block->weights,
+                     (size_t)block->count * sizeof *values);
+    return backend_sync(block->backend, error);
+}
+
+size_t parameter_block_bytes(const struct parameter_block *block)
+{
+    const size_t each = dtype_bytes(block->dtype) +
+                        (block->remainders ? sizeof *block->remainders : 0) +
+                        (block->gradients ? sizeof *block->gradients : 0);
+    return (size_t)block->count * each;
+}
+
+struct tensor parameter_take(struct parameter_cursor *cursor, int64_t rows, int64_t columns)
+{
+    void *data = cursor->next;
+    const int64_t count = columns > 0 ? rows * columns : rows;
+    cursor->next += (size_t)count * dtype_bytes(cursor->dtype);
+    return columns > 0 ? tensor_view_2d(data, cursor->dtype, rows, columns)
+                       : tensor_view_1d(data, cursor->dtype, rows);
+}

@@ -1,0 +1,70 @@
+#ifndef HOLDFAST_MODEL_PARAMETERS_H
+#define HOLDFAST_MODEL_PARAMETERS_H
+
+#include "backend/backend.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Parameters that lie in one block, in the order of entries[], so that their gradients and
+ * moments are blocks of the same layout and the optimiser is one pass.
+ */
+struct parameter {
+    char *name;     /* as Hugging Face files spell it: model.layers.0.… */
+    int64_t offset; /* in elements, into weights and gradients */
+    int64_t count;
+    int rank;
+    int64_t shape[2];
+    bool decayed; /* weight decay applies (matrices; not norms) */
+};
+
+/*
+ * Weights are held in the back-end's compute type. Training in bf16 needs more: the fp32
+ * masters, whose upper halves are the weights, and whose lower halves are kept beside them
+ * (base/dtype.h, bf16_split). In fp32 the weights are the masters.
+ */
+enum master_weights { MASTERS_DROPPED, MASTERS_KEPT };
+
+struct parameter_block {
+    struct backend *backend;
+    struct parameter *entries;
+    size_t entry_count;
+    size_t entry_capacity;
+    int64_t count;       /* of elements */
+    enum dtype dtype;    /* of the weights */
+    void *weights;       /* device */
+    int16_t *remainders; /* device; NULL: the masters are not kept, or are the weights */
+    float *gradients;    /* device; NULL until reserved */
+};
+
+/* An empty block; entries are added, then the weights are allocated (zero). */
+void parameter_block_init(struct parameter_block *block, struct backend *backend);
+void parameter_block_release(struct parameter_block *block);
+/* Appends behind the last one. columns 0: a vector, which does not decay. */
+void parameter_block_add(struct parameter_block *block, const char *name, int64_t rows,
+                         int64_t columns);
+enum status parameter_block_allocate(struct parameter_block *block,
+                                     enum master_weights masters, struct error *error);
+enum status parameter_block_reserve_gradients(struct parameter_block *block,
+                                              struct error *error);
+void parameter_block_drop_gradients(struct parameter_block *block);
+
+/* Sets the weights [first, first + count), and their masters where they are kept. */
+void parameter_block_put(struct parameter_block *block, int64_t first, const float *values,
+                         int64_t count);
+/* All masters (the weights, where none are kept) as f32: values [block->count]. */
+enum status parameter_block_get(const struct parameter_block *block, float *values,
+                                struct error *error);
+size_t parameter_block_bytes(const struct parameter_block *block);
+
+/* Element type and place of the next view into a block laid out as the weights are. */
+struct parameter_cursor {
+    unsigned char *next;
+    enum dtype dtype;
+};
+struct tensor parameter_take(struct parameter_cursor *cursor, int64_t rows,
+                             int64_t columns);
+
+#endif
