@@ -90,7 +90,8 @@ static void bench_linear(int64_t T, int64_t M, int64_t K)
 
     snprintf(name, sizeof name, "%ldx%ldx%ld", (long)T, (long)M, (long)K);
     printf(" linear %s\n", name);
-    REPORT(flops, "GFLOP/s", "forward", linear_forward(backend, &out, &in, &weight, NULL));
+    REPORT(flops, "GFLOP/s", "forward",
+           linear_forward(backend, &out, &in, &weight, NULL, NULL));
     REPORT(flops, "GFLOP/s", "backward input",
            linear_backward_input(backend, &in, &out, &weight, false));
     REPORT(flops, "GFLOP/s", "backward weight",
@@ -102,7 +103,7 @@ static void bench_linear(int64_t T, int64_t M, int64_t K)
         snprintf(name, sizeof name, "decode %2ld rows (%5.1f MB)", (long)rows,
                  (double)(M * K) * 4e-6);
         REPORT(2.0 * (double)rows * (double)M * (double)K, "GFLOP/s", name,
-               linear_decode(backend, &few_out, &few_in, &weight, NULL));
+               linear_decode(backend, &few_out, &few_in, &weight, NULL, NULL));
     }
     backend_free(backend, in.data);
     backend_free(backend, weight.data);
@@ -126,10 +127,11 @@ static void bench_attention(const struct shapes *s)
         starts[n] = (int32_t)(n == count ? s->T : n * s->document);
     for (int64_t t = 0; t < s->T; t++)
         positions[t] = (int32_t)(t % s->document);
+    const struct documents documents = {starts, count, s->T};
     REPORT(flops, "GFLOP/s, causal half", "attention forward",
-           attention_forward(backend, &out, &log_sum, &qkv, starts, count, &shape));
+           attention_forward(backend, &out, &log_sum, &qkv, &documents, &shape));
     REPORT(2.5 * flops, "GFLOP/s, causal half", "attention backward",
-           attention_backward(backend, &d_qkv, &d_out, &qkv, &out, &log_sum, starts, count,
+           attention_backward(backend, &d_qkv, &d_out, &qkv, &out, &log_sum, &documents,
                               &shape));
     REPORT(8.0 * (double)(s->T * width), "GB/s", "rope",
            rope_forward(backend, &qkv, &table, positions, &shape));
@@ -154,41 +156,48 @@ static void bench_rows(const struct shapes *s)
     REPORT(3 * bytes, "GB/s", "add", add(backend, &z, &x, &y));
     REPORT(3 * wide, "GB/s", "swiglu forward", swiglu_forward(backend, &f, &gate_up));
     REPORT(5 * wide, "GB/s", "swiglu backward",
-           swiglu_backward(backend, &d_gate_up, &f, &gate_up));
+           swiglu_backward(backend, &d_gate_up, NULL, &f, &gate_up));
 }
 
 static void bench_vocabulary(const struct shapes *s)
 {
     struct tensor in = tensor_new(s->T, s->C), d_in = tensor_new(s->T, s->C);
     struct tensor weight = tensor_new(s->V, s->C), d_weight = tensor_new(s->V, s->C);
-    int32_t *targets = malloc((size_t)s->T * sizeof *targets);
+    int32_t *rows = malloc((size_t)s->T * sizeof *rows);
+    int32_t *tokens = malloc((size_t)s->T * sizeof *tokens);
+    const struct targets targets = {rows, tokens, s->T};
     const double flops = 2.0 * (double)(s->T * s->C) * (double)s->V;
     struct cross_entropy_sums sums;
 
-    for (int64_t t = 0; t < s->T; t++)
-        targets[t] = (int32_t)(t * 31 % s->V);
+    for (int64_t t = 0; t < s->T; t++) {
+        rows[t] = (int32_t)t;
+        tokens[t] = (int32_t)(t * 31 % s->V);
+    }
     REPORT(3 * flops, "GFLOP/s", "linear_cross_entropy",
-           linear_cross_entropy(backend, &sums, &d_in, &d_weight, &in, &weight, targets, 0,
+           linear_cross_entropy(backend, &sums, &d_in, &d_weight, &in, &weight, &targets, 0,
                                 1.0f));
     REPORT(flops, "GFLOP/s", "linear_cross_entropy, sums only",
-           linear_cross_entropy(backend, &sums, NULL, NULL, &in, &weight, targets, 0, 1));
+           linear_cross_entropy(backend, &sums, NULL, NULL, &in, &weight, &targets, 0, 1));
     REPORT(4.0 * 2 * (double)(s->T * s->C), "GB/s", "embedding forward",
-           embedding_forward(backend, &d_in, &weight, targets));
+           embedding_forward(backend, &d_in, &weight, tokens));
     REPORT(4.0 * 3 * (double)(s->T * s->C), "GB/s", "embedding backward",
-           embedding_backward(backend, &d_weight, &d_in, targets));
-    free(targets);
+           embedding_backward(backend, &d_weight, &d_in, tokens));
+    free(rows);
+    free(tokens);
 }
 
 static void bench_optimizer(int64_t count)
 {
     struct tensor weight = vector_new(count), moment1 = vector_new(count);
     struct tensor moment2 = vector_new(count), gradient = vector_new(count);
-    const struct adamw_step_parameters p = {1e-4f, 0.9f, 0.95f, 1e-8f, 0.1f, 1.0f, 10};
-    double sum = 0;
+    const struct adamw_step_parameters p = {
+        .lr = 1e-4f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f, .step = 10};
+    double squares = 0;
+    struct tensor sum = tensor_view_1d(&squares, DTYPE_F64, 1);
 
     fill(backend, &moment2, 1e-4f);
     REPORT(28.0 * (double)count, "GB/s", "adamw",
-           adamw_update(backend, &weight, &moment1, &moment2, &gradient, &p));
+           adamw_update(backend, &weight, NULL, &moment1, &moment2, &gradient, &sum, &p));
     REPORT(4.0 * (double)count, "GB/s", "sum_of_squares",
            sum_of_squares(backend, &sum, &gradient));
     REPORT(4.0 * (double)count, "GB/s", "fill", fill(backend, &gradient, 0.0f));
@@ -200,20 +209,20 @@ static void bench_decode(const struct shapes *s, int64_t sequences, int64_t posi
     const struct attention_shape shape = {s->H, s->G, D, 0.125f};
     struct tensor qkv = tensor_new(sequences, (s->H + 2 * s->G) * D);
     struct tensor out = tensor_new(sequences, s->C);
-    struct key_value_cache_layer cache = {tensor_new(sequences * positions, s->G * D),
-                                          tensor_new(sequences * positions, s->G * D)};
-    int32_t slots[64], at[64];
+    const int64_t width = (positions + CACHE_PAGE_ROWS - 1) / CACHE_PAGE_ROWS;
+    const int64_t rows = sequences * width * CACHE_PAGE_ROWS;
+    const struct key_value_cache_layer cache = {tensor_new(rows, s->G * D),
+                                                tensor_new(rows, s->G * D)};
+    int32_t *table = malloc((size_t)(sequences * width) * sizeof *table), at[64];
+    const struct cache_pages pages = {table, width};
 
-    for (int i = 0; i < 2; i++) {
-        struct tensor *t = i ? &cache.values : &cache.keys;
-        *t = (struct tensor){t->data, DTYPE_F32, 3, {sequences, positions, s->G * D}};
-    }
-    for (int64_t i = 0; i < sequences; i++) {
-        slots[i] = (int32_t)i;
+    for (int64_t i = 0; i < sequences * width; i++)
+        table[i] = (int32_t)i;
+    for (int64_t i = 0; i < sequences; i++)
         at[i] = (int32_t)positions - 1;
-    }
     REPORT(8.0 * (double)(sequences * positions * s->G * D), "GB/s", "attention decode",
-           attention_decode(backend, &out, &qkv, &cache, slots, at, &shape));
+           attention_decode(backend, &out, &qkv, &cache, &pages, at, &shape));
+    free(table);
 }
 
 int main(int argc, char **argv)
@@ -223,7 +232,7 @@ int main(int argc, char **argv)
         {"gpt2", 1024, 768, 2048, 12, 12, 50257, 256},
     };
 
-    if (backend_open(&backend, "cpu", 0, &error)) {
+    if (backend_open(&backend, &(struct backend_options){.thread_count = 0}, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
