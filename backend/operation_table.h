@@ -99,6 +99,8 @@ struct operation_table {
     void (*sample_tokens)(struct backend *, int32_t *tokens, struct tensor *logits,
                           const struct sampling_rows *rows);
 
+    void (*nf4_dequantize)(struct backend *, struct tensor *out,
+                           const struct nf4_tensor *in);
     void (*sum_of_squares)(struct backend *, struct tensor *sum,
                            const struct tensor *tensor);
     void (*adamw_update)(struct backend *, struct tensor *weight, struct tensor *remainder,

@@ -406,6 +406,16 @@ void sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logi
         backend->table->sample_tokens(backend, tokens, logits, rows);
 }
 
+void nf4_dequantize(struct backend *backend, struct tensor *out,
+                    const struct nf4_tensor *in)
+{
+    check_data(out, compute_dtype(backend, out));
+    CHECK(out->row_stride == 0 && tensor_count(out) == in->count);
+    CHECK((in->codes && in->scale_codes && in->steps) || in->count == 0);
+    if (!backend->error.status)
+        backend->table->nf4_dequantize(backend, out, in);
+}
+
 void sum_of_squares(struct backend *backend, struct tensor *sum,
                     const struct tensor *tensor)
 {

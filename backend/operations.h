@@ -2,6 +2,7 @@
 #define HOLDFAST_BACKEND_OPERATIONS_H
 
 #include "backend/backend.h"
+#include "backend/nf4.h"
 #include "backend/tensor.h"
 
 #include <stdbool.h>
@@ -196,7 +197,8 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
  *              draw * mass of the nucleus
  *
  * Temperature 0 takes the greatest logit, of equal ones the smallest id, whatever `draw`
- * is. Sums run in double. -1 where a logit is NaN or the greatest is not finite.
+ * is. top_p lies in (0, 1]. Sums run in double (cuda: in whole numbers of 2^-44). -1 where
+ * a logit is NaN or the greatest is not finite.
  */
 struct sampling_rows {
     const float *temperature; /* [S], where the back-end computes, as all three */
@@ -205,6 +207,11 @@ struct sampling_rows {
 };
 void sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
                    const struct sampling_rows *rows);
+
+/* out [in->count], of any shape, in the compute type or f32 <- the weights (backend/nf4.h).
+ */
+void nf4_dequantize(struct backend *backend, struct tensor *out,
+                    const struct nf4_tensor *in);
 
 /* sum [1] f64 += the sum of squares of an f32 tensor, in double, in the same order every
  * time. */

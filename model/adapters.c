@@ -63,17 +63,11 @@ enum status lora_targets_parse(struct lora_options *options, const char *names,
     }
 }
 
-/* M and K of W. */
-struct shape {
-    int64_t rows;
-    int64_t columns;
-};
-
-static struct shape target_shape(const struct architecture *a, enum lora_target target)
+struct matrix_shape lora_target_shape(const struct architecture *a, enum lora_target target)
 {
     const int64_t query = a->heads * a->head_size;
     const int64_t key_value = a->key_value_heads * a->head_size;
-    const struct shape shapes[LORA_TARGET_COUNT] = {
+    const struct matrix_shape shapes[LORA_TARGET_COUNT] = {
         [LORA_Q] = {query, a->channels},
         [LORA_K] = {key_value, a->channels},
         [LORA_V] = {key_value, a->channels},
@@ -83,6 +77,12 @@ static struct shape target_shape(const struct architecture *a, enum lora_target 
         [LORA_DOWN] = {a->channels, a->feed_forward},
     };
     return shapes[target];
+}
+
+int adapter_group_targets(enum adapter_group_name group, enum lora_target *first)
+{
+    *first = groups[group].first;
+    return groups[group].count;
 }
 
 int64_t adapter_hidden_width(const struct lora_options *options,
@@ -99,7 +99,8 @@ int64_t adapters_parameter_count(const struct architecture *architecture,
 {
     int64_t count = 0;
     for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        const struct shape shape = target_shape(architecture, (enum lora_target)target);
+        const struct matrix_shape shape =
+            lora_target_shape(architecture, (enum lora_target)target);
         if (options->targets[target])
             count += options->rank * (shape.rows + shape.columns);
     }
@@ -108,7 +109,7 @@ int64_t adapters_parameter_count(const struct architecture *architecture,
 
 /* The names of PEFT's files; 'A' or 'B'. */
 static void add_entry(struct adapters *adapters, int64_t layer, const char *module,
-                      enum lora_target target, char which, struct shape shape)
+                      enum lora_target target, char which, struct matrix_shape shape)
 {
     char name[128];
     snprintf(name, sizeof name, "base_model.model.model.layers.%lld.%s.%s.lora_%c.weight",
@@ -124,15 +125,15 @@ static void add_group(struct adapters *adapters, const struct architecture *a,
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < groups[name].count; i++) {
             const enum lora_target target = (enum lora_target)((int)groups[name].first + i);
-            const struct shape of = target_shape(a, target);
+            const struct matrix_shape of = lora_target_shape(a, target);
             if (!adapters->options.targets[target])
                 continue;
             if (pass == 0)
                 add_entry(adapters, layer, groups[name].module, target, 'A',
-                          (struct shape){rank, of.columns});
+                          (struct matrix_shape){rank, of.columns});
             else
                 add_entry(adapters, layer, groups[name].module, target, 'B',
-                          (struct shape){of.rows, rank});
+                          (struct matrix_shape){of.rows, rank});
         }
 }
 
@@ -148,10 +149,10 @@ static struct adapter_group group_view(const struct adapters *adapters,
     if (group.count == 0)
         return group;
     group.a = parameter_take(cursor, group.count * rank,
-                             target_shape(a, groups[name].first).columns);
+                             lora_target_shape(a, groups[name].first).columns);
     for (int i = 0; i < groups[name].count; i++) {
         const enum lora_target target = (enum lora_target)((int)groups[name].first + i);
-        const int64_t rows = target_shape(a, target).rows;
+        const int64_t rows = lora_target_shape(a, target).rows;
         if (adapters->options.targets[target]) {
             group.column[used] = column;
             group.b[used++] = parameter_take(cursor, rows, rank);
@@ -277,7 +278,7 @@ static const struct parameter *adapted_weight(const struct parameter_block *base
 }
 
 /* w [M, K] += scale b [M, r] a [r, K], the products summed in double. */
-static void merge_one(float *w, const float *a, const float *b, struct shape of,
+static void merge_one(float *w, const float *a, const float *b, struct matrix_shape of,
                       int64_t rank, double scale)
 {
 #pragma omp parallel for
@@ -308,7 +309,7 @@ enum status adapters_merge(const struct adapters *adapters,
         const struct parameter *b = entry_find(block, name);
         CHECK(weight && b);
         merge_one(weights + weight->offset, values + a->offset, values + b->offset,
-                  (struct shape){weight->shape[0], weight->shape[1]},
+                  (struct matrix_shape){weight->shape[0], weight->shape[1]},
                   adapters->options.rank, (double)adapters->scale);
     }
     free(values);

@@ -58,6 +58,16 @@ enum status adapters_reserve_gradients(struct adapters *adapters,
                                        struct error *error);
 void adapters_drop_gradients(struct adapters *adapters);
 
+/* M and K of a target's W. */
+struct matrix_shape {
+    int64_t rows;
+    int64_t columns;
+};
+struct matrix_shape lora_target_shape(const struct architecture *architecture,
+                                      enum lora_target target);
+/* How many matrices a group has, and the first of them; the others follow it. */
+int adapter_group_targets(enum adapter_group_name group, enum lora_target *first);
+
 /* Width of `hidden` of a group; 0: not adapted. */
 int64_t adapter_hidden_width(const struct lora_options *options,
                              enum adapter_group_name group);

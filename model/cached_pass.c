@@ -95,7 +95,8 @@ static void project(const struct cached_pass *pass, int64_t layer,
                     const struct tensor *residual)
 {
     const struct adapters *adapters = pass->model->adapters;
-    linear_decode(pass->backend, out, in, weight, NULL, residual);
+    const struct tensor ready = block_weight(pass->model, layer, name, weight);
+    linear_decode(pass->backend, out, in, &ready, NULL, residual);
     if (!adapters)
         return;
     struct tensor hidden =

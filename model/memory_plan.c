@@ -8,6 +8,11 @@ static size_t adapter_count(const struct architecture *architecture,
     return lora ? (size_t)adapters_parameter_count(architecture, lora) : 0;
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * The CUDA back-end's scratch: a chunk of logits in fp32 and their gradients in the compute
  * type (backend/cuda/cuda_cross_entropy.cu), the rows of the chunk twice, fp32 sums of
@@ -16,14 +21,30 @@ static size_t adapter_count(const struct architecture *architecture,
 static size_t device_workspace(const struct architecture *a,
                                const struct training_shape *shape)
 {
-    enum { LOGITS_BYTES = 512 << 20, LIBRARY_BYTES = 512 << 20 };
+    enum { LOGITS_BYTES = 512 << 20, GRADIENT_BYTES = 1 << 30, LIBRARY_BYTES = 512 << 20 };
     const size_t tokens = (size_t)shape->token_count;
-    const size_t all_logits = tokens * (size_t)a->vocabulary * sizeof(float);
-    const size_t logits = all_logits < LOGITS_BYTES ? all_logits : LOGITS_BYTES;
+    const size_t all = tokens * (size_t)a->vocabulary;
+    const size_t logits = least(all * sizeof(float), LOGITS_BYTES);
+    const size_t d_logits = least(all * dtype_bytes(shape->dtype), GRADIENT_BYTES);
     const size_t rows = 2 * tokens * (size_t)a->channels * dtype_bytes(shape->dtype);
     const size_t attention =
         tokens * (size_t)(a->heads * a->head_size + a->heads) * sizeof(float);
-    return logits + logits / 2 + rows + attention + LIBRARY_BYTES;
+    return logits + d_logits + rows + attention + LIBRARY_BYTES;
+}
+
+/* Of the model itself, without adapters. */
+static size_t weight_bytes(const struct architecture *a, const struct training_shape *shape)
+{
+    const size_t count = (size_t)architecture_parameter_count(a);
+    size_t matrices = 0;
+    if (!shape->quantized)
+        return count * dtype_bytes(shape->dtype);
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        const struct matrix_shape matrix = lora_target_shape(a, (enum lora_target)target);
+        matrices += (size_t)(a->layer_count * matrix.rows * matrix.columns);
+    }
+    return (count - matrices) * dtype_bytes(shape->dtype) +
+           quantized_measure(a, shape->dtype);
 }
 
 struct memory_plan memory_plan_make(const struct architecture *architecture,
@@ -34,7 +55,7 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
     const size_t trained = shape->lora ? adapters : base;
     const bool split = shape->dtype == DTYPE_BF16;
     return (struct memory_plan){
-        .weights = (base + adapters) * dtype_bytes(shape->dtype),
+        .weights = weight_bytes(architecture, shape) + adapters * dtype_bytes(shape->dtype),
         .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
         .gradients = trained * sizeof(float),
         .moments = 2 * trained * dtype_bytes(shape->moments),
@@ -85,7 +106,7 @@ void memory_plan_advise(const struct architecture *architecture,
     static const struct lora_options lora = {
         .rank = 16, .targets = {true, true, true, true, true, true, true}};
     struct training_shape less = *shape;
-    for (int change = 0; change < 4; change++) {
+    for (int change = 0; change < 5; change++) {
         const char *option = NULL;
         if (change == 0 && !less.recompute)
             option = "--recompute", less.recompute = true;
@@ -96,6 +117,8 @@ void memory_plan_advise(const struct architecture *architecture,
             option = "--moments bf16", less.moments = DTYPE_BF16;
         else if (change == 3 && !less.lora)
             option = "--lora 16", less.lora = &lora;
+        else if (change == 4 && !less.quantized)
+            option = "--quantize nf4", less.quantized = true;
         if (!option)
             continue;
         const struct memory_plan plan = memory_plan_make(architecture, &less);

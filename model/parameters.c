@@ -21,24 +21,37 @@ void parameter_block_release(struct parameter_block *block)
     *block = (struct parameter_block){0};
 }
 
-void parameter_block_add(struct parameter_block *block, const char *name, int64_t rows,
-                         int64_t columns)
+static struct parameter *entry_append(struct parameter_block *block, const char *name,
+                                      int64_t rows, int64_t columns)
 {
-    const int64_t count = columns > 0 ? rows * columns : rows;
     if (block->entry_count == block->entry_capacity) {
         block->entry_capacity = block->entry_capacity ? 2 * block->entry_capacity : 64;
         block->entries = memory_resize_array(block->entries, block->entry_capacity,
                                              sizeof *block->entries);
     }
-    block->entries[block->entry_count++] = (struct parameter){
+    struct parameter *entry = &block->entries[block->entry_count++];
+    *entry = (struct parameter){
         .name = memory_duplicate_string(name),
         .offset = block->count,
-        .count = count,
+        .count = columns > 0 ? rows * columns : rows,
         .rank = columns > 0 ? 2 : 1,
         .shape = {rows, columns},
         .decayed = columns > 0,
+        .quantized = -1,
     };
-    block->count += count;
+    return entry;
+}
+
+void parameter_block_add(struct parameter_block *block, const char *name, int64_t rows,
+                         int64_t columns)
+{
+    block->count += entry_append(block, name, rows, columns)->count;
+}
+
+void parameter_block_add_quantized(struct parameter_block *block, const char *name,
+                                   int64_t rows, int64_t columns)
+{
+    entry_append(block, name, rows, columns)->quantized = block->quantized_count++;
 }
 
 static void *allocate(const struct parameter_block *block, enum dtype dtype,

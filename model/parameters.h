@@ -17,24 +17,27 @@ struct parameter {
     int64_t count;
     int rank;
     int64_t shape[2];
-    bool decayed; /* weight decay applies (matrices; not norms) */
+    bool decayed;      /* weight decay applies (matrices; not norms) */
+    int64_t quantized; /* its number in model/quantized.h, not in this block; else -1 */
 };
 
 /*
  * Weights are held in the back-end's compute type. Training in bf16 needs more: the fp32
  * masters, whose upper halves are the weights, and whose lower halves are kept beside them
- * (base/dtype.h, bf16_split). In fp32 the weights are the masters.
+ * (base/dtype.h, bf16_split). In fp32 the weights are the masters. Weights that stay frozen
+ * need none, and the matrices of their blocks may be held in NF4 (model/quantized.h).
  */
-enum master_weights { MASTERS_DROPPED, MASTERS_KEPT };
+enum master_weights { MASTERS_DROPPED, MASTERS_KEPT, MASTERS_DROPPED_NF4 };
 
 struct parameter_block {
     struct backend *backend;
     struct parameter *entries;
     size_t entry_count;
     size_t entry_capacity;
-    int64_t count;       /* of elements */
-    enum dtype dtype;    /* of the weights */
-    void *weights;       /* device */
+    int64_t quantized_count; /* of entries that lie elsewhere */
+    int64_t count;           /* of elements */
+    enum dtype dtype;        /* of the weights */
+    void *weights;           /* device */
     int16_t *remainders; /* device; NULL: the masters are not kept, or are the weights */
     float *gradients;    /* device; NULL until reserved */
 };
@@ -45,6 +48,9 @@ void parameter_block_release(struct parameter_block *block);
 /* Appends behind the last one. columns 0: a vector, which does not decay. */
 void parameter_block_add(struct parameter_block *block, const char *name, int64_t rows,
                          int64_t columns);
+/* The same for a matrix whose weights lie in NF4 elsewhere: it takes no place here. */
+void parameter_block_add_quantized(struct parameter_block *block, const char *name,
+                                   int64_t rows, int64_t columns);
 enum status parameter_block_allocate(struct parameter_block *block,
                                      enum master_weights masters, struct error *error);
 enum status parameter_block_reserve_gradients(struct parameter_block *block,

@@ -30,11 +30,14 @@ static void add_block_parameter(struct transformer *model, int64_t layer, const 
     char full_name[96];
     snprintf(full_name, sizeof full_name, "model.layers.%lld.%s.weight", (long long)layer,
              name);
-    parameter_block_add(&model->base, full_name, rows, columns);
+    if (model->quantized && columns > 0)
+        parameter_block_add_quantized(&model->base, full_name, rows, columns);
+    else
+        parameter_block_add(&model->base, full_name, rows, columns);
 }
 
 /* The order makes q, k, v neighbours, and gate, up: model_parameters_view() relies on it.
- */
+ * That of the matrices is that of enum lora_target: model/quantized.h relies on it. */
 static void add_block(struct transformer *model, int64_t layer)
 {
     const struct architecture *a = &model->architecture;
@@ -61,7 +64,19 @@ static void add_parameters(struct transformer *model)
     parameter_block_add(base, "model.norm.weight", a->channels, 0);
     if (!a->tied_embeddings)
         parameter_block_add(base, "lm_head.weight", a->vocabulary, a->channels);
-    CHECK(base->count == architecture_parameter_count(a));
+    int64_t count = 0;
+    for (size_t i = 0; i < base->entry_count; i++)
+        count += base->entries[i].count;
+    CHECK(count == architecture_parameter_count(a));
+}
+
+/* The next matrix of a block, which lies elsewhere where it is quantised. */
+static struct tensor block_matrix_take(const struct transformer *model,
+                                       struct parameter_cursor *next, int64_t rows,
+                                       int64_t columns)
+{
+    return model->quantized ? tensor_view_2d(NULL, next->dtype, rows, columns)
+                            : parameter_take(next, rows, columns);
 }
 
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
@@ -77,11 +92,12 @@ struct model_parameters model_parameters_view(const struct transformer *model, v
         struct block_parameters *parameters = &views.blocks[layer];
         parameters->attention_norm = parameter_take(&next, a->channels, 0);
         parameters->query_key_value =
-            parameter_take(&next, query_key_value_width(a), a->channels);
-        parameters->attention_out = parameter_take(&next, a->channels, query);
+            block_matrix_take(model, &next, query_key_value_width(a), a->channels);
+        parameters->attention_out = block_matrix_take(model, &next, a->channels, query);
         parameters->feed_forward_norm = parameter_take(&next, a->channels, 0);
-        parameters->gate_up = parameter_take(&next, 2 * a->feed_forward, a->channels);
-        parameters->down = parameter_take(&next, a->channels, a->feed_forward);
+        parameters->gate_up =
+            block_matrix_take(model, &next, 2 * a->feed_forward, a->channels);
+        parameters->down = block_matrix_take(model, &next, a->channels, a->feed_forward);
     }
     views.last_norm = parameter_take(&next, a->channels, 0);
     views.head = a->tied_embeddings ? views.embedding
@@ -100,8 +116,13 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     made->backend = backend;
     made->architecture = *architecture;
     parameter_block_init(&made->base, backend);
-    add_parameters(made);
-    const enum status status = parameter_block_allocate(&made->base, masters, error);
+    enum status status = STATUS_OK;
+    if (masters == MASTERS_DROPPED_NF4)
+        status = quantized_create(&made->quantized, backend, architecture, error);
+    if (!status) {
+        add_parameters(made);
+        status = parameter_block_allocate(&made->base, masters, error);
+    }
     if (status) {
         transformer_free(made);
         *model = NULL;
@@ -109,6 +130,22 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     }
     made->views = model_parameters_view(made, made->base.weights, made->base.dtype);
     return STATUS_OK;
+}
+
+void transformer_put(struct transformer *model, const struct parameter *parameter,
+                     int64_t first, const float *values, int64_t count)
+{
+    if (parameter->quantized >= 0)
+        quantized_put(model->quantized, parameter->quantized, first, values, count);
+    else
+        parameter_block_put(&model->base, parameter->offset + first, values, count);
+}
+
+struct tensor block_weight(const struct transformer *model, int64_t layer,
+                           enum adapter_group_name group, const struct tensor *weight)
+{
+    return model->quantized ? quantized_weight(model->quantized, layer, group, weight)
+                            : *weight;
 }
 
 enum { PIECE = 1 << 14 };
@@ -145,7 +182,7 @@ static void parameter_initialise(struct transformer *model,
             draw_normals(block, first, count, &stream, deviation);
         for (int64_t i = 0; parameter->rank == 1 && i < count; i++)
             block[i] = 1.0f;
-        parameter_block_put(&model->base, parameter->offset + first, block, count);
+        transformer_put(model, parameter, first, block, count);
     }
     free(block);
 }
@@ -179,6 +216,7 @@ void transformer_free(struct transformer *model)
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);
     adapters_free(model->adapters);
+    quantized_free(model->quantized);
     parameter_block_release(&model->base);
     free(model->views.blocks);
     free(model);
@@ -249,14 +287,16 @@ size_t transformer_bytes(const struct transformer *model)
     const size_t rope_bytes = model->rope_table.data ? tensor_bytes(&model->rope_table) : 0;
     const size_t adapter_bytes =
         model->adapters ? parameter_block_bytes(&model->adapters->parameters) : 0;
-    return parameter_block_bytes(&model->base) + adapter_bytes + rope_bytes +
-           model->training.bytes + model->inference.bytes;
+    const size_t quantized_bytes = model->quantized ? model->quantized->bytes : 0;
+    return parameter_block_bytes(&model->base) + quantized_bytes + adapter_bytes +
+           rope_bytes + model->training.bytes + model->inference.bytes;
 }
 
 static enum status gradients_reserve(struct transformer *model, struct error *error)
 {
     if (model->adapters)
         return adapters_reserve_gradients(model->adapters, &model->architecture, error);
+    CHECK(!model->quantized); /* frozen */
     const enum status status = parameter_block_reserve_gradients(&model->base, error);
     if (!status && !model->gradient_views.blocks)
         model->gradient_views =

@@ -23,7 +23,9 @@
 struct transformer; /* opaque; owns weights */
 
 /* Reads config.json and the weights of a Hugging Face directory; an adapter in PEFT's
- * layout is put on its base model. */
+ * layout is put on its base model. MASTERS_DROPPED_NF4 quantises the matrices of the blocks
+ * on the way, one after another: then only adapters can be trained, and the weights not
+ * be written. */
 enum status transformer_open_directory(struct transformer **model, struct backend *backend,
                                        const char *directory, enum master_weights masters,
                                        struct error *error);

@@ -85,15 +85,16 @@ static bool has_not_finite(const uint16_t *bits, int64_t count)
 enum { PIECE = 1 << 18 };
 
 /* bf16 weights in a bf16 file go over as they are; their remainders are zero already. */
-static bool copy_halves(struct transformer *model, int64_t offset,
-                        const struct safetensors_entry *slice)
+static bool copy_halves(struct transformer *model, const struct parameter *parameter,
+                        int64_t first, const struct safetensors_entry *slice)
 {
     const void *data = slice->data;
     const bool aligned = (uintptr_t)data % sizeof(uint16_t) == 0;
-    if (model->base.dtype != DTYPE_BF16 || slice->dtype != DTYPE_BF16 || !aligned ||
-        has_not_finite(data, slice->count))
+    if (parameter->quantized >= 0 || model->base.dtype != DTYPE_BF16 ||
+        slice->dtype != DTYPE_BF16 || !aligned || has_not_finite(data, slice->count))
         return false;
-    backend_copy_in(model->backend, (uint16_t *)model->base.weights + offset, data,
+    backend_copy_in(model->backend,
+                    (uint16_t *)model->base.weights + parameter->offset + first, data,
                     slice->bytes);
     return true;
 }
@@ -107,7 +108,7 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
         const int64_t left = parameter->count - first;
         const int64_t count = left < PIECE ? left : PIECE;
         const struct safetensors_entry slice = entry_slice(entry, first, count);
-        if (copy_halves(model, parameter->offset + first, &slice))
+        if (copy_halves(model, parameter, first, &slice))
             continue;
         safetensors_copy(&slice, piece, DTYPE_F32);
         const int64_t bad = first_not_finite(piece, count);
@@ -117,7 +118,7 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
                              "or training diverged before they were saved",
                              path, entry->name, (long long)first + (long long)bad,
                              (double)piece[bad]);
-        parameter_block_put(&model->base, parameter->offset + first, piece, count);
+        transformer_put(model, parameter, first, piece, count);
     }
     return STATUS_OK;
 }
@@ -278,7 +279,8 @@ enum status transformer_open_directory(struct transformer **model, struct backen
     *model = NULL;
     enum status status = model_directory_base(&base, directory, error);
     if (!status && base)
-        status = open_weights(model, backend, base, MASTERS_DROPPED, error);
+        status = open_weights(model, backend, base,
+                              masters == MASTERS_KEPT ? MASTERS_DROPPED : masters, error);
     else if (!status)
         status = open_weights(model, backend, directory, masters, error);
     if (!status && base)
@@ -295,6 +297,7 @@ enum status transformer_open_directory(struct transformer **model, struct backen
 static enum status weights_on_host(const struct transformer *model, const float **host,
                                    float **copy, struct error *error)
 {
+    CHECK(!model->quantized);
     *host = model->base.weights;
     if (strcmp(backend_name(model->backend), "cpu") == 0)
         return STATUS_OK;
@@ -343,6 +346,7 @@ enum status transformer_write_weights(const struct transformer *model,
 enum status transformer_write_merged(const struct transformer *model, const char *directory,
                                      enum dtype stored, struct error *error)
 {
+    CHECK(!model->quantized);
     float *merged = memory_allocate_array((size_t)model->base.count, sizeof *merged);
     enum status status = parameter_block_get(&model->base, merged, error);
     if (!status && model->adapters)

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "model/adapters.h"
+#include "model/quantized.h"
 #include "model/transformer.h"
 
 /*
@@ -10,7 +11,8 @@
  * (H + 2G) D, the width of a row of queries, keys and values.
  */
 
-/* The parameters of one block, as views into one block of weights or gradients. */
+/* The parameters of one block, as views into one block of weights or gradients. Quantised
+ * matrices have a shape and no data: block_weight() has it. */
 struct block_parameters {
     struct tensor attention_norm;    /* [C] */
     struct tensor query_key_value;   /* [Q, C]: q, k and v are neighbours */
@@ -96,7 +98,8 @@ struct activations {
 struct transformer {
     struct backend *backend;
     struct architecture architecture;
-    struct parameter_block base; /* all weights of the model */
+    struct parameter_block base; /* all weights of the model, but the quantised ones */
+    struct quantized *quantized; /* NULL: none */
     struct model_parameters views;
     struct model_parameters gradient_views; /* empty where adapters are trained */
     struct adapters *adapters;              /* NULL: the weights themselves are trained */
@@ -112,6 +115,15 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
 /* Views into a block [count] of `dtype` laid out as the weights are. */
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype);
+
+/* Sets weights [first, first + count) of a parameter; a quantised one as quantized_put()
+ * wants it. */
+void transformer_put(struct transformer *model, const struct parameter *parameter,
+                     int64_t first, const float *values, int64_t count);
+/* A matrix of a block as products take it: `weight` itself, or what NF4 gives of it, until
+ * the next call. */
+struct tensor block_weight(const struct transformer *model, int64_t layer,
+                           enum adapter_group_name group, const struct tensor *weight);
 
 enum status activations_reserve(struct activations *activations,
                                 const struct transformer *model, enum activations_use use,

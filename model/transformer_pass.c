@@ -64,10 +64,14 @@ static struct block_activations block_rows(const struct pass *pass, int64_t laye
     return cut;
 }
 
-/* Adds what the adapters of one group make of `in`. */
-static void adapt(const struct pass *pass, struct block_activations *block,
-                  enum adapter_group_name name, struct tensor *out, const struct tensor *in)
+/* out = in W^T (+ residual), and what the adapters of the group add. */
+static void project(const struct pass *pass, struct block_activations *block,
+                    enum adapter_group_name name, struct tensor *out,
+                    const struct tensor *in, const struct tensor *weight,
+                    const struct tensor *residual)
 {
+    const struct tensor ready = block_weight(pass->model, block->layer, name, weight);
+    linear_forward(pass->backend, out, in, &ready, NULL, residual);
     if (pass->adapters)
         adapter_forward(pass->backend, pass->adapters,
                         &pass->adapters->weights[block->layer].groups[name], out,
@@ -84,21 +88,18 @@ static void block_forward_kept(const struct pass *pass,
 
     rms_norm_forward(pass->backend, &normed, &block->attention_rstd, &block->in,
                      &weights->attention_norm, pass->norm_epsilon);
-    linear_forward(pass->backend, &block->query_key_value, &normed,
-                   &weights->query_key_value, NULL, NULL);
-    adapt(pass, block, GROUP_QUERY_KEY_VALUE, &block->query_key_value, &normed);
+    project(pass, block, GROUP_QUERY_KEY_VALUE, &block->query_key_value, &normed,
+            &weights->query_key_value, NULL);
     rope_forward(pass->backend, &block->query_key_value, &pass->model->rope_table,
                  batch->positions, &pass->shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
                       &block->query_key_value, &batch->documents, &pass->shape);
-    linear_forward(pass->backend, &block->middle, &block->attended, &weights->attention_out,
-                   NULL, &block->in);
-    adapt(pass, block, GROUP_ATTENTION_OUT, &block->middle, &block->attended);
+    project(pass, block, GROUP_ATTENTION_OUT, &block->middle, &block->attended,
+            &weights->attention_out, &block->in);
 
     rms_norm_forward(pass->backend, &normed, &block->feed_forward_rstd, &block->middle,
                      &weights->feed_forward_norm, pass->norm_epsilon);
-    linear_forward(pass->backend, &block->gate_up, &normed, &weights->gate_up, NULL, NULL);
-    adapt(pass, block, GROUP_GATE_UP, &block->gate_up, &normed);
+    project(pass, block, GROUP_GATE_UP, &block->gate_up, &normed, &weights->gate_up, NULL);
 }
 
 /* The end of the block; `out` may be the memory of block->in. */
@@ -108,8 +109,7 @@ static void block_forward_out(const struct pass *pass,
 {
     struct tensor activated = rows(pass, &pass->reserved->activated);
     swiglu_forward(pass->backend, &activated, &block->gate_up);
-    linear_forward(pass->backend, out, &activated, &weights->down, NULL, &block->middle);
-    adapt(pass, block, GROUP_DOWN, out, &activated);
+    project(pass, block, GROUP_DOWN, out, &activated, &weights->down, &block->middle);
 }
 
 /* From tokens to the normed residual stream, in the scratch buffer `normed`. */
@@ -142,7 +142,8 @@ static void input_backward(const struct pass *pass, struct block_activations *bl
                            const struct tensor *d_out, const struct tensor *weight,
                            const struct tensor *in)
 {
-    linear_backward_input(pass->backend, d_in, d_out, weight, false);
+    const struct tensor ready = block_weight(pass->model, block->layer, name, weight);
+    linear_backward_input(pass->backend, d_in, d_out, &ready, false);
     if (!pass->adapters || pass->adapters->weights[block->layer].groups[name].count == 0)
         return;
     struct tensor d_hidden =

@@ -33,6 +33,8 @@ static const struct option_entry entries[] = {
      "all-linear, or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
      NULL},
     {"rslora", OPTION_BOOL, FIELD(rslora), NULL, "alpha / sqrt(rank) instead", NULL},
+    {"quantize", OPTION_STRING, FIELD(quantize), "TYPE",
+     "hold the frozen matrices in 4 bits (QLoRA): nf4, or none", NULL},
     {"epochs", OPTION_NUMBER, FIELD(epochs), "X", "passes over the data", "Batches"},
     {"step-limit", OPTION_INTEGER, FIELD(step_limit), "N",
      "stop after N updates in all (0: when the epochs are over)", NULL},
@@ -98,6 +100,8 @@ const struct command_line train_command_line = {
         "  holdfast train --model DIR --data mix.jsonl --out run/ --epochs 3 --lr 2e-5 \\\n"
         "      --schedule cosine --warmup 0.1\n"
         "  holdfast train --model DIR --data mix.jsonl --out run/ --lora 16 --lr 2e-4\n"
+        "  holdfast train --model DIR --data mix.jsonl --out run/ --lora 16 --quantize "
+        "nf4\n"
         "  holdfast train --model DIR --data mix.jsonl --show 3   # what is trained on\n"
         "  holdfast train --resume --config run/config.yaml       # after a crash\n"
         "  holdfast train --init config.json --data pool.jsonl --out base/\n",
@@ -109,6 +113,7 @@ void train_options_defaults(struct train_options *options)
 {
     *options = (struct train_options){
         .lora_targets = memory_duplicate_string("all-linear"),
+        .quantize = memory_duplicate_string("none"),
         .epochs = 1,
         .batch_size = 8,
         .accumulation = 1,
@@ -174,6 +179,28 @@ static bool is_one_of(const char *text, const char *const *names)
     return false;
 }
 
+static enum status lora_check(const struct train_options *options, struct error *error)
+{
+    static const char *const types[] = {"none", "nf4", NULL};
+    struct lora_options lora = {0};
+    if (options->lora < 0 || options->lora > LORA_RANK_MAXIMUM ||
+        !(options->lora_alpha >= 0) || !isfinite(options->lora_alpha))
+        return error_set(error, STATUS_USAGE,
+                         "--lora is a rank of at most %d, --lora-alpha not negative",
+                         LORA_RANK_MAXIMUM);
+    if (options->lora && options->init)
+        return error_set(error, STATUS_USAGE,
+                         "--lora adapts a model: it goes with --model, not with --init");
+    if (!is_one_of(options->quantize, types))
+        return error_set(error, STATUS_USAGE, "--quantize %s: it is nf4 or none",
+                         options->quantize);
+    if (train_quantized(options) && !options->lora)
+        return error_set(error, STATUS_USAGE,
+                         "--quantize nf4 freezes the weights: add --lora RANK, adapters to "
+                         "train beside them");
+    return lora_targets_parse(&lora, options->lora_targets, error);
+}
+
 enum status train_options_check(const struct train_options *options, struct error *error)
 {
     static const char *const overlong[] = {"error", "drop", "truncate", NULL};
@@ -188,16 +215,7 @@ enum status train_options_check(const struct train_options *options, struct erro
     if (options->tokenizer && !options->init)
         return error_set(error, STATUS_USAGE,
                          "--tokenizer goes with --init; --model brings its own");
-    struct lora_options lora = {0};
-    if (options->lora < 0 || options->lora > LORA_RANK_MAXIMUM ||
-        !(options->lora_alpha >= 0) || !isfinite(options->lora_alpha))
-        return error_set(error, STATUS_USAGE,
-                         "--lora is a rank of at most %d, --lora-alpha not negative",
-                         LORA_RANK_MAXIMUM);
-    if (options->lora && options->init)
-        return error_set(error, STATUS_USAGE,
-                         "--lora adapts a model: it goes with --model, not with --init");
-    if (lora_targets_parse(&lora, options->lora_targets, error))
+    if (lora_check(options, error))
         return error->status;
     if (!options->data)
         return error_set(error, STATUS_USAGE, "--data MIX.jsonl is missing");
@@ -215,6 +233,11 @@ enum status train_options_check(const struct train_options *options, struct erro
     if (schedule_kind_parse(&kind, options->schedule, error))
         return error->status;
     return numbers_check(options, error);
+}
+
+bool train_quantized(const struct train_options *options)
+{
+    return strcmp(options->quantize, "nf4") == 0;
 }
 
 struct lora_options train_lora_options(const struct train_options *options)

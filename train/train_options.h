@@ -22,6 +22,7 @@ struct train_options {
     double lora_alpha;
     char *lora_targets;
     bool rslora;
+    char *quantize; /* none, nf4: the frozen weights */
 
     double epochs;
     int64_t step_limit; /* 0: from epochs */
@@ -68,6 +69,7 @@ enum status train_options_check(const struct train_options *options, struct erro
  * late. */
 /* rank 0 without --lora */
 struct lora_options train_lora_options(const struct train_options *options);
+bool train_quantized(const struct train_options *options);
 struct adamw_options train_adamw_options(const struct train_options *options);
 struct schedule train_schedule(const struct train_options *options, int64_t total_steps,
                                int64_t channels);

@@ -166,6 +166,8 @@ static enum status identity_make(struct trainer *trainer, struct error *error)
                         o->epsilon, o->weight_decay, o->clip_norm, o->label_smoothing);
     text_buffer_appendf(&text, "lora %" PRId64 " %a %s %d\n", o->lora, o->lora_alpha,
                         o->lora_targets, o->rslora);
+    if (train_quantized(o)) /* older runs have no such line, and can be resumed */
+        text_buffer_appendf(&text, "quantize %s\n", o->quantize);
     text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),
                         dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
     bytes_sha256(trainer->identity, text.data, text.length);
@@ -237,6 +239,7 @@ static enum status memory_check(const struct trainer *trainer,
     const struct lora_options lora = train_lora_options(trainer->options);
     const struct training_shape shape = {
         .lora = lora.rank ? &lora : NULL,
+        .quantized = train_quantized(trainer->options),
         .dtype = backend_compute_dtype(trainer->backend),
         .moments = moments_dtype(trainer->options),
         .token_count = trainer->token_limit,
@@ -284,8 +287,10 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
                                  struct error *error)
 {
     const struct lora_options lora = train_lora_options(trainer->options);
+    const enum master_weights frozen =
+        train_quantized(trainer->options) ? MASTERS_DROPPED_NF4 : MASTERS_DROPPED;
     if (transformer_open_directory(&trainer->model, trainer->backend,
-                                   trainer->options->model, MASTERS_DROPPED, error))
+                                   trainer->options->model, frozen, error))
         return error->status;
     if (checkpoint)
         return transformer_open_adapter(trainer->model, checkpoint, MASTERS_KEPT, error);

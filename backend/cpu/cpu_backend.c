@@ -155,6 +155,7 @@ static const struct operation_table cpu_table = {
     .cache_write = cpu_cache_write,
     .attention_decode = cpu_attention_decode,
     .sample_tokens = cpu_sample_tokens,
+    .nf4_dequantize = cpu_nf4_dequantize,
     .sum_of_squares = cpu_sum_of_squares,
     .adamw_update = cpu_adamw_update,
 };

@@ -70,6 +70,8 @@ void cpu_attention_decode(struct backend *backend, struct tensor *out,
                           const struct attention_shape *shape);
 void cpu_sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
                        const struct sampling_rows *rows);
+void cpu_nf4_dequantize(struct backend *backend, struct tensor *out,
+                        const struct nf4_tensor *in);
 void cpu_sum_of_squares(struct backend *backend, struct tensor *sum,
                         const struct tensor *tensor);
 void cpu_adamw_update(struct backend *backend, struct tensor *weight,

@@ -68,7 +68,7 @@ __device__ inline void tile_load(uint32_t tile, const __nv_bfloat16 *rows, int s
 #pragma unroll
         for (int i = 0; i < PIECES; i += SHARERS)
             copy_16_begin(to + row * tile_row<D>::BYTES + i * 16,
-                          from + row * stride + i * 8, own < count - row);
+                          from + row * stride + i * 8, own + row < count);
 }
 
 /* scores[16 M, N] = left[16 M, D] right[N, D]^T; addresses with the lane's offsets. */

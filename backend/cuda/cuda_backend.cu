@@ -175,6 +175,7 @@ static const struct operation_table cuda_table = {
     .cache_write = cuda_cache_write,
     .attention_decode = cuda_attention_decode,
     .sample_tokens = cuda_sample_tokens,
+    .nf4_dequantize = cuda_nf4_dequantize,
     .sum_of_squares = cuda_sum_of_squares,
     .adamw_update = cuda_adamw_update,
 };

@@ -4,16 +4,19 @@
 #include <stddef.h>
 
 /*
- * Chunks of rows: a product makes the logits of a chunk in f32, one block a row turns them
- * into losses and, in the element type of the call, into their gradients, and two products
- * bring those to the input and the weight. Scratch of a chunk of R rows:
+ * Chunks of rows, and slices of a chunk: a product makes the logits of a slice in f32, one
+ * block a row turns them into losses and, in the element type of the call, into their
+ * gradients; when the chunk is full, two products bring those to the input and the weight.
+ * Each chunk reads and writes the whole gradient of the weight, so chunks are large; slices
+ * are small because f32 logits take most. Scratch, with R rows in a chunk and S in a slice:
  *
- *     logits   [R, stride] f32    stride: V rounded up, so that every row is aligned
- *     d_logits [R, stride]        f32: in place of the logits
+ *     logits   [S, stride] f32    stride: V rounded up, so that every row is aligned
+ *     d_logits [R, stride]        f32: in place of the logits, and S = R
  *     rows     [R, C]             only where some rows have no target: gathered
  *     d_rows   [R, C]             likewise, scattered
  */
 static const int64_t LOGITS_BYTES = 512LL << 20;
+static const int64_t GRADIENT_BYTES = 1024LL << 20;
 enum {
     ROWS_ROUND = 128,    /* whole tiles of a product */
     STRIDE_ROUND = 64,   /* 128 bytes of bf16 */
@@ -290,6 +293,7 @@ struct problem {
     float scale;
     bool gathered; /* some rows have no target */
     int64_t chunk_rows;
+    int64_t slice_rows;
     int64_t stride;
     float *logits;
     void *d_logits;
@@ -305,11 +309,11 @@ static int64_t round_up(int64_t count, int64_t multiple)
     return ceiling_divide(count, multiple) * multiple;
 }
 
-/* Equal chunks, of whole tiles where they are not few, with LOGITS_BYTES of logits at
- * most. */
-static int64_t chunk_rows_of(int64_t count, int64_t stride)
+/* Equal parts of `count` rows, of whole tiles where they are not few, of `bytes` at most.
+ */
+static int64_t part_rows(int64_t count, int64_t row_bytes, int64_t bytes)
 {
-    const int64_t fit = LOGITS_BYTES / (stride * static_cast<int64_t>(sizeof(float)));
+    const int64_t fit = bytes / row_bytes;
     int64_t most = fit > 0 ? fit : 1;
 
     if (most >= ROWS_ROUND)
@@ -324,14 +328,20 @@ static bool problem_reserve(struct problem *p)
     const int64_t count = p->targets->count, width = p->in->shape[1];
 
     p->stride = round_up(p->weight->shape[0], STRIDE_ROUND);
-    p->chunk_rows = chunk_rows_of(count, p->stride);
+    const int64_t logits_bytes = p->stride * static_cast<int64_t>(sizeof(float));
+    const bool apart = p->d_in && p->in->dtype != DTYPE_F32;
+    p->chunk_rows =
+        apart ? part_rows(count, p->stride * static_cast<int64_t>(element), GRADIENT_BYTES)
+              : part_rows(count, logits_bytes, LOGITS_BYTES);
+    p->slice_rows =
+        apart ? part_rows(p->chunk_rows, logits_bytes, LOGITS_BYTES) : p->chunk_rows;
     p->gathered = count != p->in->shape[0];
-    const size_t logits = static_cast<size_t>(p->chunk_rows * p->stride);
+    const size_t logits = static_cast<size_t>(p->slice_rows * p->stride);
+    const size_t gradients = static_cast<size_t>(p->chunk_rows * p->stride);
     const size_t rows_bytes = static_cast<size_t>(
         round_up(p->chunk_rows * width * static_cast<int64_t>(element), PACK_BYTES));
-    const bool apart = p->d_in && p->in->dtype != DTYPE_F32;
     void *memory = cuda_scratch(p->cuda, CUDA_SCRATCH_LOGITS,
-                                logits * (sizeof(float) + (apart ? element : 0)));
+                                logits * sizeof(float) + (apart ? gradients * element : 0));
     void *rows =
         p->gathered ? cuda_scratch(p->cuda, CUDA_SCRATCH_ROWS, 2 * rows_bytes) : NULL;
     void *sums = cuda_scratch(p->cuda, CUDA_SCRATCH_PARTIAL,
@@ -356,14 +366,23 @@ struct chunk {
     void *d_rows;     /* [count, C] */
 };
 
-static void chunk_logits(const struct problem *p, const struct chunk *chunk)
+/* Part of a chunk: its rows [first, first + count). */
+struct slice {
+    int64_t first;
+    int64_t count;
+};
+
+static void slice_logits(const struct problem *p, const struct chunk *chunk,
+                         const struct slice *slice)
 {
     const int64_t width = p->in->shape[1];
+    const size_t row_bytes = static_cast<size_t>(width) * dtype_bytes(p->in->dtype);
     const struct cuda_gemm product = {
-        .rows = chunk->count,
+        .rows = slice->count,
         .columns = p->weight->shape[0],
         .depth = width,
-        .a = chunk->rows,
+        .a = static_cast<const unsigned char *>(chunk->rows) +
+             static_cast<size_t>(slice->first) * row_bytes,
         .a_stride = width,
         .a_transposed = false,
         .b = p->weight->data,
@@ -381,24 +400,28 @@ static void chunk_logits(const struct problem *p, const struct chunk *chunk)
     cuda_gemm_run(p->cuda, &product);
 }
 
-static void chunk_losses(const struct problem *p, const struct chunk *chunk)
+static void slice_losses(const struct problem *p, const struct chunk *chunk,
+                         const struct slice *slice)
 {
+    const int64_t first = chunk->first + slice->first;
+    const size_t skipped =
+        static_cast<size_t>(slice->first * p->stride) * dtype_bytes(p->in->dtype);
     const struct row_pass pass = {p->logits,
-                                  p->d_logits,
+                                  static_cast<unsigned char *>(p->d_logits) + skipped,
                                   p->stride,
-                                  p->targets->tokens + chunk->first,
-                                  p->loss + chunk->first,
-                                  p->nll + chunk->first,
+                                  p->targets->tokens + first,
+                                  p->loss + first,
+                                  p->nll + first,
                                   static_cast<int>(p->weight->shape[0]),
                                   p->smoothing,
                                   p->scale};
 
     if (!p->d_in)
-        launch_rows<float, false>(p->cuda, &pass, chunk->count);
+        launch_rows<float, false>(p->cuda, &pass, slice->count);
     else if (p->in->dtype == DTYPE_BF16)
-        launch_rows<__nv_bfloat16, true>(p->cuda, &pass, chunk->count);
+        launch_rows<__nv_bfloat16, true>(p->cuda, &pass, slice->count);
     else
-        launch_rows<float, true>(p->cuda, &pass, chunk->count);
+        launch_rows<float, true>(p->cuda, &pass, slice->count);
     cuda_launched(p->cuda, "cross entropy");
 }
 
@@ -479,8 +502,11 @@ static void chunk_run(const struct problem *p, int64_t first)
 
     if (p->gathered)
         move_rows<true>(p->cuda, p->rows, p->in->data, indices, chunk.count, row_bytes);
-    chunk_logits(p, &chunk);
-    chunk_losses(p, &chunk);
+    for (int64_t done = 0; done < chunk.count; done += p->slice_rows) {
+        const struct slice slice = {done, smaller(p->slice_rows, chunk.count - done)};
+        slice_logits(p, &chunk, &slice);
+        slice_losses(p, &chunk, &slice);
+    }
     if (!p->d_in)
         return;
     chunk_backward_input(p, &chunk);

@@ -358,6 +358,8 @@ static void run_backward(struct cuda_backend *cuda, const struct backward_operan
     if (!partial)
         return;
     kernel<<<partials, threads, 0, cuda->stream>>>(data, shape);
+    if (!x->d_weight)
+        return;
     add_partials_kernel<<<grid_size(ceiling_divide(columns, WARP_SIZE)),
                           WARP_SIZE * COLUMN_GROUPS, 0, cuda->stream>>>(
         data_of<float>(x->d_weight), partial, shape);

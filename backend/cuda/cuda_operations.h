@@ -72,6 +72,8 @@ void cuda_attention_decode(struct backend *backend, struct tensor *out,
                            const struct attention_shape *shape);
 void cuda_sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logits,
                         const struct sampling_rows *rows);
+void cuda_nf4_dequantize(struct backend *backend, struct tensor *out,
+                         const struct nf4_tensor *in);
 void cuda_sum_of_squares(struct backend *backend, struct tensor *sum,
                          const struct tensor *tensor);
 void cuda_adamw_update(struct backend *backend, struct tensor *weight,

@@ -213,8 +213,11 @@ static inline int test_end(void **state)
                       worst_of_test);
     worst_of_test = 0;
     shifted = false;
-    if (backends[DEVICE])
-        free_all();
+    if (!backends[DEVICE])
+        return 0;
+    free_all();
+    if (backend_sync(backends[DEVICE], NULL)) /* sticky: the next test starts afresh */
+        device_open();
     return 0;
 }
 

@@ -76,10 +76,10 @@ static void *allocate(size_t bytes)
 static void memory_is_zeroed_and_aligned(void **state)
 {
     static const size_t sizes[] = {1, 3, 255, 4096, 1000001, 70000000};
-    const size_t alignment = device_is_cpu() ? 64 : 256;
 
     (void)state;
     require(DTYPE_F32);
+    const size_t alignment = device_is_cpu() ? 64 : 256;
     for (int i = 0; i < (small ? 5 : 6); i++) {
         unsigned char *host = memory_allocate(sizes[i]);
         for (int round = 0; round < 3; round++) {

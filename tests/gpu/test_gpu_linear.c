@@ -25,10 +25,21 @@ static struct bounded bounded_sum(struct sum sum, int64_t terms)
     return (struct bounded){sum.value, sum_error(terms) * sum.magnitude};
 }
 
+/*
+ * A sum of which a part of at most `part` is rounded to the type of the result first, as
+ * separate operations would: cuBLASLt does so with beta = 1 (seen on an H200, 13.1), to the
+ * product or to what is added to it.
+ */
+static struct bounded added_to(struct bounded sum, double part, enum dtype dtype)
+{
+    sum.error += storing_error(fabs(part) + sum.error, dtype);
+    return sum;
+}
+
 /* out[t,m] = sum_k in[t,k] weight[m,k] + bias[m] + residual[t,m] */
 static struct bounded *forward_exact(const struct linear_case *c, const float *in,
                                      const float *weight, const float *bias,
-                                     const float *residual)
+                                     const float *residual, enum dtype dtype)
 {
     struct bounded *exact = keep(struct bounded, c->T * c->M);
 
@@ -38,9 +49,13 @@ static struct bounded *forward_exact(const struct linear_case *c, const float *i
         struct sum sum = {0};
         for (int64_t k = 0; k < c->K; k++)
             sum_add(&sum, (double)a[k], (double)b[k]);
+        const double product = sum.value;
         sum_add(&sum, bias ? (double)bias[i % c->M] : 0, 1);
+        const double first = fmax(fabs(product), fabs(sum.value));
         sum_add(&sum, residual ? (double)residual[i] : 0, 1);
         exact[i] = bounded_sum(sum, c->K + 2);
+        if (residual)
+            exact[i] = added_to(exact[i], fmax(first, fabs(sum.value - product)), dtype);
     }
     return exact;
 }
@@ -56,7 +71,7 @@ static void forward_run(const struct linear_case *c, enum dtype dtype)
     struct operand out = in_place ? residual : poisoned_matrix(out_type, c->T, c->M);
     const struct bounded *exact = forward_exact(
         c, host_data(&in), host_data(&weight), c->biased ? host_data(&bias) : NULL,
-        c->residual != NO_RESIDUAL ? host_data(&residual) : NULL);
+        c->residual != NO_RESIDUAL ? host_data(&residual) : NULL, out_type);
 
     EACH_SIDE(side)
     {
@@ -110,7 +125,8 @@ BOTH_TYPES(forward)
 
 /* d_in[t,k] = sum_m d_out[t,m] weight[m,k] (+ what was there) */
 static struct bounded *input_exact(const struct linear_case *c, const float *d_out,
-                                   const float *weight, const float *before)
+                                   const float *weight, const float *before,
+                                   enum dtype dtype)
 {
     struct bounded *exact = keep(struct bounded, c->T * c->K);
 
@@ -123,7 +139,10 @@ static struct bounded *input_exact(const struct linear_case *c, const float *d_o
             for (int64_t k = 0; k < c->K; k++)
                 sum_add(&row[k], (double)d_out[t * c->M + m], (double)weight[m * c->K + k]);
         for (int64_t k = 0; k < c->K; k++)
-            exact[t * c->K + k] = bounded_sum(row[k], c->M + 1);
+            exact[t * c->K + k] =
+                before ? added_to(bounded_sum(row[k], c->M + 1),
+                                  row[k].value - (double)before[t * c->K + k], dtype)
+                       : bounded_sum(row[k], c->M + 1);
         free(row);
     }
     return exact;
@@ -178,8 +197,9 @@ static void backward_case(int64_t T, int64_t M, int64_t K, enum dtype dtype)
             biased ? poisoned_matrix(dtype, T, K) : random_matrix(dtype, T, K);
         struct operand d_weight = random_matrix(DTYPE_F32, M, K);
         struct operand d_bias = random_vector(DTYPE_F32, M);
-        const struct bounded *d_in_exact = input_exact(
-            &c, host_data(&d_out), host_data(&weight), biased ? NULL : host_data(&d_in));
+        const struct bounded *d_in_exact =
+            input_exact(&c, host_data(&d_out), host_data(&weight),
+                        biased ? NULL : host_data(&d_in), dtype);
         const struct bounded *d_weight_exact =
             weight_exact(&c, host_data(&d_out), host_data(&in), host_data(&d_weight));
         const struct bounded *d_bias_exact =
@@ -245,7 +265,8 @@ static void columns_case(int64_t T, int64_t M, int64_t K, int64_t first, enum dt
                 ((float *)view
                      ->data)[j / view->shape[1] * view->row_stride + j % view->shape[1]];
     }
-    const struct bounded *sums = forward_exact(&c, packed[0], packed[1], NULL, packed[2]);
+    const struct bounded *sums =
+        forward_exact(&c, packed[0], packed[1], NULL, packed[2], dtype);
     struct bounded *exact = keep(struct bounded, tensor_count(&parents[2].on[HOST]));
     for (int64_t i = 0; i < T * (M + first + 3); i++) {
         const int64_t t = i / (M + first + 3), m = i % (M + first + 3) - first;
@@ -291,7 +312,7 @@ static void column_gradients(enum dtype dtype)
             before[j] = host_data(&parents[i])[j / K * WIDE + 16 + j % K];
         const struct bounded *inner =
             i == 0 ? weight_exact(&c, host_data(&d_out), host_data(&in), before)
-                   : input_exact(&c, host_data(&d_out), host_data(&weight), before);
+                   : input_exact(&c, host_data(&d_out), host_data(&weight), before, dtype);
         for (int64_t j = 0; j < rows[i] * K; j++)
             exact[i][j / K * WIDE + 16 + j % K] = inner[j];
     }
@@ -369,10 +390,10 @@ static void invariance_case(int64_t M, int64_t K, enum dtype dtype, enum dtype o
     linear_decode(backends[DEVICE], &result, &part, &weight.on[DEVICE], &bias.on[DEVICE],
                   NULL);
     const struct operand two = {{result}};
-    check_floats(
-        "out", fetch_floats(&two), out_type,
-        forward_exact(&c, host_data(&in), host_data(&weight), host_data(&bias), NULL),
-        2 * M);
+    check_floats("out", fetch_floats(&two), out_type,
+                 forward_exact(&c, host_data(&in), host_data(&weight), host_data(&bias),
+                               NULL, out_type),
+                 2 * M);
     release_all();
 }
 

@@ -1,9 +1,6 @@
-#include "tests/gpu/gpu_fixture.h"
+#include "tests/gpu/golden_model.h"
 
-#include "base/file.h"
-#include "base/json.h"
 #include "model/generator.h"
-#include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
 
@@ -16,142 +13,20 @@
  * rounded to 2^-8 of itself at most, a third of that on average; some fifty roundings in a
  * row, independent, are sqrt(50) 2^-8 / 3 = 1% of an activation or a gradient. A loss moves
  * by about as much as a logit, which is of the size of the loss: 2% is twice that. The
- * gradient of a tensor may be off by 10% of its norm.
+ * gradient of a tensor may be off by 10% of its norm. Twenty updates lead two runs that
+ * round differently further apart: 4% of a loss.
  */
-static const char *const names[] = {"gqa-tied", "mha-untied", "wide-heads",
-                                    "one-key-value"};
-enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
+static const double loss_error_trained = 0.04;
+enum { STEPS = 20 };
 
-/* The device in fp32; backends[DEVICE] is in bf16. On the CPU both are the same. */
-static struct backend *wide;
-
-static int models_open(void **state)
+static int model_count(void)
 {
-    const char *name = getenv("HOLDFAST_TEST_DEVICE");
-    const struct backend_options options = {.device = name ? name : "cuda",
-                                            .precision = "fp32"};
-    struct error error = {0};
-    const int code = fixture_open(state);
-
-    if (code || !backends[DEVICE])
-        return code;
-    if (backend_open(&wide, &options, &error)) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    return 0;
+    return small ? 1 : NAME_COUNT;
 }
 
-static int models_close(void **state)
+static int step_count(void)
 {
-    backend_close(wide);
-    return fixture_close(state);
-}
-
-static struct backend *device_for(enum dtype dtype)
-{
-    return dtype == DTYPE_F32 ? wide : backends[DEVICE];
-}
-
-static void check(enum status status, const struct error *error)
-{
-    if (status)
-        fail_msg("%s: %s", case_text, error->message);
-}
-
-static void sync(struct backend *backend)
-{
-    struct error error = {0};
-
-    check(backend_sync(backend, &error), &error);
-}
-
-/* ------------------------------------------------------------------------- goldens */
-
-struct golden {
-    struct transformer *model;
-    cJSON *json;
-    struct safetensors tensors;
-    struct packed_batch batches[BATCHES];
-};
-
-/* Freed with the case. */
-static int32_t *read_integers(const cJSON *object, const char *key, int64_t *count)
-{
-    const cJSON *list = json_get(object, key), *item;
-    int32_t *integers = keep(int32_t, cJSON_GetArraySize(list));
-
-    *count = 0;
-    cJSON_ArrayForEach(item, list) integers[(*count)++] = (int32_t)item->valuedouble;
-    assert_true(*count > 0);
-    return integers;
-}
-
-static struct packed_batch read_batch(const cJSON *object)
-{
-    struct packed_batch batch = {0};
-    int64_t count;
-
-    batch.positions = read_integers(object, "positions", &count);
-    batch.targets = read_integers(object, "targets", &count);
-    batch.tokens = read_integers(object, "tokens", &batch.token_count);
-    batch.document_starts = read_integers(object, "document_starts", &batch.document_count);
-    batch.document_count--;
-    for (int64_t i = 0; i < batch.token_count; i++)
-        batch.target_count += batch.targets[i] >= 0;
-    return batch;
-}
-
-static double number(const struct golden *golden, const char *key)
-{
-    const cJSON *item = json_get(golden->json, key);
-
-    assert_true(cJSON_IsNumber(item));
-    return item->valuedouble;
-}
-
-static void golden_open(struct golden *golden, const char *name, enum dtype dtype)
-{
-    struct error error = {0};
-    char directory[128], path[160];
-    const cJSON *item;
-    int64_t i = 0;
-
-    *golden = (struct golden){0};
-    case_begin("%s in %s", name, dtype_name(dtype));
-    snprintf(directory, sizeof directory, "tests/golden/model/%s", name);
-    snprintf(path, sizeof path, "%s/golden.json", directory);
-    check(json_parse_file(&golden->json, path, &error), &error);
-    snprintf(path, sizeof path, "%s/golden.safetensors", directory);
-    check(safetensors_open(&golden->tensors, path, &error), &error);
-    cJSON_ArrayForEach(item, json_get(golden->json, "batches")) golden->batches[i++] =
-        read_batch(item);
-    assert_int_equal(i, BATCHES);
-    check(transformer_open_directory(&golden->model, device_for(dtype), directory,
-                                     MASTERS_KEPT, &error),
-          &error);
-    check(transformer_training_begin(golden->model, golden->batches[0].token_count, false,
-                                     &error),
-          &error);
-}
-
-static void golden_close(struct golden *golden)
-{
-    transformer_free(golden->model);
-    safetensors_close(&golden->tensors);
-    cJSON_Delete(golden->json);
-    release_all();
-}
-
-static float *golden_tensor(const struct golden *golden, const char *name, int64_t count)
-{
-    const struct safetensors_entry *entry = safetensors_find(&golden->tensors, name);
-    float *values = keep(float, count);
-
-    assert_non_null(entry);
-    assert_int_equal(entry->count, count);
-    safetensors_copy(entry, values, DTYPE_F32);
-    return values;
+    return small ? 2 : STEPS;
 }
 
 static double greatest_difference(const float *a, const float *b, int64_t count)
@@ -256,7 +131,7 @@ static void goldens(enum dtype dtype)
 {
     const bool exact = dtype == DTYPE_F32;
 
-    for (int i = 0; i < NAME_COUNT; i++) {
+    for (int i = 0; i < model_count(); i++) {
         struct golden golden;
         golden_open(&golden, names[i], dtype);
         const struct packed_batch *batch = &golden.batches[0];
@@ -341,7 +216,7 @@ static void train(struct transformer *model, const struct packed_batch *batches,
     const struct tensor gradients = transformer_gradients(model);
 
     adamw_of_model(&adamw, model, run->moments);
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0; step < step_count(); step++) {
         double norm;
         transformer_zero_gradients(model);
         const struct cross_entropy_sums sums =
@@ -357,7 +232,7 @@ static void train(struct transformer *model, const struct packed_batch *batches,
 /* The losses of 20 steps; with bf16 moments as well. */
 static void golden_training(enum dtype dtype)
 {
-    for (int i = 0; i < NAME_COUNT; i++)
+    for (int i = 0; i < model_count(); i++)
         for (int narrow = 0; narrow <= (dtype == DTYPE_BF16); narrow++) {
             struct golden golden;
             int step = 0;
@@ -368,10 +243,13 @@ static void golden_training(enum dtype dtype)
             train(golden.model, golden.batches, &run);
             cJSON_ArrayForEach(item, json_get(golden.json, "losses"))
             {
+                if (step == step_count())
+                    break;
                 check_number("loss of a step", run.losses[step++], item->valuedouble,
-                             dtype == DTYPE_F32 ? 1e-4 : 0.02 * item->valuedouble);
+                             dtype == DTYPE_F32 ? 1e-4
+                                                : loss_error_trained * item->valuedouble);
             }
-            assert_int_equal(step, STEPS);
+            assert_int_equal(step, step_count());
             golden_close(&golden);
         }
 }
@@ -439,7 +317,7 @@ static void real_batches(struct packed_batch *batches)
 static const struct run real_run = {
     .options =
         {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .clip_norm = 1},
-    .schedule = {.kind = SCHEDULE_CONSTANT, .lr_peak = 1e-3, .total_steps = STEPS},
+    .schedule = {.kind = SCHEDULE_CONSTANT, .lr_peak = 3e-4, .total_steps = STEPS},
     .moments = DTYPE_F32};
 
 static void real_begin(struct transformer *model, const struct packed_batch *batches,
@@ -480,10 +358,10 @@ static void device_and_cpu(enum dtype dtype)
     check_number("logits", off, 0, exact ? 1e-4 : 0.03);
     compare_gradients(models[HOST], gradients[DEVICE], block_gradient, gradients[HOST],
                       exact ? 1e-3 : 0.1);
-    for (int step = 0; step < STEPS; step++)
+    for (int step = 0; step < step_count(); step++)
         check_number("loss of a step", runs[DEVICE].losses[step], runs[HOST].losses[step],
-                     exact ? 1e-4 : 0.02 * runs[HOST].losses[step]);
-    assert_true(runs[HOST].losses[STEPS - 2] < 0.9 * runs[HOST].losses[0]);
+                     exact ? 1e-4 : loss_error_trained * runs[HOST].losses[step]);
+    assert_true(small || runs[HOST].losses[STEPS - 2] < 0.9 * runs[HOST].losses[0]);
     transformer_free(models[DEVICE]);
     transformer_free(models[HOST]);
     release_all();
@@ -532,7 +410,7 @@ static void greedy_replies(void **state)
 
     (void)state;
     require(DTYPE_F32);
-    for (int i = 0; i < NAME_COUNT; i++) {
+    for (int i = 0; i < model_count(); i++) {
         struct golden golden;
         struct error error = {0};
         struct generation_request requests[PROMPTS] = {0};
@@ -600,7 +478,7 @@ static void batch_limit_does_not_matter(enum dtype dtype)
         for (int64_t j = 0; j < lengths[i]; j++)
             prompts[i][j] = (int32_t)random_between(0, real.vocabulary - 1);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < (small ? 2 : 5); i++) {
         char what[48];
         snprintf(what, sizeof what, "replies, %lld at a time", (long long)limits[i]);
         replies_of(model, prompts, lengths, limits[i], all[i]);

@@ -17,24 +17,25 @@ static struct backend *backend;
 static struct transformer *model;
 
 /* Weights large enough that every token depends on all before it. */
+static const struct architecture architecture = {
+    .model_type = "llama",
+    .layer_count = 3,
+    .channels = 48,
+    .feed_forward = 77,
+    .heads = 6,
+    .key_value_heads = 2,
+    .head_size = 10,
+    .vocabulary = VOCABULARY,
+    .position_limit = POSITIONS,
+    .norm_epsilon = 1e-5,
+    .rope_theta = 10000.0,
+    .initializer_range = 0.25,
+    .bos_token = -1,
+};
+
 static int open_model(void **state)
 {
     (void)state;
-    const struct architecture architecture = {
-        .model_type = "llama",
-        .layer_count = 3,
-        .channels = 48,
-        .feed_forward = 77,
-        .heads = 6,
-        .key_value_heads = 2,
-        .head_size = 10,
-        .vocabulary = VOCABULARY,
-        .position_limit = POSITIONS,
-        .norm_epsilon = 1e-5,
-        .rope_theta = 10000.0,
-        .initializer_range = 0.25,
-        .bos_token = -1,
-    };
     struct error error;
     return backend_open(&backend, &(struct backend_options){.thread_count = 2}, &error) ||
            transformer_create(&model, backend, &architecture, 7, MASTERS_DROPPED, &error);
@@ -274,6 +275,27 @@ static void reports_replies_as_they_end(void **state)
     assert_int_equal(generate(model, NULL, 0, 0, NULL, NULL, &error), STATUS_OK);
 }
 
+/* Adapters, with B drawn too: at zero nothing would show. */
+static void adapters_take_part(void **state)
+{
+    const struct lora_options options = {
+        .rank = 3, .alpha = 6, .targets = {true, true, true, true, true, true, true}};
+    struct transformer *plain = model, *adapted;
+    struct random random = random_stream(9, 9);
+    struct error error;
+    if (transformer_create(&adapted, backend, &architecture, 7, MASTERS_DROPPED, &error) ||
+        transformer_lora_begin(adapted, &options, MASTERS_DROPPED, &error))
+        fail_msg("%s", error.message);
+    const struct parameter_block *block = transformer_trained(adapted);
+    for (int64_t i = 0; i < block->count; i++)
+        ((float *)block->weights)[i] += 0.2f * random_normal(&random);
+    model = adapted;
+    cache_equals_full_forward(state);
+    together_equals_alone((struct sampling){0.8, 0.9, REPLY});
+    model = plain;
+    transformer_free(adapted);
+}
+
 /* Bytes of a page: keys and values of 16 positions, 3 layers, 2 heads of 10, f32. */
 enum { PAGE_BYTES = 2 * 16 * 3 * 2 * 10 * 4 };
 
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(stops_at_stop_tokens),
         cmocka_unit_test(ends_at_the_position_limit),
         cmocka_unit_test(reports_replies_as_they_end),
+        cmocka_unit_test(adapters_take_part),
         cmocka_unit_test(small_caches_change_nothing),
         cmocka_unit_test(refuses_a_cache_that_is_too_small),
         cmocka_unit_test(refuses_bad_requests),

@@ -39,6 +39,7 @@ struct settings {
     char *moments;
     int64_t tokens_per_pack, length, accumulation;
     int64_t lora;
+    char *quantize;
     bool recompute;
     double lr;
     int64_t steps, warmup_steps;
@@ -55,6 +56,8 @@ static const struct option_entry entries[] = {
     {"length", OPTION_INTEGER, FIELD(length), "T", "tokens of a document", NULL},
     {"accumulation", OPTION_INTEGER, FIELD(accumulation), "N", "packs of a step", NULL},
     {"lora", OPTION_INTEGER, FIELD(lora), "RANK", "train adapters; 0: all weights", NULL},
+    {"quantize", OPTION_STRING, FIELD(quantize), "TYPE",
+     "of the frozen matrices: nf4 or none", NULL},
     {"recompute", OPTION_BOOL, FIELD(recompute), NULL, "make activations again", NULL},
     {"moments", OPTION_STRING, FIELD(moments), "TYPE", "of AdamW: f32 or bf16", NULL},
     {"lr", OPTION_NUMBER, FIELD(lr), "X", "learning rate", NULL},
@@ -75,6 +78,11 @@ static const struct command_line command_line = {
     .positional = "train|generate CONFIG.json",
     .entries = entries,
 };
+
+static bool quantized(const struct settings *settings)
+{
+    return strcmp(settings->quantize, "nf4") == 0;
+}
 
 /* A model of random weights, and the least memory that was free since before it. */
 struct bench {
@@ -121,17 +129,32 @@ static void *table_new(enum dtype dtype, float *draws)
     return table;
 }
 
-/* Weights [first, first + count) from the table, over and over. */
+/* Weights [first, first + count) from the table, from `shift` on, over and over. */
 static void weights_put(struct bench *bench, int64_t first, int64_t count,
-                        const void *table)
+                        const void *table, int64_t shift)
 {
     const struct tensor weights = transformer_weights(bench->model);
     const size_t each = dtype_bytes(weights.dtype);
     unsigned char *data = weights.data;
-    for (int64_t done = 0; done < count; done += DRAW_COUNT) {
-        const int64_t left = count - done;
-        backend_copy_in(bench->backend, data + (size_t)(first + done) * each, table,
-                        (size_t)(left < DRAW_COUNT ? left : DRAW_COUNT) * each);
+    for (int64_t done = 0; done < count;) {
+        const int64_t from = (shift + done) % DRAW_COUNT;
+        const int64_t left = count - done, fits = DRAW_COUNT - from;
+        const int64_t taken = left < fits ? left : fits;
+        backend_copy_in(bench->backend, data + (size_t)(first + done) * each,
+                        (const unsigned char *)table + (size_t)from * each,
+                        (size_t)taken * each);
+        done += taken;
+    }
+}
+
+/* The same for a quantised matrix, in pieces of whole blocks. */
+static void weights_quantize(struct bench *bench, const struct parameter *parameter,
+                             const float *draws)
+{
+    enum { PIECE = DRAW_COUNT / NF4_BLOCK * NF4_BLOCK };
+    for (int64_t done = 0; done < parameter->count; done += PIECE) {
+        const int64_t left = parameter->count - done;
+        transformer_put(bench->model, parameter, done, draws, left < PIECE ? left : PIECE);
     }
 }
 
@@ -151,12 +174,19 @@ static enum status weights_fill(struct bench *bench, struct error *error)
     for (int64_t i = 0; i < DRAW_COUNT; i++)
         draws[i] = deviation * random_normal(&random);
     void *normal = table_new(weights.dtype, draws);
+    for (size_t i = 0; i < count; i++) {
+        if (parameters[i].quantized >= 0)
+            weights_quantize(bench, &parameters[i], draws);
+        else if (parameters[i].rank == 2)
+            weights_put(bench, parameters[i].offset, parameters[i].count, normal,
+                        (int64_t)random_below(&random, DRAW_COUNT));
+    }
     for (int64_t i = 0; i < DRAW_COUNT; i++)
         draws[i] = 1.0f;
     void *ones = table_new(weights.dtype, draws);
     for (size_t i = 0; i < count; i++)
-        weights_put(bench, parameters[i].offset, parameters[i].count,
-                    parameters[i].rank == 1 ? ones : normal);
+        if (parameters[i].rank == 1)
+            weights_put(bench, parameters[i].offset, parameters[i].count, ones, 0);
     free(ones);
     free(normal);
     free(draws);
@@ -410,7 +440,8 @@ static void print_training(struct training *training, const struct bench *bench)
     struct json_writer json = {.out = &text};
     char mode[32] = "full";
     if (settings->lora > 0)
-        snprintf(mode, sizeof mode, "lora%lld", (long long)settings->lora);
+        snprintf(mode, sizeof mode, "%slora%lld", quantized(settings) ? "q" : "",
+                 (long long)settings->lora);
     result_begin(&json, bench, "train");
     json_string(&json, "mode", mode);
     json_string(&json, "details", settings->recompute ? "recompute" : "");
@@ -437,8 +468,15 @@ static enum status train(struct bench *bench, struct error *error)
         return error_set(error, STATUS_USAGE,
                          "a pack holds whole documents of at least 2 tokens, and a step "
                          "at least one pack");
-    enum status status =
-        bench_open(bench, settings->lora > 0 ? MASTERS_DROPPED : MASTERS_KEPT, error);
+    if (!quantized(settings) && strcmp(settings->quantize, "none") != 0)
+        return error_set(error, STATUS_USAGE, "--quantize takes nf4 or none");
+    if (quantized(settings) && settings->lora == 0)
+        return error_set(error, STATUS_USAGE, "--quantize nf4 goes with --lora");
+    enum status status = bench_open(bench,
+                                    quantized(settings)  ? MASTERS_DROPPED_NF4
+                                    : settings->lora > 0 ? MASTERS_DROPPED
+                                                         : MASTERS_KEPT,
+                                    error);
     if (!status)
         status = training_open(&training, bench, error);
     if (!status)
@@ -546,6 +584,7 @@ int main(int argc, char **argv)
 {
     struct settings settings = {.device = memory_duplicate_string("cuda"),
                                 .moments = memory_duplicate_string("f32"),
+                                .quantize = memory_duplicate_string("none"),
                                 .tokens_per_pack = 16384,
                                 .length = 1024,
                                 .accumulation = 1,

@@ -425,6 +425,23 @@ static void memory_adamw(struct bench *bench, int64_t count)
     blocks_free(bench);
 }
 
+/* The largest matrix of a block, brought back from NF4. */
+static void memory_nf4(struct bench *bench, const struct shapes *s)
+{
+    struct tensor out = matrix(bench, 2 * s->F, s->C);
+    const int64_t count = tensor_count(&out), scales = nf4_block_count(count);
+    const struct nf4_tensor in = {
+        .count = count,
+        .codes = block_new(bench, (size_t)nf4_code_bytes(count)),
+        .scale_codes = block_new(bench, (size_t)scales),
+        .steps = block_new(bench, (size_t)nf4_group_count(count) * sizeof(float))};
+
+    MEASURE(bench, "nf4_dequantize", s->name, "gate and up",
+            (double)tensor_bytes(&out) + (double)(nf4_code_bytes(count) + scales), "GB/s",
+            nf4_dequantize(bench->backend, &out, &in));
+    blocks_free(bench);
+}
+
 static void bench_memory(struct bench *bench, const struct shapes *s)
 {
     const int64_t T = bench->settings->tokens;
@@ -433,6 +450,7 @@ static void bench_memory(struct bench *bench, const struct shapes *s)
     memory_rope(bench, s, T);
     memory_embedding(bench, s, T);
     memory_cross_entropy(bench, s, T);
+    memory_nf4(bench, s);
 }
 
 /* The products of a step of generation: the weight is what must be read. */
