@@ -56,6 +56,8 @@ static struct bounded *forward_exact(const struct linear_case *c, const float *i
         exact[i] = bounded_sum(sum, c->K + 2);
         if (residual)
             exact[i] = added_to(exact[i], fmax(first, fabs(sum.value - product)), dtype);
+        if (residual && bias) /* and the product with its bias once more */
+            exact[i] = added_to(exact[i], first, dtype);
     }
     return exact;
 }
