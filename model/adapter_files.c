@@ -14,6 +14,7 @@
  * refused DIR/adapter_model.safetensors   base_model.model.….lora_A.weight [r, K], lora_B
  * [M, r]
  */
+enum { CONFIG_BYTES = 1 << 20 };
 static const char config_name[] = "adapter_config.json";
 static const char weights_name[] = "adapter_model.safetensors";
 
@@ -97,30 +98,42 @@ static enum status read_targets(struct lora_options *options, const cJSON *confi
     return STATUS_OK;
 }
 
-static enum status read_config(struct lora_options *options, const char *path,
-                               struct error *error)
+enum status lora_config_parse(struct lora_options *options, const char *bytes, size_t count,
+                              const char *where, struct error *error)
 {
     cJSON *config = NULL;
     *options = (struct lora_options){0};
-    if (json_parse_file(&config, path, error))
+    if (json_parse(&config, bytes, count, where, error))
         return error->status;
-    enum status status = check_kind(config, path, error);
+    enum status status = check_kind(config, where, error);
     if (!status)
-        status = json_required_integer(config, "r", &options->rank, path, error);
+        status = json_required_integer(config, "r", &options->rank, where, error);
     if (!status)
-        status = json_required_number(config, "lora_alpha", &options->alpha, path, error);
+        status = json_required_number(config, "lora_alpha", &options->alpha, where, error);
     if (!status)
-        status = json_optional_bool(config, "use_rslora", &options->rank_stabilised, path,
+        status = json_optional_bool(config, "use_rslora", &options->rank_stabilised, where,
                                     error);
     if (!status)
-        status = read_targets(options, config, path, error);
+        status = read_targets(options, config, where, error);
     if (!status && (options->rank < 1 || options->rank > LORA_RANK_MAXIMUM ||
                     !isfinite(options->alpha)))
         status =
             error_set(error, STATUS_FORMAT,
                       "%s: \"r\": %lld (1 to %d) or \"lora_alpha\": %g is out of range",
-                      path, (long long)options->rank, LORA_RANK_MAXIMUM, options->alpha);
+                      where, (long long)options->rank, LORA_RANK_MAXIMUM, options->alpha);
     cJSON_Delete(config);
+    return status;
+}
+
+static enum status read_config(struct lora_options *options, const char *path,
+                               struct error *error)
+{
+    struct text_buffer text = {0};
+    enum status status = file_read(&text, path, CONFIG_BYTES, error);
+    if (!status)
+        status =
+            lora_config_parse(options, text_buffer_string(&text), text.length, path, error);
+    text_buffer_release(&text);
     return status;
 }
 
@@ -194,8 +207,8 @@ enum status transformer_open_adapter(struct transformer *model, const char *dire
     return status;
 }
 
-static void config_print(const struct lora_options *options, const char *base_name,
-                         struct text_buffer *out)
+void lora_config_print(const struct lora_options *options, const char *base_name,
+                       struct text_buffer *out)
 {
     struct json_writer json = {.out = out, .indent_spaces = 2};
     json_object_begin(&json, NULL);
@@ -222,7 +235,7 @@ static enum status write_config(const struct adapters *adapters, const char *bas
 {
     struct text_buffer text = {0};
     char *path = path_join(directory, config_name);
-    config_print(&adapters->options, base_name, &text);
+    lora_config_print(&adapters->options, base_name, &text);
     const enum status status =
         file_write_all(path, text_buffer_string(&text), text.length, error);
     free(path);

@@ -2,6 +2,7 @@
 #define HOLDFAST_MODEL_LORA_H
 
 #include "base/error.h"
+#include "base/text_buffer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -41,5 +42,15 @@ const char *lora_target_name(enum lora_target target);
 /* Sets the targets from "q_proj,v_proj", …; "all-linear" sets all. */
 enum status lora_targets_parse(struct lora_options *options, const char *names,
                                struct error *error);
+
+/*
+ * PEFT's adapter_config.json, from bytes (`where` names them in messages) and to text. What
+ * would change the result and is not computed (DoRA, biases, patterns, …) is refused by
+ * name. `seed` is left 0.
+ */
+enum status lora_config_parse(struct lora_options *options, const char *bytes, size_t count,
+                              const char *where, struct error *error);
+void lora_config_print(const struct lora_options *options, const char *base_name,
+                       struct text_buffer *out);
 
 #endif
