@@ -13,7 +13,7 @@ static const struct {
     bool required;
 } metadata_files[] = {
     {"config.json", true},
-    {"tokenizer.json", true},
+    {"tokenizer.json", false},
     {"tokenizer_config.json", false},
     {"chat_template.jinja", false},
     {"generation_config.json", false},
@@ -34,10 +34,21 @@ static enum status file_copy(const char *from, const char *to, struct error *err
     return status;
 }
 
+static bool has_file(const char *directory, const char *name)
+{
+    char *path = path_join(directory, name);
+    const bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
 enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error)
 {
     enum status status = STATUS_OK;
+    if (!has_file(from, "tokenizer.json") && !has_file(from, "tokenizer.model"))
+        return error_set(error, STATUS_IO,
+                         "%s: neither tokenizer.json nor tokenizer.model is there", from);
     for (size_t i = 0; i < sizeof metadata_files / sizeof *metadata_files && !status; i++) {
         char *source = path_join(from, metadata_files[i].name);
         char *target = path_join(to, metadata_files[i].name);
@@ -116,9 +127,9 @@ static enum status hash_add_weights(struct text_buffer *hashes, const char *dire
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error)
 {
-    static const char *const names[] = {"config.json", "generation_config.json",
-                                        "tokenizer.json", "tokenizer_config.json",
-                                        "chat_template.jinja"};
+    static const char *const names[] = {"config.json",     "generation_config.json",
+                                        "tokenizer.json",  "tokenizer_config.json",
+                                        "tokenizer.model", "chat_template.jinja"};
     struct text_buffer hashes = {0};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {

@@ -10,10 +10,11 @@
  * A Hugging Face model directory holds, beside the weights (checkpoints/safetensors.h):
  *
  *     config.json               the architecture                     required
- *     tokenizer.json            the tokenizer                        required
+ *     tokenizer.json            the tokenizer, or                    one of the two
+ *     tokenizer.model           the same by SentencePiece
  *     tokenizer_config.json     chat template, special tokens        optional
  *     chat_template.jinja, generation_config.json, special_tokens_map.json,
- * added_tokens.json, vocab.json, merges.txt, tokenizer.model optional
+ *     added_tokens.json, vocab.json, merges.txt                      optional
  */
 
 /* Copies all of these that are there; fails if a required one is missing. Byte for byte. */
@@ -29,9 +30,9 @@ enum status model_directory_base(char **base, const char *directory, struct erro
 
 /*
  * SHA-256 over "name hash" lines of the files that decide what a model reads and says:
- * config.json, generation_config.json, tokenizer.json, tokenizer_config.json and
- * chat_template.jinja, as far as they are there, and all weight files if `with_weights`
- * (of an adapter: its two files, and the weight files of its base).
+ * config.json, generation_config.json, tokenizer.json, tokenizer.model,
+ * tokenizer_config.json and chat_template.jinja, as far as they are there, and all weight
+ * files if `with_weights` (of an adapter: its two files, and the weight files of its base).
  */
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error);

@@ -54,11 +54,12 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
     const size_t adapters = adapter_count(architecture, shape->lora);
     const size_t trained = shape->lora ? adapters : base;
     const bool split = shape->dtype == DTYPE_BF16;
+    const size_t ranks = shape->ranks > 1 ? (size_t)shape->ranks : 1;
     return (struct memory_plan){
         .weights = weight_bytes(architecture, shape) + adapters * dtype_bytes(shape->dtype),
         .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
         .gradients = trained * sizeof(float),
-        .moments = 2 * trained * dtype_bytes(shape->moments),
+        .moments = 2 * trained * dtype_bytes(shape->moments) / ranks,
         .activations = activations_measure(architecture, shape->lora, shape->dtype,
                                            shape->recompute ? TRAINING_RECOMPUTE : TRAINING,
                                            shape->token_count),

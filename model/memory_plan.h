@@ -18,6 +18,7 @@
 struct training_shape {
     enum dtype dtype;                /* of the computation */
     enum dtype moments;              /* of AdamW */
+    int ranks;                       /* that share the moments; 0: one on its own */
     const struct lora_options *lora; /* NULL: all weights are trained */
     bool quantized;                  /* the matrices of the blocks are held in NF4 */
     int64_t token_count;             /* of a packed batch */

@@ -28,10 +28,23 @@ enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t cou
                        enum dtype moments, const struct adamw_range *ranges,
                        int64_t range_count, struct error *error)
 {
+    return adamw_init_shared(adamw, backend, NULL, count, moments, ranges, range_count,
+                             error);
+}
+
+enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
+                              struct collectives *collectives, int64_t count,
+                              enum dtype moments, const struct adamw_range *ranges,
+                              int64_t range_count, struct error *error)
+{
     CHECK(moments == DTYPE_F32 || moments == backend_compute_dtype(backend));
-    *adamw = (struct adamw){.backend = backend, .count = count, .dtype = moments};
+    *adamw = (struct adamw){.backend = backend,
+                            .collectives = collectives,
+                            .count = count,
+                            .own = collectives_own_shard(collectives, count),
+                            .dtype = moments};
     ranges_join(adamw, ranges, range_count);
-    const size_t bytes = (size_t)count * dtype_bytes(moments);
+    const size_t bytes = (size_t)adamw->own.count * dtype_bytes(moments);
     adamw->norm_squared = backend_allocate(backend, sizeof *adamw->norm_squared, error);
     if (adamw->norm_squared)
         adamw->moment1 = backend_allocate(backend, bytes, error);
@@ -55,13 +68,25 @@ void adamw_release(struct adamw *adamw)
     *adamw = (struct adamw){0};
 }
 
-static struct tensor range_view(void *block, enum dtype dtype,
-                                const struct adamw_range *range)
+/* Elements [offset, offset + count) of a block that begins with element `first`. */
+static struct tensor block_view(void *block, int64_t first, enum dtype dtype,
+                                const struct shard *elements)
 {
-    unsigned char *first = block;
-    if (first)
-        first += (size_t)range->offset * dtype_bytes(dtype);
-    return tensor_view_1d(first, dtype, range->count);
+    unsigned char *data = block;
+    if (data)
+        data += (size_t)(elements->offset - first) * dtype_bytes(dtype);
+    return tensor_view_1d(data, dtype, elements->count);
+}
+
+/* What of a range is in the own shard. */
+static struct shard own_part(const struct adamw *adamw, const struct adamw_range *range)
+{
+    const int64_t own_end = adamw->own.offset + adamw->own.count;
+    const int64_t range_end = range->offset + range->count;
+    const int64_t begin =
+        range->offset > adamw->own.offset ? range->offset : adamw->own.offset;
+    const int64_t end = range_end < own_end ? range_end : own_end;
+    return (struct shard){.offset = begin, .count = end > begin ? end - begin : 0};
 }
 
 /* What adamw_update() reads and writes, each a block of all weights. */
@@ -72,17 +97,32 @@ struct blocks {
     struct tensor norm_squared;
 };
 
-static void range_update(struct adamw *adamw, const struct blocks *blocks,
-                         const struct adamw_range *range,
-                         const struct adamw_step_parameters *step)
+static void part_update(struct adamw *adamw, const struct blocks *blocks,
+                        const struct shard *part, const struct adamw_step_parameters *step)
 {
-    struct tensor weight = range_view(blocks->weights->data, blocks->weights->dtype, range);
-    struct tensor remainder = range_view(blocks->remainders->data, DTYPE_I16, range);
-    struct tensor moment1 = range_view(adamw->moment1, adamw->dtype, range);
-    struct tensor moment2 = range_view(adamw->moment2, adamw->dtype, range);
-    const struct tensor gradient = range_view(blocks->gradients->data, DTYPE_F32, range);
+    const int64_t first = adamw->own.offset;
+    struct tensor weight =
+        block_view(blocks->weights->data, 0, blocks->weights->dtype, part);
+    struct tensor remainder = block_view(blocks->remainders->data, 0, DTYPE_I16, part);
+    struct tensor moment1 = block_view(adamw->moment1, first, adamw->dtype, part);
+    struct tensor moment2 = block_view(adamw->moment2, first, adamw->dtype, part);
+    const struct tensor gradient = block_view(blocks->gradients->data, 0, DTYPE_F32, part);
     adamw_update(adamw->backend, &weight, remainder.data ? &remainder : NULL, &moment1,
                  &moment2, &gradient, &blocks->norm_squared, step);
+}
+
+/* The gradients of the own shard, summed over all processes, and the norm of all. */
+static enum status gradients_sum(struct adamw *adamw, struct blocks *blocks,
+                                 struct error *error)
+{
+    static const double zero = 0.0;
+    struct tensor all = *blocks->gradients;
+    if (collectives_reduce_scatter(adamw->collectives, &all, error))
+        return error->status;
+    const struct tensor own = block_view(all.data, 0, DTYPE_F32, &adamw->own);
+    backend_copy_in(adamw->backend, adamw->norm_squared, &zero, sizeof zero);
+    sum_of_squares(adamw->backend, &blocks->norm_squared, &own);
+    return collectives_all_reduce(adamw->collectives, &blocks->norm_squared, error);
 }
 
 /* The device finds the norm and updates, or not, by itself; this only reports. */
@@ -108,7 +148,6 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
                        const struct adamw_options *options, double *norm,
                        struct error *error)
 {
-    static const double zero = 0.0;
     const struct tensor norm_squared = tensor_view_1d(adamw->norm_squared, DTYPE_F64, 1);
     struct blocks blocks = {weights, remainders, gradients, norm_squared};
     struct adamw_step_parameters step = {
@@ -122,13 +161,45 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
     };
     CHECK(tensor_count(weights) == adamw->count);
     CHECK(tensor_count(gradients) == adamw->count);
-    backend_copy_in(adamw->backend, adamw->norm_squared, &zero, sizeof zero);
-    sum_of_squares(adamw->backend, &blocks.norm_squared, gradients);
+    if (gradients_sum(adamw, &blocks, error))
+        return error->status;
     for (int64_t i = 0; i < adamw->range_count; i++) {
         const struct adamw_range *range = &adamw->ranges[i];
+        const struct shard part = own_part(adamw, range);
+        if (part.count == 0)
+            continue;
         step.weight_decay = range->decayed ? (float)options->weight_decay : 0.0f;
-        step.offset = range->offset;
-        range_update(adamw, &blocks, range, &step);
+        step.offset = part.offset;
+        part_update(adamw, &blocks, &part, &step);
     }
+    if (collectives_all_gather(adamw->collectives, weights, error) ||
+        collectives_wait(adamw->collectives, error))
+        return error->status;
     return step_end(adamw, norm, error);
+}
+
+enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
+                                    struct error *error)
+{
+    if (!remainders->data)
+        return STATUS_OK;
+    if (collectives_all_gather(adamw->collectives, remainders, error))
+        return error->status;
+    return collectives_wait(adamw->collectives, error);
+}
+
+enum status adamw_gather_moment(struct adamw *adamw, const void *moment, void *moments,
+                                struct error *error)
+{
+    const size_t bytes = (size_t)adamw->own.count * dtype_bytes(adamw->dtype);
+    /* Rank 0's shard is the first: it is in its place at once. */
+    void *own = moments ? moments : memory_allocate(bytes);
+    backend_copy_out(adamw->backend, own, moment, bytes);
+    enum status status = backend_sync(adamw->backend, error);
+    if (!status)
+        status = collectives_gather_host(adamw->collectives, own, adamw->count,
+                                         dtype_bytes(adamw->dtype), error);
+    if (own != moments)
+        free(own);
+    return status;
 }

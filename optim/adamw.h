@@ -2,6 +2,7 @@
 #define HOLDFAST_OPTIM_ADAMW_H
 
 #include "backend/backend.h"
+#include "backend/collective.h"
 #include "backend/operations.h"
 #include "base/error.h"
 
@@ -14,6 +15,11 @@
  * pass, the norm staying on the device. Moments are fp32, or bf16 rounded stochastically
  * (half the memory). Ranges say which elements decay (matrices) and which do not
  * (norms).
+ *
+ * Several processes share the work (ZeRO stage 1, Rajbhandari et al. 2020,
+ * arXiv:1910.02054): each has all weights and gradients, but holds the moments of its own
+ * shard only, sums the gradients of all there, updates that shard of the weights, and gets
+ * the others' from the others.
  */
 struct adamw_range {
     int64_t offset;
@@ -23,12 +29,14 @@ struct adamw_range {
 
 struct adamw {
     struct backend *backend;
-    int64_t count;
-    enum dtype dtype;     /* of the moments: f32 or bf16 */
-    void *moment1;        /* device memory [count] */
-    void *moment2;        /* device memory [count] */
-    double *norm_squared; /* device memory [1] */
-    int64_t step;         /* updates made */
+    struct collectives *collectives; /* NULL: one process on its own */
+    int64_t count;                   /* of all weights */
+    struct shard own;                /* of which these moments are */
+    enum dtype dtype;                /* of the moments: f32 or bf16 */
+    void *moment1;                   /* device memory [own.count] */
+    void *moment2;                   /* device memory [own.count] */
+    double *norm_squared;            /* device memory [1] */
+    int64_t step;                    /* updates made */
     struct adamw_range *ranges;
     int64_t range_count;
 };
@@ -47,6 +55,11 @@ struct adamw_options {
 enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t count,
                        enum dtype moments, const struct adamw_range *ranges,
                        int64_t range_count, struct error *error);
+/* The same for one of several processes; `collectives` is borrowed. */
+enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
+                              struct collectives *collectives, int64_t count,
+                              enum dtype moments, const struct adamw_range *ranges,
+                              int64_t range_count, struct error *error);
 void adamw_release(struct adamw *adamw);
 
 /*
@@ -54,10 +67,22 @@ void adamw_release(struct adamw *adamw);
  * adamw_update). *norm is the global gradient norm before clipping; the one wait for the
  * device is at the end. A norm that is not finite leaves weights, moments and step
  * untouched and returns STATUS_FORMAT: the caller decides.
+ *
+ * Of several processes each brings the gradients of its own examples, and all get the same
+ * weights and norm; the gradients, and the remainders outside of the own shard, are stale
+ * after it.
  */
 enum status adamw_step(struct adamw *adamw, struct tensor *weights,
                        struct tensor *remainders, const struct tensor *gradients, double lr,
                        const struct adamw_options *options, double *norm,
                        struct error *error);
+
+/* All remainders, on every process (nothing to do for one on its own, or NULL data). */
+enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
+                                    struct error *error);
+/* One moment whole, in host memory of rank 0: moments [count]; NULL elsewhere. `moment` is
+ * adamw->moment1 or moment2. All processes call this. */
+enum status adamw_gather_moment(struct adamw *adamw, const void *moment, void *moments,
+                                struct error *error);
 
 #endif

@@ -18,14 +18,21 @@ static char *checkpoint_name(const char *run, int64_t step, const char *suffix)
     return text_buffer_detach(&path);
 }
 
+/* Both moments, one after the other, on the rank that writes: host memory, or NULL. */
+static enum status moments_gather(struct adamw *adamw, void *host, struct error *error)
+{
+    unsigned char *second = host;
+    if (second)
+        second += (size_t)adamw->count * dtype_bytes(adamw->dtype);
+    if (adamw_gather_moment(adamw, adamw->moment1, host, error))
+        return error->status;
+    return adamw_gather_moment(adamw, adamw->moment2, second, error);
+}
+
 static enum status moments_write(const char *directory, const struct adamw *adamw,
-                                 struct error *error)
+                                 const void *host, struct error *error)
 {
     const size_t bytes = (size_t)adamw->count * dtype_bytes(adamw->dtype);
-    unsigned char *host = memory_allocate_array(2, bytes);
-    backend_copy_out(adamw->backend, host, adamw->moment1, bytes);
-    backend_copy_out(adamw->backend, host + bytes, adamw->moment2, bytes);
-    enum status status = backend_sync(adamw->backend, error);
     const struct safetensors_tensor tensors[] = {
         {.name = "moment1",
          .data = host,
@@ -34,17 +41,15 @@ static enum status moments_write(const char *directory, const struct adamw *adam
          .rank = 1,
          .shape = {adamw->count}},
         {.name = "moment2",
-         .data = host + bytes,
+         .data = (const unsigned char *)host + bytes,
          .dtype = adamw->dtype,
          .stored = adamw->dtype,
          .rank = 1,
          .shape = {adamw->count}},
     };
     char *path = path_join(directory, "optimizer.safetensors");
-    if (!status)
-        status = safetensors_write(path, tensors, 2, NULL, 0, error);
+    const enum status status = safetensors_write(path, tensors, 2, NULL, 0, error);
     free(path);
-    free(host);
     return status;
 }
 
@@ -76,30 +81,51 @@ static enum status weights_write(const struct checkpoint_place *place,
 
 static enum status checkpoint_fill(const struct checkpoint_place *place,
                                    const char *directory, const struct transformer *model,
-                                   const struct adamw *adamw, int64_t step,
-                                   struct error *error)
+                                   const struct adamw *adamw, const void *moments,
+                                   int64_t step, struct error *error)
 {
     if (file_remove_tree(directory, error) || file_make_directories(directory, error) ||
         model_directory_copy_metadata(place->metadata, directory, error) ||
         weights_write(place, directory, model, error) ||
-        moments_write(directory, adamw, error))
+        moments_write(directory, adamw, moments, error))
         return error->status;
     return state_write(directory, step, place->identity, error);
 }
 
-enum status checkpoint_write(const struct checkpoint_place *place,
-                             const struct transformer *model, const struct adamw *adamw,
-                             int64_t step, struct error *error)
+static enum status checkpoint_place_whole(const struct checkpoint_place *place,
+                                          const struct transformer *model,
+                                          const struct adamw *adamw, const void *moments,
+                                          int64_t step, struct error *error)
 {
     char *temporary = checkpoint_name(place->run, step, ".tmp");
     char *path = checkpoint_name(place->run, step, "");
-    enum status status = checkpoint_fill(place, temporary, model, adamw, step, error);
+    enum status status =
+        checkpoint_fill(place, temporary, model, adamw, moments, step, error);
     if (!status)
         status = file_remove_tree(path, error);
     if (!status)
         status = file_rename_directory(temporary, path, error);
     free(temporary);
     free(path);
+    return status;
+}
+
+enum status checkpoint_write(const struct checkpoint_place *place,
+                             const struct transformer *model, struct adamw *adamw,
+                             int64_t step, struct error *error)
+{
+    const bool writes = collectives_rank(adamw->collectives) == 0;
+    struct tensor remainders = transformer_remainders(model);
+    void *moments = NULL;
+    if (writes)
+        moments =
+            memory_allocate_array((size_t)adamw->count * 2, dtype_bytes(adamw->dtype));
+    enum status status = adamw_gather_remainders(adamw, &remainders, error);
+    if (!status)
+        status = moments_gather(adamw, moments, error);
+    if (!status && writes)
+        status = checkpoint_place_whole(place, model, adamw, moments, step, error);
+    free(moments);
     return status;
 }
 
@@ -241,9 +267,11 @@ static enum status moment_read(const struct safetensors *file, const char *name,
                          "this model",
                          file->path, dtype_name(adamw->dtype), name,
                          (long long)adamw->count);
-    const size_t bytes = (size_t)adamw->count * dtype_bytes(adamw->dtype);
+    const size_t each = dtype_bytes(adamw->dtype);
+    const size_t bytes = (size_t)adamw->own.count * each;
     void *host = memory_allocate(bytes);
-    safetensors_copy(entry, host, adamw->dtype);
+    memcpy(host, (const unsigned char *)entry->data + (size_t)adamw->own.offset * each,
+           bytes);
     backend_copy_in(adamw->backend, device, host, bytes);
     enum status status = backend_sync(adamw->backend, error);
     free(host);

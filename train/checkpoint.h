@@ -30,8 +30,10 @@ struct checkpoint_place {
     const char *identity;
 };
 
+/* Of several processes all call this, and rank 0 writes: the files do not say how many
+ * there were, and another number of them may go on. */
 enum status checkpoint_write(const struct checkpoint_place *place,
-                             const struct transformer *model, const struct adamw *adamw,
+                             const struct transformer *model, struct adamw *adamw,
                              int64_t step, struct error *error);
 
 /* The newest whole checkpoint's step, 0 if there is none; *path (heap) names it, or NULL.
@@ -39,7 +41,8 @@ enum status checkpoint_write(const struct checkpoint_place *place,
 enum status checkpoint_find(const char *run, int64_t *step, char **path,
                             struct error *error);
 
-/* Reads moments and step into `adamw`; the weights are read by opening `path` as a model.
+/* Reads the own moments and the step into `adamw`; the weights are read by opening `path`
+ * as a model.
  */
 enum status checkpoint_read(const char *path, const char *identity, struct adamw *adamw,
                             struct error *error);

@@ -121,15 +121,19 @@ static enum status start_fill(const char *directory, const struct train_options 
     return status;
 }
 
+char *start_directory_name(const struct train_options *options)
+{
+    return options->model ? memory_duplicate_string(options->model)
+                          : path_join(options->out, "start");
+}
+
 enum status start_directory_prepare(char **directory, const struct train_options *options,
                                     const struct mix *mix, struct error *error)
 {
-    if (options->model) {
-        *directory = memory_duplicate_string(options->model);
-        return STATUS_OK;
-    }
     cJSON *config = NULL;
-    *directory = path_join(options->out, "start");
+    *directory = start_directory_name(options);
+    if (options->model)
+        return STATUS_OK;
     enum status status = json_parse_file(&config, options->init, error);
     if (!status)
         status = start_fill(*directory, options, mix, config, error);

@@ -13,5 +13,7 @@
  */
 enum status start_directory_prepare(char **directory, const struct train_options *options,
                                     const struct mix *mix, struct error *error);
+/* Its name alone (heap). */
+char *start_directory_name(const struct train_options *options);
 
 #endif

@@ -104,6 +104,8 @@ const struct command_line train_command_line = {
         "nf4\n"
         "  holdfast train --model DIR --data mix.jsonl --show 3   # what is trained on\n"
         "  holdfast train --resume --config run/config.yaml       # after a crash\n"
+        "  mpirun -n 4 holdfast train --config train.yaml --device cuda   # or srun, "
+        "torchrun\n"
         "  holdfast train --init config.json --data pool.jsonl --out base/\n",
     .positional = NULL,
     .entries = entries,

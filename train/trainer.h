@@ -13,7 +13,8 @@
  * train/checkpoint.h RUN/final/             the model, a Hugging Face directory
  *
  * Bitwise resume: killed at any moment and run again with --resume, the run ends with the
- * very same final weights (same machine, same thread count). A run that is finished is left
+ * very same final weights (same machine, same thread count, same number of ranks; another
+ * number of ranks may go on too). A run that is finished is left
  * as it is. Nothing of an earlier run is overwritten without --resume.
  */
 enum status train_run(const struct train_options *options, struct error *error);

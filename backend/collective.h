@@ -1,0 +1,68 @@
+#ifndef HOLDFAST_BACKEND_COLLECTIVE_H
+#define HOLDFAST_BACKEND_COLLECTIVE_H
+
+#include "backend/backend.h"
+#include "base/process_group.h"
+
+/*
+ * Operations of several processes (ranks) on tensors that lie where a back-end computes.
+ * All ranks call the same ones in the same order, with tensors of the same shape. A sum
+ * runs in the order of ranks, ((t0 + t1) + t2) + …: the same bits in every run, whatever
+ * the network does.
+ *
+ * A tensor is shared out in contiguous shards, one a rank, of whole units of 64 elements
+ * (the last ones may be shorter, or empty):
+ *
+ *     rank 0           rank 1           rank 2
+ *     [0, n)           [n, 2n)          [2n, count)
+ *
+ * Everything is made of one thing that a transport can do, an exchange of each with each:
+ * on the CPU over TCP (base/process_group.h), on GPUs with NCCL. A NULL pointer is one
+ * process on its own, for which all of this does nothing.
+ *
+ * Errors: a rank that was lost, or a device that failed, in words. Nothing but closing is
+ * possible after one. On GPUs a call returns before it has run: collectives_wait() waits,
+ * and is what notices that others are gone; use it before backend_sync().
+ */
+struct collectives; /* opaque */
+
+struct shard {
+    int64_t offset;
+    int64_t count;
+};
+
+/* `group` (borrowed) is open; all of its ranks call this. */
+enum status collectives_open(struct collectives **collectives, struct backend *backend,
+                             struct process_group *group, struct error *error);
+void collectives_close(struct collectives *collectives);
+
+int collectives_rank(const struct collectives *collectives);
+int collectives_size(const struct collectives *collectives);
+/* What of `count` elements is `rank`'s. */
+struct shard collectives_shard(const struct collectives *collectives, int rank,
+                               int64_t count);
+/* What is this rank's own. */
+struct shard collectives_own_shard(const struct collectives *collectives, int64_t count);
+
+/* f32 or f64: the own shard of `tensor` <- the sum of all ranks' tensors there. The rest is
+ * as it was. */
+enum status collectives_reduce_scatter(struct collectives *collectives,
+                                       struct tensor *tensor, struct error *error);
+/* Any type: every shard of `tensor` <- that of its rank. */
+enum status collectives_all_gather(struct collectives *collectives, struct tensor *tensor,
+                                   struct error *error);
+/* f32 or f64: `tensor` <- the sum of all ranks' tensors. Everything goes from each to each:
+ * for small ones. */
+enum status collectives_all_reduce(struct collectives *collectives, struct tensor *tensor,
+                                   struct error *error);
+/* Any type: `tensor` <- rank 0's. */
+enum status collectives_broadcast(struct collectives *collectives, struct tensor *tensor,
+                                  struct error *error);
+/* Shards in host memory, each at the begin of `memory`, to rank 0, whose `memory` has room
+ * for `count` elements of `each` bytes. Needs no wait. */
+enum status collectives_gather_host(struct collectives *collectives, void *memory,
+                                    int64_t count, size_t each, struct error *error);
+/* Waits until all of the above has run, here. */
+enum status collectives_wait(struct collectives *collectives, struct error *error);
+
+#endif

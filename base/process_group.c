@@ -1,0 +1,280 @@
+#include "base/process_group_internal.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { WORDS_BYTES = ERROR_MESSAGE_BYTES };
+
+/* How long last words may take, each way. */
+static const double words_seconds = 1.0;
+
+int process_group_rank(const struct process_group *group)
+{
+    return group->rank;
+}
+
+int process_group_size(const struct process_group *group)
+{
+    return group->size;
+}
+
+int process_group_local_rank(const struct process_group *group)
+{
+    return group->local_rank;
+}
+
+int process_group_local_size(const struct process_group *group)
+{
+    return group->local_size;
+}
+
+/* ---- Lifelines: a length in four bytes, then the words; length 0 is good-bye ---- */
+
+static void descriptor_close(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+    *descriptor = -1;
+}
+
+static void words_send(int lifeline, const char *words)
+{
+    const double deadline = clock_seconds() + words_seconds;
+    struct error ignored; /* who is gone needs no words */
+    const uint32_t length = (uint32_t)strlen(words);
+    if (!socket_send(lifeline, &length, sizeof length, deadline, &ignored))
+        socket_send(lifeline, words, length, deadline, &ignored);
+}
+
+/* False where nothing comes, or nothing more will. */
+static bool words_receive(int lifeline, char words[WORDS_BYTES])
+{
+    const double deadline = clock_seconds() + words_seconds;
+    struct error ignored;
+    uint32_t length = 0;
+    words[0] = '\0';
+    if (lifeline < 0 ||
+        socket_receive(lifeline, &length, sizeof length, deadline, &ignored) ||
+        length >= WORDS_BYTES ||
+        socket_receive(lifeline, words, length, deadline, &ignored))
+        return false;
+    words[length] = '\0';
+    return true;
+}
+
+/* The error of a rank that is gone; `words` are the last ones that came, or "". */
+static enum status lost(struct process_group *group, int rank, const char *words,
+                        struct error *error)
+{
+    group->broken = true;
+    if (*words)
+        return error_set(error, STATUS_IO, "%s", words);
+    return error_set(error, STATUS_IO,
+                     "rank %d on %s has ended without a word (was it killed?): all ranks "
+                     "end; continue with --resume",
+                     rank, group->peers[rank].host);
+}
+
+/* A broken connection for data: rank 0 knows why, or the peer has told rank 0. */
+static enum status data_lost(struct process_group *group, int rank, struct error *error)
+{
+    char words[WORDS_BYTES];
+    const int teller = group->rank == 0 ? rank : 0;
+    words_receive(group->peers[teller].lifeline, words);
+    return lost(group, rank, words, error);
+}
+
+static enum status lifeline_read(struct process_group *group, int rank, struct error *error)
+{
+    char words[WORDS_BYTES];
+    if (words_receive(group->peers[rank].lifeline, words) && !*words) {
+        descriptor_close(&group->peers[rank].lifeline);
+        return STATUS_OK;
+    }
+    return lost(group, rank, words, error);
+}
+
+/* ---- Exchange ---- */
+
+static bool is_pending(const struct process_peer *peer,
+                       const struct process_transfer *transfer)
+{
+    return peer->sent < transfer->out_bytes || peer->received < transfer->in_bytes;
+}
+
+/* The descriptors to wait for; true if there is a transfer among them. */
+static bool polls_fill(struct process_group *group,
+                       const struct process_transfer *transfers)
+{
+    bool pending = false;
+    for (int i = 0; i < group->size; i++) {
+        const struct process_peer *peer = &group->peers[i];
+        struct pollfd *data = &group->polls[i];
+        *data = (struct pollfd){.fd = -1};
+        group->polls[group->size + i] =
+            (struct pollfd){.fd = peer->lifeline, .events = POLLIN};
+        if (!transfers || i == group->rank || !is_pending(peer, &transfers[i]))
+            continue;
+        pending = true;
+        data->fd = peer->data;
+        if (peer->sent < transfers[i].out_bytes)
+            data->events |= POLLOUT;
+        if (peer->received < transfers[i].in_bytes)
+            data->events |= POLLIN;
+    }
+    return pending;
+}
+
+/* Moves what can be moved at once; false: the connection is broken. */
+static bool transfer_move(struct process_peer *peer,
+                          const struct process_transfer *transfer)
+{
+    while (peer->received < transfer->in_bytes) {
+        const ssize_t count =
+            recv(peer->data, (unsigned char *)transfer->in + peer->received,
+                 transfer->in_bytes - peer->received, 0);
+        if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
+            return false;
+        if (count < 0)
+            break;
+        peer->received += (size_t)count;
+    }
+    while (peer->sent < transfer->out_bytes) {
+        const ssize_t count =
+            send(peer->data, (const unsigned char *)transfer->out + peer->sent,
+                 transfer->out_bytes - peer->sent, MSG_NOSIGNAL);
+        if (count < 0 && errno != EAGAIN && errno != EINTR)
+            return false;
+        if (count < 0)
+            break;
+        peer->sent += (size_t)count;
+    }
+    return true;
+}
+
+static enum status lifelines_look(struct process_group *group, struct error *error)
+{
+    for (int i = 0; i < group->size; i++)
+        if (group->polls[group->size + i].revents && lifeline_read(group, i, error))
+            return error->status;
+    return STATUS_OK;
+}
+
+static enum status events_handle(struct process_group *group,
+                                 const struct process_transfer *transfers,
+                                 struct error *error)
+{
+    for (int i = 0; i < group->size; i++)
+        if (group->polls[i].revents && !transfer_move(&group->peers[i], &transfers[i]))
+            return data_lost(group, i, error);
+    return lifelines_look(group, error);
+}
+
+static enum status polls_wait(struct process_group *group, int timeout_ms,
+                              struct error *error)
+{
+    if (poll(group->polls, (nfds_t)group->size * 2, timeout_ms) >= 0)
+        return STATUS_OK;
+    for (int i = 0; i < 2 * group->size; i++)
+        group->polls[i].revents = 0;
+    return errno == EINTR ? STATUS_OK : error_set_errno(error, errno, "poll");
+}
+
+enum status process_group_exchange(struct process_group *group,
+                                   const struct process_transfer *transfers,
+                                   struct error *error)
+{
+    const struct process_transfer *own = &transfers[group->rank];
+    CHECK(own->in_bytes == own->out_bytes);
+    if (own->in_bytes)
+        memmove(own->in, own->out, own->in_bytes);
+    for (int i = 0; i < group->size; i++)
+        group->peers[i].sent = group->peers[i].received = 0;
+    while (polls_fill(group, transfers))
+        if (polls_wait(group, -1, error) || events_handle(group, transfers, error))
+            return error->status;
+    return STATUS_OK;
+}
+
+enum status process_group_check(struct process_group *group, struct error *error)
+{
+    polls_fill(group, NULL);
+    if (polls_wait(group, 0, error))
+        return error->status;
+    return lifelines_look(group, error);
+}
+
+/* ---- What is made of it ---- */
+
+enum status process_group_barrier(struct process_group *group, struct error *error)
+{
+    double nothing = 0;
+    return process_group_sum(group, &nothing, 1, error);
+}
+
+enum status process_group_broadcast(struct process_group *group, void *memory, size_t bytes,
+                                    struct error *error)
+{
+    struct process_transfer *transfers =
+        memory_allocate_array((size_t)group->size, sizeof *transfers);
+    if (group->rank == 0)
+        for (int i = 1; i < group->size; i++)
+            transfers[i] = (struct process_transfer){.out = memory, .out_bytes = bytes};
+    else
+        transfers[0] = (struct process_transfer){.in = memory, .in_bytes = bytes};
+    const enum status status = process_group_exchange(group, transfers, error);
+    free(transfers);
+    return status;
+}
+
+enum status process_group_sum(struct process_group *group, double *values, size_t count,
+                              struct error *error)
+{
+    const size_t size = (size_t)group->size;
+    struct process_transfer *transfers = memory_allocate_array(size, sizeof *transfers);
+    double *parts = memory_allocate_array(size * count, sizeof *parts);
+    for (size_t i = 0; i < size; i++)
+        transfers[i] = (struct process_transfer){.out = values,
+                                                 .out_bytes = count * sizeof *values,
+                                                 .in = parts + i * count,
+                                                 .in_bytes = count * sizeof *parts};
+    const enum status status = process_group_exchange(group, transfers, error);
+    for (size_t k = 0; k < count && !status; k++) {
+        values[k] = parts[k];
+        for (size_t i = 1; i < size; i++)
+            values[k] += parts[i * count + k];
+    }
+    free(parts);
+    free(transfers);
+    return status;
+}
+
+void process_group_close(struct process_group *group, const char *reason)
+{
+    char words[WORDS_BYTES] = "";
+    if (!group)
+        return;
+    if (reason && group->broken)
+        snprintf(words, sizeof words, "%s", reason);
+    else if (reason)
+        snprintf(words, sizeof words, "rank %d on %s: %.800s", group->rank,
+                 group->peers[group->rank].host, reason);
+    for (int i = 0; i < group->size; i++)
+        if (group->peers[i].lifeline >= 0)
+            words_send(group->peers[i].lifeline, words);
+    for (int i = 0; i < group->size; i++) {
+        descriptor_close(&group->peers[i].lifeline);
+        descriptor_close(&group->peers[i].data);
+    }
+    free(group->polls);
+    free(group->peers);
+    free(group);
+}

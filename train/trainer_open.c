@@ -1,0 +1,289 @@
+#include "train/trainer_internal.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "checkpoints/model_directory.h"
+#include "model/memory_plan.h"
+#include "train/checkpoint.h"
+#include "train/start.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum overlong overlong_rule(const char *name)
+{
+    return strcmp(name, "drop") == 0       ? OVERLONG_DROP
+           : strcmp(name, "truncate") == 0 ? OVERLONG_TRUNCATE
+                                           : OVERLONG_ERROR;
+}
+
+/* Once, not by every rank. */
+static void dataset_report(const struct trainer *trainer, const struct dataset *dataset,
+                           const char *split)
+{
+    if (!ranks_is_first(&trainer->ranks))
+        return;
+    log_info("%s: %" PRId64 " examples, %" PRId64 " tokens, %" PRId64 " of them carry loss",
+             split, dataset->count, dataset->token_count, dataset->target_count);
+    if (dataset->dropped_count || dataset->truncated_count)
+        log_warning("%s: %" PRId64 " overlong examples dropped, %" PRId64 " truncated",
+                    split, dataset->dropped_count, dataset->truncated_count);
+}
+
+static enum status datasets_build(struct trainer *trainer, int64_t position_limit,
+                                  struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    int64_t max_length = options->max_length ? options->max_length : position_limit;
+    if (max_length > position_limit)
+        return error_set(error, STATUS_USAGE,
+                         "--max-length %" PRId64 " is more than the model's %" PRId64
+                         " positions",
+                         max_length, position_limit);
+    struct dataset_rules rules = {.split = "train",
+                                  .max_length = max_length,
+                                  .overlong = overlong_rule(options->overlong)};
+    if (dataset_build(&trainer->examples, &trainer->mix, trainer->tokenizer,
+                      trainer->chat_template, &rules, error))
+        return error->status;
+    if (trainer->examples.count == 0)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: no example of split \"train\": nothing to train on",
+                         options->data);
+    dataset_report(trainer, &trainer->examples, "train");
+    rules.split = "validation";
+    if (dataset_build(&trainer->validation, &trainer->mix, trainer->tokenizer,
+                      trainer->chat_template, &rules, error))
+        return error->status;
+    if (options->validate_every && trainer->validation.count == 0)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: --validate-every is set, and no example has split "
+                         "\"validation\"",
+                         options->data);
+    if (trainer->validation.count)
+        dataset_report(trainer, &trainer->validation, "validation");
+    return STATUS_OK;
+}
+
+/* An adapter is not trained further: its base would have to be found again at the end. */
+static enum status base_check(const struct train_options *options, struct error *error)
+{
+    char *base = NULL;
+    if (options->model && model_directory_base(&base, options->model, error))
+        return error->status;
+    if (!base)
+        return STATUS_OK;
+    free(base);
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "--model %s is an adapter: merge it into its base first (holdfast "
+                     "merge), and train that",
+                     options->model);
+}
+
+/* The directory that the run starts from: rank 0 makes it, where it has to be made. */
+static enum status start_open(struct trainer *trainer, struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    if (ranks_is_first(&trainer->ranks)) {
+        if (start_directory_prepare(&trainer->start, options, &trainer->mix, error))
+            return error->status;
+    } else {
+        trainer->start = start_directory_name(options);
+    }
+    return ranks_barrier(&trainer->ranks, error);
+}
+
+enum status trainer_open_data(struct trainer *trainer, struct architecture *architecture,
+                              struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
+        start_open(trainer, error) ||
+        architecture_open_directory(architecture, trainer->start, error) ||
+        tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
+        chat_template_open_directory(&trainer->chat_template, trainer->start,
+                                     trainer->tokenizer, error))
+        return error->status;
+    if (*tokenizer_warnings(trainer->tokenizer) && ranks_is_first(&trainer->ranks))
+        log_warning("%s", tokenizer_warnings(trainer->tokenizer));
+    if (tokenizer_vocabulary_count(trainer->tokenizer) > architecture->vocabulary)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: the tokenizer has %" PRId64
+                         " ids, the model's embedding only %" PRId64,
+                         trainer->start, tokenizer_vocabulary_count(trainer->tokenizer),
+                         architecture->vocabulary);
+    return datasets_build(trainer, architecture->position_limit, error);
+}
+
+void trainer_plan(struct trainer *trainer, int64_t channels)
+{
+    const struct train_options *options = trainer->options;
+    const struct dataset *examples = &trainer->examples;
+    batch_order_init(&trainer->batches, (uint64_t)options->seed, examples->count,
+                     options->batch_size * options->accumulation);
+    trainer->total_steps =
+        (int64_t)ceil(options->epochs * (double)trainer->batches.steps_per_epoch);
+    if (options->step_limit && options->step_limit < trainer->total_steps)
+        trainer->total_steps = options->step_limit;
+    trainer->schedule = train_schedule(options, trainer->total_steps, channels);
+
+    int64_t longest = 0;
+    for (int64_t i = 0; i < examples->count; i++)
+        if (dataset_example_tokens(examples, i) > longest)
+            longest = dataset_example_tokens(examples, i);
+    for (int64_t i = 0; i < trainer->validation.count; i++)
+        if (dataset_example_tokens(&trainer->validation, i) > longest)
+            longest = dataset_example_tokens(&trainer->validation, i);
+    trainer->token_limit = longest * options->batch_size;
+    if (trainer->token_limit > options->batch_tokens)
+        trainer->token_limit =
+            options->batch_tokens > longest ? options->batch_tokens : longest;
+}
+
+enum status trainer_make_identity(struct trainer *trainer, struct error *error)
+{
+    const struct train_options *o = trainer->options;
+    char start[SHA256_HEX_BYTES];
+    if (model_directory_fingerprint(start, trainer->start, o->model != NULL, error))
+        return error->status;
+    struct text_buffer text = {0};
+    text_buffer_appendf(&text, "%s\n%s\n", start, trainer->mix.sha256);
+    text_buffer_appendf(
+        &text, "steps %" PRId64 " batch %" PRId64 " x %" PRId64 " seed %" PRId64 "\n",
+        trainer->total_steps, o->batch_size, o->accumulation, o->seed);
+    text_buffer_appendf(&text, "tokens %" PRId64 " length %" PRId64 " %s\n",
+                        o->batch_tokens, o->max_length, o->overlong);
+    text_buffer_appendf(&text, "lr %a %s %a %a %a\n", o->lr, o->schedule, o->warmup,
+                        o->lr_floor, o->decay_share);
+    text_buffer_appendf(&text, "adamw %a %a %a %a %a smoothing %a\n", o->beta1, o->beta2,
+                        o->epsilon, o->weight_decay, o->clip_norm, o->label_smoothing);
+    text_buffer_appendf(&text, "lora %" PRId64 " %a %s %d\n", o->lora, o->lora_alpha,
+                        o->lora_targets, o->rslora);
+    if (train_quantized(o)) /* older runs have no such line, and can be resumed */
+        text_buffer_appendf(&text, "quantize %s\n", o->quantize);
+    text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),
+                        dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
+    bytes_sha256(trainer->identity, text.data, text.length);
+    text_buffer_release(&text);
+    return ranks_agree(&trainer->ranks, trainer->identity,
+                       "the hash over settings, data and start weights", error);
+}
+
+static enum dtype moments_dtype(const struct train_options *options)
+{
+    return strcmp(options->moments, "bf16") == 0 ? DTYPE_BF16 : DTYPE_F32;
+}
+
+static enum status moments_check(const struct trainer *trainer, struct error *error)
+{
+    const enum dtype moments = moments_dtype(trainer->options);
+    if (moments == DTYPE_F32 || moments == backend_compute_dtype(trainer->backend))
+        return STATUS_OK;
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "--moments bf16 needs a device that computes in bf16: %s does not; "
+                     "use --moments f32",
+                     backend_description(trainer->backend));
+}
+
+static enum status optimiser_open(struct trainer *trainer, struct error *error)
+{
+    const struct parameter_block *block = transformer_trained(trainer->model);
+    struct adamw_range *ranges = memory_allocate_array(block->entry_count, sizeof *ranges);
+    for (size_t i = 0; i < block->entry_count; i++)
+        ranges[i] = (struct adamw_range){.offset = block->entries[i].offset,
+                                         .count = block->entries[i].count,
+                                         .decayed = block->entries[i].decayed};
+    const enum status status = adamw_init_shared(
+        &trainer->adamw, trainer->backend, trainer->ranks.collectives, block->count,
+        moments_dtype(trainer->options), ranges, (int64_t)block->entry_count, error);
+    free(ranges);
+    return status;
+}
+
+/* Says what training will take, and refuses what does not fit before it is reserved. */
+static enum status memory_check(const struct trainer *trainer,
+                                const struct architecture *architecture,
+                                struct error *error)
+{
+    const struct lora_options lora = train_lora_options(trainer->options);
+    const struct training_shape shape = {
+        .lora = lora.rank ? &lora : NULL,
+        .quantized = train_quantized(trainer->options),
+        .dtype = backend_compute_dtype(trainer->backend),
+        .moments = moments_dtype(trainer->options),
+        .ranks = ranks_size(&trainer->ranks),
+        .token_count = trainer->token_limit,
+        .recompute = trainer->options->recompute,
+        .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
+    };
+    const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
+    struct text_buffer text = {0}, advice = {0};
+    size_t free_bytes, total_bytes;
+    enum status status = STATUS_OK;
+    memory_plan_print(&plan_of, &text);
+    if (!backend_memory(trainer->backend, &free_bytes, &total_bytes)) {
+        log_info("memory: %s", text_buffer_string(&text));
+    } else if (memory_plan_total(&plan_of) <= free_bytes) {
+        log_info("memory: %s, of %.2f GiB free", text_buffer_string(&text),
+                 (double)free_bytes / 1073741824.0);
+    } else {
+        memory_plan_advise(architecture, &shape, free_bytes, &advice);
+        status = error_set(error, STATUS_MEMORY,
+                           "training would take %s, and %.2f GiB are free: try %s",
+                           text_buffer_string(&text), (double)free_bytes / 1073741824.0,
+                           text_buffer_string(&advice));
+    }
+    text_buffer_release(&text);
+    text_buffer_release(&advice);
+    return status;
+}
+
+/* The weights to train: the checkpoint's, the model's, or random ones. */
+static enum status weights_open(struct trainer *trainer, const char *checkpoint,
+                                const struct architecture *architecture,
+                                struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    if (!checkpoint && !options->model)
+        return transformer_create(&trainer->model, trainer->backend, architecture,
+                                  (uint64_t)options->seed, MASTERS_KEPT, error);
+    return transformer_open_directory(&trainer->model, trainer->backend,
+                                      checkpoint ? checkpoint : options->model,
+                                      MASTERS_KEPT, error);
+}
+
+/* The frozen model, and adapters, the checkpoint's or new ones. */
+static enum status adapters_open(struct trainer *trainer, const char *checkpoint,
+                                 struct error *error)
+{
+    const struct lora_options lora = train_lora_options(trainer->options);
+    const enum master_weights frozen =
+        train_quantized(trainer->options) ? MASTERS_DROPPED_NF4 : MASTERS_DROPPED;
+    if (transformer_open_directory(&trainer->model, trainer->backend,
+                                   trainer->options->model, frozen, error))
+        return error->status;
+    if (checkpoint)
+        return transformer_open_adapter(trainer->model, checkpoint, MASTERS_KEPT, error);
+    return transformer_lora_begin(trainer->model, &lora, MASTERS_KEPT, error);
+}
+
+enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
+                               const struct architecture *architecture, struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    if (moments_check(trainer, error) || memory_check(trainer, architecture, error))
+        return error->status;
+    const enum status status = options->lora
+                                   ? adapters_open(trainer, checkpoint, error)
+                                   : weights_open(trainer, checkpoint, architecture, error);
+    if (status ||
+        transformer_training_begin(trainer->model, trainer->token_limit, options->recompute,
+                                   error) ||
+        optimiser_open(trainer, error))
+        return error->status;
+    if (checkpoint)
+        return checkpoint_read(checkpoint, trainer->identity, &trainer->adamw, error);
+    return STATUS_OK;
+}
