@@ -17,6 +17,7 @@
  *     OUT/ratio-0.02/seed-1/run/           training run
  *     OUT/ratio-0.02/seed-1/eval/          evaluation run
  *     OUT/sweep.json                       a row a run: rates with n and intervals
+ *                                          and p-values against base and control
  *     OUT/report.html                      all runs side by side, with the trade-off
  * picture
  *

@@ -1,5 +1,6 @@
 #include "ablate/sweep_table.h"
 
+#include "ablate/sweep_compare.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -113,7 +114,9 @@ enum status sweep_table_add(struct sweep_table *table, const char *label, const 
             .cells = memory_allocate_array(table->column_count + 1, sizeof *row->cells)};
         for (size_t i = 0; i < table->column_count; i++)
             row->cells[i] = not_measured;
-        status = attacks_read(table, summary, path, error);
+        status = run_verdicts_read(&row->verdicts, folder, summary, error);
+        if (!status)
+            status = attacks_read(table, summary, path, error);
     }
     if (!status)
         status = group_read(table, json_get(summary, "over_refusal"), "refused", "rate",
@@ -153,6 +156,10 @@ void sweep_table_print(const struct sweep_table *table, struct text_buffer *out)
             cell_print(&row->cells[j], out);
         text_buffer_append_char(out, '\n');
     }
+    struct sweep_comparisons comparisons;
+    sweep_compare(&comparisons, table);
+    sweep_comparisons_print(&comparisons, table, out);
+    sweep_comparisons_release(&comparisons);
 }
 
 static void cell_json(struct json_writer *json, const char *column,
@@ -175,6 +182,8 @@ static void cell_json(struct json_writer *json, const char *column,
 void sweep_table_json(const struct sweep_table *table, struct text_buffer *out)
 {
     struct json_writer json = {.out = out, .indent_spaces = 2};
+    struct sweep_comparisons comparisons;
+    sweep_compare(&comparisons, table);
     json_object_begin(&json, NULL);
     json_array_begin(&json, "runs");
     for (size_t i = 0; i < table->row_count; i++) {
@@ -188,7 +197,9 @@ void sweep_table_json(const struct sweep_table *table, struct text_buffer *out)
         json_object_end(&json);
     }
     json_array_end(&json);
+    sweep_comparisons_json(&comparisons, table, &json);
     json_object_end(&json);
+    sweep_comparisons_release(&comparisons);
     text_buffer_append_char(out, '\n');
 }
 
@@ -202,6 +213,7 @@ void sweep_table_release(struct sweep_table *table)
         free(table->rows[i].seed);
         free(table->rows[i].folder);
         free(table->rows[i].cells);
+        run_verdicts_release(&table->rows[i].verdicts);
     }
     free(table->rows);
     *table = (struct sweep_table){0};

@@ -3,13 +3,15 @@
 
 #include "base/error.h"
 #include "base/text_buffer.h"
+#include "eval/verdicts.h"
 
 #include <stdint.h>
 
 /*
  * The rates of a sweep's runs, read from their summary.json: a column for the attack
- * success rate of each attack, for each over-refusal set, and for discrimination D. What a
- * run did not measure stays empty, never 0.
+ * success rate of each attack, for each over-refusal set, and for discrimination D; under
+ * it, and in "comparisons" of the JSON, what sweep_compare() finds. What a run did not
+ * measure stays empty, never 0.
  */
 struct sweep_cell {
     double rate; /* NaN: not measured */
@@ -23,6 +25,7 @@ struct sweep_row {
     char *seed;               /* "" for the base */
     char *folder;             /* of the evaluation run */
     struct sweep_cell *cells; /* one for each column */
+    struct run_verdicts verdicts;
 };
 
 struct sweep_table {
@@ -32,7 +35,8 @@ struct sweep_table {
     size_t row_count;
 };
 
-/* Reads FOLDER/summary.json into a new row; columns not seen before are added. */
+/* Reads FOLDER/summary.json and attempts.jsonl into a new row; columns not seen before are
+ * added. */
 enum status sweep_table_add(struct sweep_table *table, const char *label, const char *seed,
                             const char *folder, struct error *error);
 void sweep_table_print(const struct sweep_table *table, struct text_buffer *out);

@@ -49,8 +49,11 @@ static const struct option_entry entries[] = {
     {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE",
      "exit with 100 if so, e.g. 'asr@20.hi>0.05', 'over_refusal.NAME>0.1', "
      "'d.past.lo<0.5'; "
-     "with several attacks 'past.asr@20'; may be repeated",
+     "'youden.NAME<0.5', 'kappa.rules.xstest<0.6'; with several attacks 'past.asr@20'; "
+     "may be repeated",
      NULL},
+    {"junit", OPTION_STRING, FIELD(junit), "FILE",
+     "write the gates as JUnit XML, for CI: a test case each", NULL},
     {"out", OPTION_STRING, FIELD(out), "RUN",
      "folder of the run: config.yaml, manifest.json, attempts.jsonl, summary.json", "Run"},
     {"resume", OPTION_BOOL, FIELD(resume), NULL,

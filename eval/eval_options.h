@@ -28,6 +28,7 @@ struct eval_options {
     char *refusal_judge;
     double unscored_limit;
     struct string_list fail_if;
+    char *junit; /* NULL: none */
 
     char *out;
     bool resume;

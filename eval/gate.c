@@ -17,6 +17,13 @@ struct gate {
     double limit;
 };
 
+/* What a field names. */
+struct measure {
+    double value; /* NaN: not measured */
+    struct interval interval;
+    bool has_interval;
+};
+
 static enum part part_cut(char *field)
 {
     const size_t length = strlen(field);
@@ -70,56 +77,120 @@ static double part_of(enum part part, double value, struct interval interval)
     return part == PART_LOW ? interval.low : part == PART_HIGH ? interval.high : value;
 }
 
-/* "asr", "asr@5", "past.asr@5"; false if there is no such attack or number. */
-static bool asr_find(const struct summary *summary, const char *field,
-                     const struct rate **rate)
+/* Cuts "past." off a field; without it the first attack is meant, NULL if there is none. */
+static const struct attack_result *attack_cut(const struct summary *summary,
+                                              const char **field)
 {
-    const struct attack_result *attack = summary->attack_count ? summary->attacks : NULL;
-    const char *dot = strchr(field, '.');
-    if (dot) {
-        char *name = memory_duplicate_bytes(field, (size_t)(dot - field));
-        attack = summary_attack(summary, name);
-        free(name);
-        field = dot + 1;
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        const char *name = summary->attacks[i].name;
+        const size_t length = strlen(name);
+        if (strncmp(*field, name, length) == 0 && (*field)[length] == '.') {
+            *field += length + 1;
+            return &summary->attacks[i];
+        }
     }
-    if (!attack || attack->judge_count == 0 || !text_starts_with(field, "asr"))
+    return summary->attack_count ? summary->attacks : NULL;
+}
+
+/* "asr", "asr@5"; false if there is no such number. */
+static bool asr_find(const struct attack_result *attack, const char *field,
+                     struct measure *measure)
+{
+    if (!text_starts_with(field, "asr"))
         return false;
     const struct judge_result *judge = &attack->judges[0];
-    int64_t k = 0;
-    *rate = &judge->rate;
-    if (field[3] == '\0')
-        return true;
-    if (field[3] != '@' || !text_parse_integer(field + 4, &k) || k < 1 ||
-        k > judge->at_count)
+    int64_t k = judge->at_count;
+    if (field[3] != '\0' && (field[3] != '@' || !text_parse_integer(field + 4, &k) ||
+                             k < 1 || k > judge->at_count))
         return false;
-    *rate = &judge->at[k - 1];
+    const struct rate *rate = field[3] ? &judge->at[k - 1] : &judge->rate;
+    *measure = (struct measure){rate->value, rate->ci95, true};
     return true;
+}
+
+static bool youden_find(const struct summary *summary, const struct attack_result *attack,
+                        const char *set, struct measure *measure)
+{
+    for (size_t i = 0; i < summary->benign_count; i++)
+        if (strcmp(summary->benign[i].name, set) == 0) {
+            *measure =
+                (struct measure){attack->youdens[i].j, attack->youdens[i].ci95, true};
+            return true;
+        }
+    return false;
+}
+
+/* `names` is "gpt.llama", in either order. */
+static bool kappa_find(const struct attack_result *attack, const char *names,
+                       struct measure *measure)
+{
+    for (size_t i = 0; i < attack->pair_count; i++)
+        for (int first = 0; first < 2; first++) {
+            struct text_buffer name = {0};
+            text_buffer_appendf(&name, "%s.%s", attack->pairs[i].names[first],
+                                attack->pairs[i].names[1 - first]);
+            const bool found = strcmp(text_buffer_string(&name), names) == 0;
+            text_buffer_release(&name);
+            if (!found)
+                continue;
+            *measure = (struct measure){attack->pairs[i].kappa, {0, 0}, false};
+            return true;
+        }
+    return false;
+}
+
+static bool attack_find(const struct summary *summary, const char *field,
+                        struct measure *measure)
+{
+    const struct attack_result *attack = attack_cut(summary, &field);
+    if (!attack || attack->judge_count == 0)
+        return false;
+    if (text_starts_with(field, "youden."))
+        return youden_find(summary, attack, field + strlen("youden."), measure);
+    if (text_starts_with(field, "kappa."))
+        return kappa_find(attack, field + strlen("kappa."), measure);
+    if (strcmp(field, "asr_corrected") == 0) {
+        *measure = (struct measure){attack->corrected.value, attack->corrected.ci95, true};
+        return attack->is_corrected;
+    }
+    return asr_find(attack, field, measure);
+}
+
+static bool discrimination_find(const struct summary *summary, const char *tense,
+                                struct measure *measure)
+{
+    for (size_t i = 0; i < summary->discrimination_count; i++) {
+        const struct discrimination_result *found = &summary->discriminations[i];
+        if (strcmp(found->tense, tense) != 0)
+            continue;
+        *measure = (struct measure){found->d, found->ci95, true};
+        return true;
+    }
+    return false;
+}
+
+static bool field_find(const struct summary *summary, const char *field,
+                       struct measure *measure)
+{
+    if (text_starts_with(field, "d."))
+        return discrimination_find(summary, field + 2, measure);
+    if (!text_starts_with(field, "over_refusal."))
+        return attack_find(summary, field, measure);
+    const struct benign_result *benign =
+        summary_benign(summary, field + strlen("over_refusal."));
+    if (benign)
+        *measure = (struct measure){benign->refused.value, benign->refused.ci95, true};
+    return benign != NULL;
 }
 
 static bool gate_value(const struct gate *gate, const struct summary *summary,
                        double *value)
 {
-    const struct rate *rate;
-    if (text_starts_with(gate->field, "d.")) {
-        for (size_t i = 0; i < summary->discrimination_count; i++) {
-            const struct discrimination_result *found = &summary->discriminations[i];
-            if (strcmp(found->tense, gate->field + 2) != 0)
-                continue;
-            *value = part_of(gate->part, found->d, found->ci95);
-            return true;
-        }
+    struct measure measure;
+    if (!field_find(summary, gate->field, &measure) ||
+        (gate->part != PART_VALUE && !measure.has_interval))
         return false;
-    }
-    if (text_starts_with(gate->field, "over_refusal.")) {
-        const struct benign_result *benign =
-            summary_benign(summary, gate->field + strlen("over_refusal."));
-        if (!benign)
-            return false;
-        rate = &benign->refused;
-    } else if (!asr_find(summary, gate->field, &rate)) {
-        return false;
-    }
-    *value = part_of(gate->part, rate->value, rate->ci95);
+    *value = part_of(gate->part, measure.value, measure.interval);
     return true;
 }
 
@@ -143,32 +214,44 @@ enum status gates_check_names(const struct string_list *gates,
         if (!known)
             return error_set(error, STATUS_USAGE,
                              "--fail-if '%s': this run does not measure that; fields are "
-                             "asr, asr@K (K up to --attempts), ATTACK.asr, "
-                             "over_refusal.SET, d.past, d.future, with .lo or .hi behind",
+                             "asr, asr@K (K up to --attempts), youden.SET, "
+                             "kappa.JUDGE.JUDGE and, with q0 and q1, asr_corrected, each "
+                             "also as ATTACK.…; over_refusal.SET, d.past, d.future; all "
+                             "but kappa with .lo or .hi behind",
                              gates->items[i]);
     }
     return STATUS_OK;
 }
 
+enum gate_result gate_judge(const char *text, const struct summary *summary, double *value)
+{
+    struct gate gate;
+    *value = (double)NAN;
+    if (gate_parse(&gate, text, NULL))
+        return GATE_UNMEASURED;
+    gate_value(&gate, summary, value);
+    const bool is_true = gate_is_true(&gate, *value);
+    free(gate.field);
+    return isnan(*value) ? GATE_UNMEASURED : is_true ? GATE_BROKEN : GATE_HOLDS;
+}
+
 enum status gates_check(const struct string_list *gates, const struct summary *summary,
                         struct error *error)
 {
-    if (gates_check_names(gates, summary, error))
-        return error->status;
+    const enum status known = gates_check_names(gates, summary, error);
+    if (known)
+        return known;
     struct text_buffer broken = {0};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < gates->count && !status; i++) {
-        struct gate gate;
-        double value = (double)NAN;
-        gate_parse(&gate, gates->items[i], NULL);
-        gate_value(&gate, summary, &value);
-        if (isnan(value))
+        double value;
+        const enum gate_result result = gate_judge(gates->items[i], summary, &value);
+        if (result == GATE_UNMEASURED)
             status = error_set(error, STATUS_UNMEASURED, "--fail-if '%s': not measured",
                                gates->items[i]);
-        else if (gate_is_true(&gate, value))
+        else if (result == GATE_BROKEN)
             text_buffer_appendf(&broken, "%s'%s': it is %.4f", broken.length ? "; " : "",
                                 gates->items[i], value);
-        free(gate.field);
     }
     if (!status && broken.length)
         status = error_set(error, STATUS_GATE, "--fail-if %s", text_buffer_string(&broken));

@@ -7,11 +7,14 @@
 /*
  * --fail-if: a condition under which a run counts as failed.
  *
- *     [ATTACK.]asr[@K] | over_refusal.SET | d.past | d.future     the value, or
- *     … .lo  … .hi                                               an end of its 95% interval
+ *     [ATTACK.]asr[@K] | [ATTACK.]asr_corrected | [ATTACK.]youden.SET
+ *     | [ATTACK.]kappa.JUDGE.JUDGE | over_refusal.SET | d.past | d.future
+ *                                      the value, or with
+ *     .lo | .hi                        behind, an end of its 95% interval (not of kappa)
  *     then  <  <=  >  >=  and a number
  *
- * asr without ATTACK is that of the first attack, by the main judge. An unmeasured value
+ * Without ATTACK it is the first attack, by the main judge. K beyond the attempts that
+ * were made is an error: nothing is extrapolated. An unmeasured value
  * lets no gate hold: that is STATUS_UNMEASURED.
  */
 
@@ -22,5 +25,21 @@ enum status gates_check_names(const struct string_list *gates,
 /* STATUS_GATE naming every condition that is true; STATUS_UNMEASURED before that. */
 enum status gates_check(const struct string_list *gates, const struct summary *summary,
                         struct error *error);
+
+/* One condition that gates_check_names() let pass; *value is NaN if it was not measured. */
+enum gate_result { GATE_HOLDS, GATE_BROKEN, GATE_UNMEASURED };
+enum gate_result gate_judge(const char *gate, const struct summary *summary, double *value);
+
+/*
+ * JUnit XML for CI: a <testsuite> named after the model with a <testcase> for each gate, a
+ * <failure> in one that is broken, an <error> in one that could not be measured. With
+ * `unscored_limit` >= 0 the first case, "scored", has an <error> where
+ * summary_check_scored() does. Written atomically.
+ */
+enum status gates_write_junit(const char *path, const struct string_list *gates,
+                              const struct summary *summary, double unscored_limit,
+                              struct error *error);
+void gates_print_junit(const struct string_list *gates, const struct summary *summary,
+                       double unscored_limit, struct text_buffer *out);
 
 #endif

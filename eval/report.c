@@ -71,12 +71,14 @@ static enum status append_page(struct text_buffer *out, const struct report *rep
     text_buffer_append(out, "<body>\n<main>\n");
     headline(out, report);
     chart_tense(out, report);
+    chart_paired(out, report);
     chart_tradeoff(out, report);
     chart_discrimination(out, report);
     chart_refusal(out, report);
     chart_attempts(out, report);
     chart_category(out, report);
     chart_outcome(out, report);
+    chart_agreement(out, report);
     const enum status status = transcripts(out, report, error);
     manifests(out, report);
     text_buffer_append(out, "</main>\n<script>");

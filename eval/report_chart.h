@@ -13,6 +13,8 @@
  * that it was not measured.
  */
 void chart_tense(struct text_buffer *out, const struct report *report);
+void chart_paired(struct text_buffer *out, const struct report *report);    /* 2+ runs */
+void chart_agreement(struct text_buffer *out, const struct report *report); /* 2+ judges */
 void chart_attempts(struct text_buffer *out, const struct report *report);
 void chart_category(struct text_buffer *out, const struct report *report);
 void chart_refusal(struct text_buffer *out, const struct report *report);
@@ -21,6 +23,16 @@ void chart_discrimination(struct text_buffer *out, const struct report *report);
 void chart_outcome(struct text_buffer *out, const struct report *report);
 
 /* ---- what they share ---- */
+
+/*
+ * Each run against the first one, paired; set "harmful" and an attack, or "benign:SET" and
+ * "none". Holm's family are the runs. `items` [report->count]; the first is the baseline
+ * with itself.
+ */
+void report_compare(const struct report *report, const char *set, const char *attack,
+                    struct comparison *items);
+/* "0.0034", "<0.0001" or "not measured"; HTML is the caller's. */
+void append_p(struct text_buffer *out, double p);
 
 /* `note` is the page's own text and may hold markup. */
 void section_open(struct text_buffer *out, const char *id, const char *title,

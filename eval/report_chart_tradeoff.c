@@ -1,8 +1,10 @@
 /* What safety costs: refused harmful requests against refused harmless ones. */
 
 #include "base/memory.h"
+#include "eval/report_bands.h"
 #include "eval/report_chart.h"
 #include "eval/report_svg.h"
+#include "eval/tradeoff.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,27 +34,24 @@ struct picture {
     double side;
 };
 
-/* No other run is at least as good in both and better in one. */
-static bool is_pareto(const struct picture *picture, size_t index)
-{
-    const struct place *place = &picture->places[index];
-    for (size_t i = 0; i < picture->count; i++) {
-        const struct place *other = &picture->places[i];
-        if (other->asr.value <= place->asr.value &&
-            other->refused.value <= place->refused.value &&
-            (other->asr.value < place->asr.value ||
-             other->refused.value < place->refused.value))
-            return false;
-    }
-    return true;
-}
-
 static int by_refused(const void *left, const void *right)
 {
     const struct place *a = left, *b = right;
     if (a->refused.value != b->refused.value)
         return a->refused.value < b->refused.value ? -1 : 1;
     return (a->run > b->run) - (a->run < b->run);
+}
+
+static void mark_pareto(struct picture *picture)
+{
+    struct tradeoff_point *points =
+        memory_allocate_array(picture->count + 1, sizeof *points);
+    for (size_t i = 0; i < picture->count; i++)
+        points[i] = (struct tradeoff_point){picture->places[i].asr.value,
+                                            picture->places[i].refused.value};
+    for (size_t i = 0; i < picture->count; i++)
+        picture->places[i].is_pareto = tradeoff_is_pareto(points, picture->count, i);
+    free(points);
 }
 
 static struct picture picture_of(const struct report *report, const char *attack,
@@ -75,8 +74,7 @@ static struct picture picture_of(const struct report *report, const char *attack
         place.y = scale_at(&picture.y, 1 - place.asr.value);
         picture.places[picture.count++] = place;
     }
-    for (size_t i = 0; i < picture.count; i++)
-        picture.places[i].is_pareto = is_pareto(&picture, i);
+    mark_pareto(&picture);
     qsort(picture.places, picture.count, sizeof *picture.places, by_refused);
     return picture;
 }
@@ -286,22 +284,44 @@ static void draw_picture(struct text_buffer *out, const struct report *report,
 }
 
 static void table_pictures(struct text_buffer *out, const struct report *report,
-                           const char *set, const struct picture *picture)
+                           const char *set, const struct picture *picture,
+                           const struct report_bands *bands)
 {
     for (size_t i = 0; i < picture->count; i++) {
         const struct place *place = &picture->places[i];
-        const struct report_rate youden = {.measured = true,
-                                           .value =
-                                               1 - place->asr.value - place->refused.value,
-                                           .hits = -1,
-                                           .count = -1};
         table_row(out, report->runs[place->run].label);
         table_cell(out, set);
         table_rate(out, &place->asr, UNIT_PERCENT);
         table_rate(out, &place->refused, UNIT_PERCENT);
-        table_rate(out, &youden, UNIT_POINTS);
+        table_rate(out, &bands->youden[place->run], UNIT_POINTS);
         table_cell(out, place->is_pareto ? "yes" : "no");
     }
+}
+
+/* "xstest-safe 71.2% (66.4–75.9%)" */
+static void list_hypervolume(struct text_buffer *out, const char *set,
+                             const struct report_bands *bands)
+{
+    text_buffer_append(out, out->length ? "; " : "");
+    text_buffer_append_html(out, set);
+    text_buffer_append_char(out, ' ');
+    append_rate(out, &bands->hypervolume, UNIT_PERCENT);
+}
+
+static void tradeoff_set(struct text_buffer *out, const struct report *report,
+                         const char *attack, const char *set, double side,
+                         struct text_buffer *rows, struct text_buffer *volumes)
+{
+    struct picture picture = picture_of(report, attack, set, side);
+    struct report_bands bands;
+    report_bands_make(&bands, report, attack, set);
+    if (picture.count) {
+        draw_picture(out, report, &picture, attack, set);
+        list_hypervolume(volumes, set, &bands);
+    }
+    table_pictures(rows, report, set, &picture, &bands);
+    report_bands_release(&bands);
+    free(picture.places);
 }
 
 static void tradeoff_body(struct text_buffer *out, const struct report *report,
@@ -309,17 +329,17 @@ static void tradeoff_body(struct text_buffer *out, const struct report *report,
 {
     static const char *const headings[] = {"Benign set", "Attack success", "Refused",
                                            "Youden J, points", "Pareto"};
-    struct text_buffer rows = {0};
+    struct text_buffer rows = {0}, volumes = {0};
     text_buffer_append(out, "<div class=\"multiples\">\n");
-    for (size_t i = 0; i < sets->count; i++) {
-        struct picture picture =
-            picture_of(report, attack, sets->items[i], plot_side(sets->count));
-        if (picture.count)
-            draw_picture(out, report, &picture, attack, sets->items[i]);
-        table_pictures(&rows, report, sets->items[i], &picture);
-        free(picture.places);
-    }
+    for (size_t i = 0; i < sets->count; i++)
+        tradeoff_set(out, report, attack, sets->items[i], plot_side(sets->count), &rows,
+                     &volumes);
     text_buffer_append(out, "</div>\n");
+    if (volumes.length)
+        text_buffer_appendf(out,
+                            "<p class=\"note\">Hypervolume of all runs from (0, 0), in "
+                            "shares of the square: %s.</p>\n",
+                            text_buffer_string(&volumes));
     table_open(out, "Data", "Run");
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
         table_heading(out, headings[i]);
@@ -327,6 +347,7 @@ static void tradeoff_body(struct text_buffer *out, const struct report *report,
     text_buffer_append(out, text_buffer_string(&rows));
     table_close(out);
     text_buffer_release(&rows);
+    text_buffer_release(&volumes);
 }
 
 void chart_tradeoff(struct text_buffer *out, const struct report *report)

@@ -313,6 +313,13 @@ static enum status read_manifest(struct report_run *run, struct error *error)
     return status;
 }
 
+/* A broken file is reported where its transcripts are read, with the place. */
+static void read_verdicts(struct report_run *run)
+{
+    struct error error;
+    run_verdicts_read(&run->verdicts, run->path, run->summary, &error);
+}
+
 static void attack_release(struct report_attack *attack)
 {
     for (size_t i = 0; i < attack->judge_count; i++)
@@ -332,6 +339,7 @@ static void run_release(struct report_run *run)
     free(run->benign);
     free(run->discriminations);
     free(run->outcomes.items);
+    run_verdicts_release(&run->verdicts);
     cJSON_Delete(run->summary);
     cJSON_Delete(run->manifest);
     free(run->path);
@@ -379,6 +387,8 @@ enum status report_open(struct report *report, const char *const *paths, size_t 
         status = read_summary(&report->runs[i], error);
         if (!status)
             status = read_manifest(&report->runs[i], error);
+        if (!status)
+            read_verdicts(&report->runs[i]);
     }
     if (status) {
         report_close(report);

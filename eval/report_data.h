@@ -2,6 +2,7 @@
 #define HOLDFAST_EVAL_REPORT_DATA_H
 
 #include "base/error.h"
+#include "eval/verdicts.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -102,6 +103,7 @@ struct report_run {
     size_t discrimination_count;
     struct report_outcomes outcomes;
     struct report_rate degenerate;
+    struct run_verdicts verdicts; /* empty where attempts.jsonl is missing or broken */
     cJSON *summary;
     cJSON *manifest; /* NULL: there is none */
 };

@@ -1,7 +1,9 @@
+#include "base/memory.h"
 #include "eval/report_chart.h"
 #include "eval/report_page.h"
 #include "eval/report_svg.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +62,33 @@ static void run_list(struct text_buffer *out, const struct report *report)
     text_buffer_append(out, "</ol>\n");
 }
 
+/* "On the same 96 requests: −77 points (…), exact McNemar p <0.0001." */
+static void paired_sentence(struct text_buffer *out, const struct report *report,
+                            const char *attack)
+{
+    struct comparison *items = memory_allocate_array(report->count, sizeof *items);
+    report_compare(report, "harmful", attack, items);
+    const struct comparison *item = &items[report->after];
+    if (item->count) {
+        struct text_buffer p = {0};
+        append_p(&p, item->p_holm);
+        text_buffer_appendf(out, "On the same %" PRId64 " requests", item->count);
+        if (item->attempts > 1)
+            text_buffer_appendf(out, ", %" PRId64 " attempts each", item->attempts);
+        text_buffer_append(out, ": ");
+        append_points(out, item->difference);
+        text_buffer_append(out, " points (");
+        append_interval(out, item->ci95.low, item->ci95.high, UNIT_POINTS);
+        text_buffer_append(out, "), exact McNemar p ");
+        text_buffer_append_html(out, text_buffer_string(&p));
+        if (report->count > 2)
+            text_buffer_appendf(out, ", Holm-adjusted for %zu runs", report->count - 1);
+        text_buffer_append(out, ". ");
+        text_buffer_release(&p);
+    }
+    free(items);
+}
+
 static void lede(struct text_buffer *out, const struct report *report)
 {
     const char *attack = report_main_attack(report);
@@ -80,6 +109,8 @@ static void lede(struct text_buffer *out, const struct report *report)
                                 found && found->d.measured ? "largest discrimination D"
                                                            : "lowest attack success");
         text_buffer_append(out, ". ");
+        if (attack)
+            paired_sentence(out, report, attack);
     }
     text_buffer_append(out,
                        "&ldquo;Answered&rdquo; means that the judge saw no refusal. A very "

@@ -431,15 +431,19 @@ static enum status conclude(const struct evaluation *evaluation,
                             const struct summary_plan *plan, struct text_buffer *shown,
                             struct error *error)
 {
+    const struct eval_options *options = evaluation->options;
     struct summary summary;
     summary_make(&summary, &evaluation->attempts, plan);
-    enum status status = summary_write(evaluation->options, &summary, shown, error);
+    enum status status = summary_write(options, &summary, shown, error);
     if (!status)
-        status = page_write(evaluation->options, error);
+        status = page_write(options, error);
+    if (!status && options->junit)
+        status = gates_write_junit(options->junit, &options->fail_if, &summary,
+                                   options->unscored_limit, error);
     if (!status)
-        status = summary_check_scored(&summary, evaluation->options->unscored_limit, error);
+        status = summary_check_scored(&summary, options->unscored_limit, error);
     if (!status)
-        status = gates_check(&evaluation->options->fail_if, &summary, error);
+        status = gates_check(&options->fail_if, &summary, error);
     summary_release(&summary);
     return status;
 }

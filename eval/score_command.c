@@ -8,6 +8,7 @@
 #include "eval/summary.h"
 #include "text/tense.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,9 @@ struct score_options {
     char *behaviors;
     struct string_list judges;
     char *refusal_judge;
+    struct judge_errors errors; /* q NaN, m 0: not given */
     struct string_list fail_if;
+    char *junit;
     bool json;
 };
 
@@ -32,7 +35,21 @@ static const struct option_entry entries[] = {
      "judges to run afresh, shown as NAME_replayed (default rules)", NULL},
     {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
      "whose stored verdict counts refusals of benign sets", NULL},
-    {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE", "as of `holdfast eval`", NULL},
+    {"q0", OPTION_NUMBER, FIELD(errors.q0), "X",
+     "of replies that people call safe, the share that the main judge calls safe: with q1, "
+     "m0 and m1 the attack success at the first attempt is corrected for the judge's "
+     "errors "
+     "(arXiv 2511.21140); all four may stand in a file for --config",
+     "The main judge's errors"},
+    {"q1", OPTION_NUMBER, FIELD(errors.q1), "X",
+     "of replies that people call a success, the share that it calls one", NULL},
+    {"m0", OPTION_INTEGER, FIELD(errors.m0), "N", "how many replies q0 was measured on",
+     NULL},
+    {"m1", OPTION_INTEGER, FIELD(errors.m1), "N", "how many q1 was measured on", NULL},
+    {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE",
+     "as of `holdfast eval`; also asr_corrected", "Output"},
+    {"junit", OPTION_STRING, FIELD(junit), "FILE",
+     "write the gates as JUnit XML, for CI: a test case each", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print a summary.json instead of a table",
      NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
@@ -42,7 +59,9 @@ static const struct command_line command_line = {
     .name = "holdfast score",
     .summary = "Judges stored replies again, beside the verdicts that are stored.",
     .examples = "  holdfast score --artifact results.json --behaviors jbb.csv:Goal --json\n"
-                "  holdfast score --artifact run/attempts.jsonl --judge rules,xstest\n",
+                "  holdfast score --artifact run/attempts.jsonl --judge rules,xstest\n"
+                "  holdfast score --artifact results.json --q0 0.95 --q1 0.9 --m0 50 --m1 "
+                "50\n",
     .positional = NULL,
     .entries = entries,
 };
@@ -121,6 +140,7 @@ static struct summary_plan plan_make(const struct score_options *options,
         .attack_count = names->attack_count,
         .benign = names->benign,
         .benign_count = names->benign_count,
+        .judge_errors = options->errors,
         .seed = 1,
     };
     for (size_t i = 0; i < plan.judge_count; i++)
@@ -143,7 +163,11 @@ static enum status score_print(const struct score_options *options,
         summary_print_table(&summary, &text);
     fputs(text_buffer_string(&text), stdout);
     fflush(stdout);
-    const enum status status = gates_check(&options->fail_if, &summary, error);
+    enum status status = gates_check_names(&options->fail_if, &summary, error);
+    if (!status && options->junit)
+        status = gates_write_junit(options->junit, &options->fail_if, &summary, -1, error);
+    if (!status)
+        status = gates_check(&options->fail_if, &summary, error);
     text_buffer_release(&text);
     summary_release(&summary);
     free(names.benign);
@@ -163,11 +187,28 @@ static enum status behaviors_join(const struct score_options *options,
     return status;
 }
 
+/* All four numbers of the judge's errors, good ones, or none. */
+static enum status errors_check(const struct judge_errors *errors, struct error *error)
+{
+    struct corrected_rate corrected;
+    const int given =
+        !isnan(errors->q0) + !isnan(errors->q1) + (errors->m0 != 0) + (errors->m1 != 0);
+    if (given == 0)
+        return STATUS_OK;
+    if (given < 4)
+        return error_set(error, STATUS_USAGE,
+                         "--q0, --q1, --m0 and --m1 are needed together: the judge's "
+                         "errors and the numbers of replies they were measured on");
+    return judge_correct(&corrected, (double)NAN, 0, errors, error);
+}
+
 static enum status score_run(struct score_options *options, struct error *error)
 {
     struct artifact artifact;
     if (!options->artifact)
         return error_set(error, STATUS_USAGE, "--artifact FILE is missing");
+    if (errors_check(&options->errors, error))
+        return error->status;
     if (options->judges.count == 0)
         string_list_add(&options->judges, "rules");
     if (artifact_read(&artifact, options->artifact, error))
@@ -183,7 +224,10 @@ static enum status score_run(struct score_options *options, struct error *error)
 
 int score_command(int argc, char **argv)
 {
-    struct score_options options = {.refusal_judge = memory_duplicate_string("xstest")};
+    struct score_options options = {
+        .refusal_judge = memory_duplicate_string("xstest"),
+        .errors = {.q0 = (double)NAN, .q1 = (double)NAN},
+    };
     struct error error = {0};
     bool help_shown = false;
     enum status status =

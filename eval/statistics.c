@@ -84,6 +84,14 @@ static double quantile(const double *sorted, size_t count, double share)
     return sorted[below] + (place - (double)below) * (sorted[below + 1] - sorted[below]);
 }
 
+struct interval percentile_interval(double *values, size_t count)
+{
+    CHECK(count > 0);
+    qsort(values, count, sizeof *values, compare_doubles);
+    return (struct interval){quantile(values, count, 0.025),
+                             quantile(values, count, 0.975)};
+}
+
 static double resampled_share(const double *successes, const double *trials, size_t count,
                               struct random *random)
 {
@@ -100,7 +108,6 @@ static double resampled_share(const double *successes, const double *trials, siz
 struct interval bootstrap_interval(const double *successes, const double *trials,
                                    size_t count, uint64_t seed)
 {
-    enum { RESAMPLES = 2000 };
     double sum = 0;
     double total = 0;
     for (size_t i = 0; i < count; i++) {
@@ -113,12 +120,82 @@ struct interval bootstrap_interval(const double *successes, const double *trials
     if (sum >= total)
         return wilson_interval((int64_t)count, (int64_t)count);
     struct random random = random_stream(seed, random_stream_of("bootstrap", count, 0));
-    double *shares = memory_allocate_array(RESAMPLES, sizeof *shares);
-    for (size_t i = 0; i < RESAMPLES; i++)
+    double *shares = memory_allocate_array(BOOTSTRAP_RESAMPLES, sizeof *shares);
+    for (size_t i = 0; i < BOOTSTRAP_RESAMPLES; i++)
         shares[i] = resampled_share(successes, trials, count, &random);
-    qsort(shares, RESAMPLES, sizeof *shares, compare_doubles);
-    const struct interval interval = {quantile(shares, RESAMPLES, 0.025),
-                                      quantile(shares, RESAMPLES, 0.975)};
+    const struct interval interval = percentile_interval(shares, BOOTSTRAP_RESAMPLES);
     free(shares);
     return interval;
+}
+
+static enum status judge_errors_check(const struct judge_errors *errors,
+                                      struct error *error)
+{
+    if (!(errors->q0 >= 0 && errors->q0 <= 1 && errors->q1 >= 0 && errors->q1 <= 1))
+        return error_set(error, STATUS_USAGE, "q0 and q1 must lie in [0, 1]");
+    if (errors->m0 < 1 || errors->m1 < 1)
+        return error_set(error, STATUS_USAGE,
+                         "m0 and m1, the replies that q0 and q1 were measured on, must be "
+                         "at least 1");
+    if (errors->q0 + errors->q1 <= 1)
+        return error_set(error, STATUS_USAGE,
+                         "q0 + q1 = %g: a judge at or below 1 tells nothing, and no "
+                         "correction mends it",
+                         errors->q0 + errors->q1);
+    return STATUS_OK;
+}
+
+/* One pseudo-success and one pseudo-failure. */
+static struct judge_errors judge_errors_smoothed(const struct judge_errors *errors)
+{
+    const double m0 = (double)errors->m0;
+    const double m1 = (double)errors->m1;
+    return (struct judge_errors){(m0 * errors->q0 + 1) / (m0 + 2),
+                                 (m1 * errors->q1 + 1) / (m1 + 2), errors->m0 + 2,
+                                 errors->m1 + 2};
+}
+
+/* `q` is smoothed. */
+static struct interval corrected_interval(double rate, int64_t count,
+                                          const struct judge_errors *q)
+{
+    const double n = (double)count + z * z;
+    const double p = ((double)count * rate + z * z / 2) / n;
+    const double slope = q->q0 + q->q1 - 1;
+    const double theta = (p + q->q0 - 1) / slope;
+    const double v0 = q->q0 * (1 - q->q0) / (double)q->m0;
+    const double v1 = q->q1 * (1 - q->q1) / (double)q->m1;
+    const double shift = 2 * z * z * (theta * v1 - (1 - theta) * v0);
+    const double half =
+        z * sqrt(p * (1 - p) / n + (1 - theta) * (1 - theta) * v0 + theta * theta * v1) /
+        slope;
+    const double middle = theta + shift;
+    return (struct interval){fmin(fmax(middle - half, 0), 1),
+                             fmin(fmax(middle + half, 0), 1)};
+}
+
+enum status judge_correct(struct corrected_rate *corrected, double rate, int64_t count,
+                          const struct judge_errors *errors, struct error *error)
+{
+    *corrected = (struct corrected_rate){(double)NAN, {0, 1}};
+    const enum status status = judge_errors_check(errors, error);
+    if (status)
+        return status;
+    const struct judge_errors smoothed = judge_errors_smoothed(errors);
+    if (smoothed.q0 + smoothed.q1 <= 1)
+        return error_set(error, STATUS_USAGE,
+                         "q0 and q1 were measured on so few replies that the judge may "
+                         "know nothing: judge more by hand");
+    if (count <= 0 || isnan(rate))
+        return STATUS_OK;
+    const double theta = (rate + errors->q0 - 1) / (errors->q0 + errors->q1 - 1);
+    corrected->value = fmin(fmax(theta, 0), 1);
+    corrected->ci95 = corrected_interval(rate, count, &smoothed);
+    return STATUS_OK;
+}
+
+double any_of_k_false_rate(double q0, int64_t k)
+{
+    CHECK(q0 >= 0 && q0 <= 1 && k >= 0);
+    return 1 - pow(q0, (double)k);
 }

@@ -1,6 +1,8 @@
 #ifndef HOLDFAST_EVAL_STATISTICS_H
 #define HOLDFAST_EVAL_STATISTICS_H
 
+#include "base/error.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,5 +57,54 @@ struct interval newcombe_interval(int64_t successes1, int64_t count1, int64_t su
  */
 struct interval bootstrap_interval(const double *successes, const double *trials,
                                    size_t count, uint64_t seed);
+
+/*
+ * The 2.5% and 97.5% points of `count` >= 1 resampled values, which are sorted in place;
+ * between two values linearly, as numpy.quantile() does. BOOTSTRAP_RESAMPLES is what all
+ * of holdfast's bootstraps draw.
+ */
+enum { BOOTSTRAP_RESAMPLES = 2000 };
+struct interval percentile_interval(double *values, size_t count);
+
+/*
+ * How often a judge is right, measured against people: q0 of `m0` replies that were no
+ * success were called none (specificity), q1 of `m1` that were one were called one
+ * (sensitivity).
+ */
+struct judge_errors {
+    double q0;
+    double q1;
+    int64_t m0;
+    int64_t m1;
+};
+
+/*
+ * The share of true successes behind a judged share p of `count`:
+ *
+ *     theta = (p + q0 - 1) / (q0 + q1 - 1), kept in [0, 1]
+ *
+ * and with n' = n + z^2, p' = (n p + z^2/2)/n', q' = (m q + 1)/(m + 2), m' = m + 2, and
+ * theta' from these, the interval
+ *
+ *     theta' + d -+ z sqrt(p'(1-p')/n' + (1-theta')^2 q0'(1-q0')/m0'
+ *                          + theta'^2 q1'(1-q1')/m1') / (q0' + q1' - 1)
+ *     d = 2 z^2 (theta' q1'(1-q1')/m1' - (1-theta') q0'(1-q0')/m0')
+ *
+ * Source: Lee et al. 2025, arXiv:2511.21140, after Lang & Reiczigel 2014.
+ * Errors: STATUS_USAGE if q0 + q1 <= 1, smoothed or not (the judge knows nothing), a q
+ * outside [0, 1], an m below 1. Nothing scored gives NaN and [0, 1].
+ */
+struct corrected_rate {
+    double value;
+    struct interval ci95;
+};
+enum status judge_correct(struct corrected_rate *corrected, double rate, int64_t count,
+                          const struct judge_errors *errors, struct error *error);
+
+/*
+ * How often any of k replies, none a success, is called one: 1 - q0^k. A judge that is
+ * right 97 times in 100 calls 46% of such behaviours broken after 20 attempts.
+ */
+double any_of_k_false_rate(double q0, int64_t k);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text_buffer.h"
 #include "eval/attempts.h"
+#include "eval/paired.h"
 #include "eval/statistics.h"
 
 #include <stdbool.h>
@@ -34,7 +35,12 @@
  *     {"model","attack","attempts","mode":"first-hit"|"fixed","behaviors","scored",
  *      "judges":{NAME:{"successes","n","asr","ci95":[,],"unscored","worst_case":[,],
  *                      "asr_at":{"1":…},"asr_at_ci95":{"1":[,]},"asr_at_n":{"1":…},
- *                      "agreement","agreement_n"}},      the last two: NAME_replayed only
+ *                      "agreement","agreement_n",        these two: NAME_replayed only
+ *                      "corrected":{"asr","ci95","k":1,"q0","q1","m0","m1",
+ *                                   "any_of_k_false_rate"}}},    main judge, where asked
+ *      "judge_pairs":[{"judges":[,],"n","both","first_only","second_only","neither",
+ *                      "agreement","kappa"}],            reply by reply, hit or not
+ *      "youden":{SET:{"j","ci95"}},                      by the main judge
  *      "categories":{CATEGORY:{JUDGE:{"successes","n","asr","ci95","unscored",…}}},
  *      "over_refusal":{SET:{"refused","n","rate","ci95","unscored","worst_case",
  *                           "partial","judge","outcomes"}},
@@ -44,6 +50,12 @@
  *      "attacks":{ATTACK:{"attack","attempts","mode","behaviors","scored","judges",
  *                         "categories","outcomes"}},
  *      "degenerate":{"count","n","rate","ci95","sets":{"harmful:ATTACK"|"benign:SET":{…}}}}
+ *
+ * A judge's known errors (plan->judge_errors) correct its ASR@1, one verdict a behaviour
+ * (judge_correct(); of fixed attempts the mean, with behaviours as n: the interval is then
+ * rather too wide). They do not correct ASR@k: any-of-k amplifies them, and
+ * any_of_k_false_rate says how much, at all attempts. J = 1 - asr - refused has its band
+ * from tradeoff_bands_make().
  *
  * The top level tells of the first attack. What could not be measured is null, never 0.
  * Nothing depends on the order of attempts, on time or on paths but for the model's name.
@@ -66,6 +78,21 @@ struct judge_result {
     int64_t agreement_total;
 };
 
+/* Two judges on the replies that both scored. */
+struct judge_pair {
+    const char *names[2];
+    struct pair_counts pairs; /* yes: the reply is a hit */
+    int64_t count;
+    double agreement; /* NaN if nothing is scored by both */
+    double kappa;     /* NaN where it is not defined */
+};
+enum { JUDGE_PAIR_LIMIT = JUDGE_LIMIT * (JUDGE_LIMIT - 1) / 2 };
+
+struct youden_result {
+    double j; /* NaN: not measured */
+    struct interval ci95;
+};
+
 struct category_result {
     const char *name;
     struct rate rates[JUDGE_LIMIT];
@@ -78,6 +105,12 @@ struct attack_result {
     size_t judge_count;
     struct category_result *categories; /* in the order of behaviours */
     size_t category_count;
+    struct judge_pair pairs[JUDGE_PAIR_LIMIT];
+    size_t pair_count;
+    bool is_corrected; /* the main judge's errors are known */
+    struct corrected_rate corrected;
+    struct youden_result *youdens; /* one for each benign set */
+    signed char *hits;             /* [behaviors], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT];
     struct rate degenerate;
 };
@@ -85,6 +118,8 @@ struct attack_result {
 struct benign_result {
     const char *name; /* without "benign:" */
     struct rate refused;
+    int64_t prompts;
+    signed char *refusals;           /* [prompts], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT]; /* by the refusal judge */
     struct rate degenerate;
 };
@@ -104,6 +139,7 @@ struct summary {
     const char *model;
     const char *success_word;
     const char *refusal_judge;
+    struct judge_errors judge_errors; /* m0 is 0: not known */
     int64_t attempts;
     bool fixed_attempts;
     struct attack_result *attacks;
@@ -132,7 +168,8 @@ struct summary_plan {
     size_t benign_count;
     const char *benign_past; /* the set paired with the past attack, NULL: none */
     const char *benign_future;
-    uint64_t seed; /* of the bootstrap */
+    struct judge_errors judge_errors; /* of the main judge; m0 is 0: not known */
+    uint64_t seed;                    /* of the bootstrap */
 };
 
 /* Borrows names from `attempts` and `plan`; both must outlive the summary. */

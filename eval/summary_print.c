@@ -49,7 +49,27 @@ static void curve_print(struct json_writer *json, const struct judge_result *jud
     json_object_end(json);
 }
 
-static void judge_print(struct json_writer *json, const struct judge_result *judge)
+static void corrected_print(struct json_writer *json, const struct summary *summary,
+                            const struct corrected_rate *corrected)
+{
+    const struct judge_errors *errors = &summary->judge_errors;
+    json_object_begin(json, "corrected");
+    json_number(json, "asr", corrected->value);
+    interval_print(json, "ci95", corrected->ci95);
+    json_integer(json, "k", 1);
+    json_number(json, "q0", errors->q0);
+    json_number(json, "q1", errors->q1);
+    json_integer(json, "m0", errors->m0);
+    json_integer(json, "m1", errors->m1);
+    json_number(json, "any_of_k_false_rate",
+                any_of_k_false_rate(errors->q0, summary->attempts));
+    json_object_end(json);
+}
+
+/* `corrected` is NULL where the judge's errors are not known. */
+static void judge_print(struct json_writer *json, const struct summary *summary,
+                        const struct judge_result *judge,
+                        const struct corrected_rate *corrected)
 {
     json_object_begin(json, judge->name);
     rate_print(json, &judge->rate, "successes", "asr");
@@ -59,6 +79,43 @@ static void judge_print(struct json_writer *json, const struct judge_result *jud
         json_number(json, "agreement",
                     (double)judge->agreed_count / (double)judge->agreement_total);
         json_integer(json, "agreement_n", judge->agreement_total);
+    }
+    if (corrected)
+        corrected_print(json, summary, corrected);
+    json_object_end(json);
+}
+
+static void pairs_print(struct json_writer *json, const struct attack_result *attack)
+{
+    json_array_begin(json, "judge_pairs");
+    for (size_t i = 0; i < attack->pair_count; i++) {
+        const struct judge_pair *pair = &attack->pairs[i];
+        json_object_begin(json, NULL);
+        json_array_begin(json, "judges");
+        json_string(json, NULL, pair->names[0]);
+        json_string(json, NULL, pair->names[1]);
+        json_array_end(json);
+        json_integer(json, "n", pair->count);
+        json_integer(json, "both", pair->pairs.both);
+        json_integer(json, "first_only", pair->pairs.first_only);
+        json_integer(json, "second_only", pair->pairs.second_only);
+        json_integer(json, "neither", pair->pairs.neither);
+        json_number(json, "agreement", pair->agreement);
+        json_number(json, "kappa", pair->kappa);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void youdens_print(struct json_writer *json, const struct summary *summary,
+                          const struct attack_result *attack)
+{
+    json_object_begin(json, "youden");
+    for (size_t i = 0; i < summary->benign_count; i++) {
+        json_object_begin(json, summary->benign[i].name);
+        json_number(json, "j", attack->youdens[i].j);
+        interval_print(json, "ci95", attack->youdens[i].ci95);
+        json_object_end(json);
     }
     json_object_end(json);
 }
@@ -99,8 +156,11 @@ static void attack_print(struct json_writer *json, const struct summary *summary
     json_integer(json, "scored", attack->judge_count ? attack->judges[0].rate.count : 0);
     json_object_begin(json, "judges");
     for (size_t judge = 0; judge < attack->judge_count; judge++)
-        judge_print(json, &attack->judges[judge]);
+        judge_print(json, summary, &attack->judges[judge],
+                    judge == 0 && attack->is_corrected ? &attack->corrected : NULL);
     json_object_end(json);
+    pairs_print(json, attack);
+    youdens_print(json, summary, attack);
     categories_print(json, attack);
 }
 
@@ -228,6 +288,56 @@ static void judge_row(struct text_buffer *out, const char *word, const char *att
     text_buffer_release(&label);
 }
 
+static void pair_row(struct text_buffer *out, const struct judge_pair *pair)
+{
+    char label[128];
+    snprintf(label, sizeof label, "  %s and %s", pair->names[0], pair->names[1]);
+    text_buffer_appendf(out, "  %-*sagree on %lld of %lld replies", LABEL_WIDTH, label,
+                        (long long)(pair->pairs.both + pair->pairs.neither),
+                        (long long)pair->count);
+    if (isnan(pair->kappa))
+        text_buffer_append(out, ", kappa not defined\n");
+    else
+        text_buffer_appendf(out, ", kappa %.2f\n", pair->kappa);
+}
+
+static void corrected_rows(struct text_buffer *out, const struct summary *summary,
+                           const struct attack_result *attack)
+{
+    const double amplified =
+        any_of_k_false_rate(summary->judge_errors.q0, summary->attempts);
+    text_buffer_appendf(out, "  %-*s", LABEL_WIDTH,
+                        "  corrected for the judge's errors, @1");
+    if (isnan(attack->corrected.value))
+        text_buffer_appendf(out, "%8s\n", "-");
+    else
+        text_buffer_appendf(out, "%7.1f%%  [%5.1f, %5.1f]\n", 100 * attack->corrected.value,
+                            100 * attack->corrected.ci95.low,
+                            100 * attack->corrected.ci95.high);
+    if (summary->attempts > 1)
+        text_buffer_appendf(out,
+                            "    its errors alone call %.1f%% of behaviours broken within "
+                            "%lld attempts\n",
+                            100 * amplified, (long long)summary->attempts);
+}
+
+/* "J, past, xstest-safe" */
+static void youden_rows(struct text_buffer *out, const struct summary *summary,
+                        const struct attack_result *attack)
+{
+    for (size_t i = 0; i < summary->benign_count; i++) {
+        const struct youden_result *youden = &attack->youdens[i];
+        char label[128];
+        snprintf(label, sizeof label, "J, %s, %s", attack->name, summary->benign[i].name);
+        text_buffer_appendf(out, "  %-*s", LABEL_WIDTH, label);
+        if (isnan(youden->j))
+            text_buffer_appendf(out, "%8s\n", "-");
+        else
+            text_buffer_appendf(out, "%+7.1f   [%5.1f, %5.1f]\n", 100 * youden->j,
+                                100 * youden->ci95.low, 100 * youden->ci95.high);
+    }
+}
+
 static void attack_rows(struct text_buffer *out, const struct summary *summary,
                         const struct attack_result *attack)
 {
@@ -246,6 +356,10 @@ static void attack_rows(struct text_buffer *out, const struct summary *summary,
                                 (long long)judge->agreed_count,
                                 (long long)judge->agreement_total);
     }
+    for (size_t i = 0; i < attack->pair_count; i++)
+        pair_row(out, &attack->pairs[i]);
+    if (attack->is_corrected)
+        corrected_rows(out, summary, attack);
 }
 
 static void discrimination_row(struct text_buffer *out,
@@ -277,6 +391,9 @@ void summary_print_table(const struct summary *summary, struct text_buffer *out)
     }
     for (size_t i = 0; i < summary->discrimination_count; i++)
         discrimination_row(out, &summary->discriminations[i]);
+    const struct attack_result *main_attack = summary_attack(summary, "past");
+    if (main_attack || summary->attack_count)
+        youden_rows(out, summary, main_attack ? main_attack : summary->attacks);
     row_print(out, "degenerate replies", &summary->degenerate);
     if (strcmp(summary->success_word, "answered") == 0)
         text_buffer_append(out,
