@@ -169,7 +169,7 @@ static void card(struct text_buffer *out, const struct report *report, const cha
     text_buffer_append_html(out, title);
     text_buffer_append(out, "</h3><p class=\"big\">");
     card_value(out, &rates[0], unit, is_comparison(report) ? "was" : "is");
-    if (is_comparison(report)) {
+    if (is_comparison(report) && (rates[0].measured || rates[1].measured)) {
         text_buffer_append(out, " <span class=\"arrow\">→</span> ");
         card_value(out, &rates[1], unit, "is");
     }
