@@ -22,7 +22,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Wcast-qual -Wwrite-strings -Wformat=2 -Wdouble-promotion -Wconversion \
 	-Wno-sign-conversion -Werror
-PACKAGES := libcjson libcyaml libpcre2-8 libutf8proc nettle
+PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags-only-I $(PACKAGES))
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 # No -march: hot loops are compiled for several processors and chosen at run time.
@@ -118,6 +118,14 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+# The tests' own HTTP server, which fails on purpose.
+FAULT_SERVER := $(BUILD)/tests/fault_server
+$(BUILD)/tests/test_http_chat $(FAULT_SERVER): LDLIBS += -lmicrohttpd
+
+$(FAULT_SERVER): $(BUILD)/tests/server/fault_server.o $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 $(BUILD)/tests/%: $(BUILD)/tests/parity/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
@@ -136,8 +144,8 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
-test: $(TEST_BINARIES) $(BINARY) ## build and run all tests
-	$(Q)HOLDFAST=$(BINARY) scripts/run-tests $(TEST_BINARIES)
+test: $(TEST_BINARIES) $(BINARY) $(FAULT_SERVER) ## build and run all tests
+	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) scripts/run-tests $(TEST_BINARIES)
 
 unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
 	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)

@@ -6,39 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct chat_kind unbuilt[] = {
-    {.prefix = "openai:"}, {.prefix = "anthropic:"}, {.prefix = "replay:"}};
+static const struct chat_kind *const prefixed[] = {&chat_openai, &chat_anthropic,
+                                                   &chat_replay};
 
-static enum status kind_find(const struct chat_kind **kind, const char *model,
-                             struct error *error)
+static const struct chat_kind *kind_find(const char *model)
 {
-    for (size_t i = 0; i < sizeof unbuilt / sizeof *unbuilt; i++)
-        if (text_starts_with(model, unbuilt[i].prefix))
-            return error_set(error, STATUS_UNSUPPORTED,
-                             "--model %s: '%s' is not built yet; give the directory of a "
-                             "local checkpoint",
-                             model, unbuilt[i].prefix);
-    *kind = &chat_local;
-    return STATUS_OK;
+    for (size_t i = 0; i < sizeof prefixed / sizeof *prefixed; i++)
+        if (text_starts_with(model, prefixed[i]->prefix))
+            return prefixed[i];
+    return &chat_local;
 }
 
-enum status chat_open(struct chat **chat, const char *model,
-                      const struct backend_options *backend, struct error *error)
+enum status chat_open_hosted(struct chat **chat, const char *model,
+                             const struct backend_options *backend,
+                             const struct hosted_options *hosted, struct error *error)
 {
-    const struct chat_kind *kind;
-    *chat = NULL;
-    if (kind_find(&kind, model, error))
-        return error->status;
+    const struct chat_kind *kind = kind_find(model);
     *chat = memory_allocate(sizeof **chat);
     (*chat)->kind = kind;
     (*chat)->name = memory_duplicate_string(model);
     const enum status status =
-        kind->open(*chat, model + strlen(kind->prefix), backend, error);
+        kind->open(*chat, model + strlen(kind->prefix), backend, hosted, error);
     if (status) {
         chat_close(*chat);
         *chat = NULL;
     }
     return status;
+}
+
+enum status chat_open(struct chat **chat, const char *model,
+                      const struct backend_options *backend, struct error *error)
+{
+    return chat_open_hosted(chat, model, backend, NULL, error);
 }
 
 void chat_close(struct chat *chat)
@@ -63,6 +62,11 @@ const char *chat_fingerprint(const struct chat *chat)
 void chat_set_batch_limit(struct chat *chat, int64_t limit)
 {
     chat->batch_limit = limit;
+}
+
+bool chat_knows(struct chat *chat, const struct chat_prompt *prompt)
+{
+    return chat->kind->knows && chat->kind->knows(chat, prompt);
 }
 
 enum status chat_answer(struct chat *chat, struct chat_prompt *prompts, size_t count,

@@ -3,6 +3,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "chat/hosted_options.h"
 #include "text/chat_template.h"
 
 #include <stdint.h>
@@ -13,8 +14,8 @@
  * comes.
  *
  *     local checkpoint    --model DIR
- *     hosted, replayed    --model openai:URL#name, anthropic:URL#name, replay:RUN
- *                         (refused by name until they stand behind this interface)
+ *     hosted              --model openai:URL#name, anthropic:URL#name (hosted.h)
+ *     stored replies      --model replay:RUN, of a run of `holdfast eval` (replay.c)
  */
 enum chat_result {
     CHAT_REPLIED,   /* `text` is the whole reply */
@@ -43,17 +44,25 @@ void chat_prompt_release(struct chat_prompt *prompt);
 
 struct chat; /* opaque */
 
-/* `model` as on the command line; `backend` is what a local one computes on. */
+/* `model` as on the command line; `backend` is what a local one computes on, `hosted` how
+ * one behind HTTP is asked (NULL: the defaults). */
+enum status chat_open_hosted(struct chat **chat, const char *model,
+                             const struct backend_options *backend,
+                             const struct hosted_options *hosted, struct error *error);
 enum status chat_open(struct chat **chat, const char *model,
                       const struct backend_options *backend, struct error *error);
 void chat_close(struct chat *chat);
 const char *chat_name(const struct chat *chat); /* as given */
-const char *chat_fingerprint(
-    const struct chat *chat); /* SHA-256 over weights and tokenizer, for the manifest */
+const char *
+chat_fingerprint(const struct chat *chat); /* SHA-256 over weights and tokenizer, or over
+                                              service, URL and name, for the manifest */
 
 /* How many prompts are under way at once at most; 0: the chat chooses. No reply depends on
  * it. */
 void chat_set_batch_limit(struct chat *chat, int64_t limit);
+
+/* Whether the answer lies in a cache, so that asking costs nothing. */
+bool chat_knows(struct chat *chat, const struct chat_prompt *prompt);
 
 /*
  * Answers all prompts; `done` is called from this thread as each reply arrives. A status

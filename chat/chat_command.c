@@ -22,12 +22,16 @@ struct chat_options {
     char *device;
     char *precision; /* auto, fp32, bf16 */
     int64_t threads;
+    struct hosted_options hosted;
 };
 
 #define FIELD(name) offsetof(struct chat_options, name)
 
 static const struct option_entry entries[] = {
-    {"model", OPTION_STRING, FIELD(model), "DIR", "directory of a checkpoint", "Chat"},
+    {"model", OPTION_STRING, FIELD(model), "MODEL",
+     "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY)",
+     "Chat"},
     {"prompt", OPTION_STRING, FIELD(prompt), "TEXT",
      "ask this, print the reply and stop; without it, every line of stdin is a turn", NULL},
     {"system", OPTION_STRING, FIELD(system), "TEXT", "a system message in front", NULL},
@@ -42,6 +46,7 @@ static const struct option_entry entries[] = {
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
      "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    HOSTED_OPTION_ENTRIES(FIELD(hosted)),
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
 
@@ -76,6 +81,18 @@ static void conversation_log_release(struct conversation_log *log)
     free(log->messages);
 }
 
+/* Whoever wrote the reply must not command the terminal: control characters stay out of it.
+ */
+static void reply_print(const char *text)
+{
+    const bool terminal = isatty(STDOUT_FILENO);
+    for (const char *at = text; *at; at++)
+        if (!terminal || *at == '\n' || *at == '\t' ||
+            ((unsigned char)*at >= ' ' && *at != 0x7F))
+            putchar(*at);
+    putchar('\n');
+}
+
 /* Asks for the next turn, prints it and keeps it. */
 static enum status turn(struct chat *chat, const struct chat_options *options,
                         struct conversation_log *log, struct error *error)
@@ -93,7 +110,7 @@ static enum status turn(struct chat *chat, const struct chat_options *options,
     if (!status && (prompt.result == CHAT_FAILED || prompt.result == CHAT_FILTERED))
         status = error_set(error, STATUS_LIMIT, "no reply: %s", prompt.text);
     if (!status) {
-        puts(prompt.text);
+        reply_print(prompt.text);
         fflush(stdout);
         say(log, "assistant", prompt.text);
     }
@@ -143,11 +160,12 @@ static enum status chat_run(const struct chat_options *options, struct error *er
     struct conversation_log log = {0};
     enum status status = chat_options_check(options, error);
     if (!status)
-        status = chat_open(&chat, options->model,
-                           &(struct backend_options){.device = options->device,
-                                                     .precision = options->precision,
-                                                     .thread_count = (int)options->threads},
-                           error);
+        status = chat_open_hosted(
+            &chat, options->model,
+            &(struct backend_options){.device = options->device,
+                                      .precision = options->precision,
+                                      .thread_count = (int)options->threads},
+            &options->hosted, error);
     if (options->system)
         say(&log, "system", options->system);
     if (!status && options->prompt) {
@@ -171,6 +189,7 @@ int chat_command(int argc, char **argv)
                                    .precision = memory_duplicate_string("auto")};
     struct error error = {0};
     bool help_shown = false;
+    hosted_options_defaults(&options.hosted);
     enum status status =
         options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
     if (!status && !help_shown)

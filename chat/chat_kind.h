@@ -12,10 +12,12 @@ struct chat_kind {
     const char *prefix; /* of --model, "openai:"; "" is a local checkpoint */
     enum status (*open)(struct chat *chat, const char *target,
                         const struct backend_options *backend,
-                        struct error *error); /* NULL: not built yet */
+                        const struct hosted_options *hosted, struct error *error);
     void (*close)(struct chat *chat);
     enum status (*answer)(struct chat *chat, struct chat_prompt *prompts, size_t count,
                           chat_done *done, void *context, struct error *error);
+    /* Whether the answer is there already and costs nothing; NULL: it never is. */
+    bool (*knows)(struct chat *chat, const struct chat_prompt *prompt);
 };
 
 struct chat {
@@ -27,5 +29,8 @@ struct chat {
 };
 
 extern const struct chat_kind chat_local;
+extern const struct chat_kind chat_openai;
+extern const struct chat_kind chat_anthropic;
+extern const struct chat_kind chat_replay;
 
 #endif

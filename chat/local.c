@@ -64,8 +64,10 @@ static enum status vocabulary_check(const struct local *local, const char *direc
 }
 
 static enum status local_open(struct chat *chat, const char *directory,
-                              const struct backend_options *backend, struct error *error)
+                              const struct backend_options *backend,
+                              const struct hosted_options *hosted, struct error *error)
 {
+    (void)hosted;
     struct local *local = memory_allocate(sizeof *local);
     chat->state = local;
     if (!file_is_directory(directory))

@@ -12,8 +12,11 @@
 #define FIELD(name) offsetof(struct eval_options, name)
 
 static const struct option_entry entries[] = {
-    {"model", OPTION_STRING, FIELD(model), "DIR", "directory of a checkpoint",
+    {"model", OPTION_STRING, FIELD(model), "MODEL",
+     "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY), or replay:RUN for the replies of another run",
      "Model and requests"},
+    {"system", OPTION_STRING, FIELD(system), "TEXT", "a system message in front", NULL},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
      "harmful requests: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL", NULL},
     {"benign", OPTION_LIST, FIELD(benign), "SPEC",
@@ -39,6 +42,10 @@ static const struct option_entry entries[] = {
      "of replies to benign requests, one each", NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N",
      "of reformulations and replies; equal seeds face equal attacks", NULL},
+    HOSTED_OPTION_ENTRIES(FIELD(hosted)),
+    {"dry-run", OPTION_BOOL, FIELD(dry_run), NULL,
+     "ask nothing, write nothing: print how much would be asked, and its cost at most",
+     NULL},
     {"judge", OPTION_LIST, FIELD(judges), "NAME",
      "rules, xstest: who says what was answered; the first decides (default rules)",
      "Judges and gates"},
@@ -78,6 +85,8 @@ const struct command_line eval_command_line = {
         "\\\n"
         "      --attempts 20 --benign 'safe=xstest.csv:prompt?label=safe' --out run/\n"
         "  holdfast eval --config run/config.yaml --resume\n"
+        "  holdfast eval --model openai:http://localhost:8000/v1#NAME --behaviors "
+        "jbb.csv:Goal --out run/\n"
         "  holdfast eval … --fail-if 'asr@20.hi>0.05'     # exit code 100 if it is\n",
     .positional = NULL,
     .entries = entries,
@@ -96,6 +105,7 @@ void eval_options_defaults(struct eval_options *options)
         .device = memory_duplicate_string("cpu"),
         .precision = memory_duplicate_string("auto"),
     };
+    hosted_options_defaults(&options->hosted);
 }
 
 static enum status numbers_check(const struct eval_options *options, struct error *error)
@@ -161,13 +171,15 @@ enum status eval_options_check(struct eval_options *options, struct error *error
     if (options->judges.count == 0)
         string_list_add(&options->judges, "rules");
     if (!options->model)
-        return error_set(error, STATUS_USAGE, "--model DIR is missing");
+        return error_set(
+            error, STATUS_USAGE,
+            "--model is missing: DIR, openai:URL#NAME, anthropic:URL#NAME or replay:RUN");
     if (!options->behaviors)
         return error_set(error, STATUS_USAGE,
                          "--behaviors SPEC is missing, e.g. --behaviors jbb.csv:Goal");
-    if (!options->out)
+    if (!options->out && !options->dry_run)
         return error_set(error, STATUS_USAGE, "--out RUN is missing");
-    if (numbers_check(options, error))
+    if (numbers_check(options, error) || hosted_options_check(&options->hosted, error))
         return error->status;
     return names_check(options, error);
 }

@@ -2,6 +2,7 @@
 #define HOLDFAST_EVAL_EVAL_OPTIONS_H
 
 #include "base/options.h"
+#include "chat/hosted_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,10 @@ struct eval_options {
     int64_t max_tokens;
     double benign_temperature;
     int64_t seed;
+    char *system; /* NULL: none */
+
+    struct hosted_options hosted;
+    bool dry_run;
 
     struct string_list judges; /* the first is the main one */
     char *refusal_judge;

@@ -50,6 +50,7 @@ static void identity_print(struct json_writer *json, const struct eval_options *
     json_number(json, "top_p", options->top_p);
     json_integer(json, "max_tokens", options->max_tokens);
     json_number(json, "benign_temperature", options->benign_temperature);
+    json_string(json, "system", options->system);
     json_integer(json, "limit", options->limit);
     names_print(json, "judges", &options->judges);
     json_string(json, "refusal_judge", options->refusal_judge);
@@ -124,7 +125,7 @@ static enum status identities_compare(const cJSON *stored, const cJSON *wanted,
     cJSON_ArrayForEach(item, wanted)
     {
         const cJSON *other = json_get(stored, item->string);
-        if (other && cJSON_Compare(item, other, true))
+        if (other ? cJSON_Compare(item, other, true) : cJSON_IsNull(item))
             continue;
         char *now = cJSON_PrintUnformatted(item);
         char *then = other ? cJSON_PrintUnformatted(other) : NULL;

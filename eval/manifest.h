@@ -13,7 +13,7 @@
  *
  *     {"holdfast":"0.1.0",
  *      "identity":{"model_sha256","device","precision","seed","attacks":[…],"attempts","mode","temperature",
- *                  "top_p","max_tokens","benign_temperature","limit","judges":[…],
+ *                  "top_p","max_tokens","benign_temperature","system","limit","judges":[…],
  *                  "refusal_judge","lists":[{"set","sha256","column","filter","count"}]},
  *      "identity_sha256":…,
  *      "model":…,"lists":[{"set","spec","path","sha256","count"}],

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "chat/chat.h"
+#include "chat/hosted_spending.h"
 #include "eval/attack.h"
 #include "eval/attempts.h"
 #include "eval/gate.h"
@@ -45,7 +46,7 @@ struct question {
     const char *attack;
     int64_t attempt;
     char *prompt;
-    struct message message;
+    struct message messages[2]; /* of the system, if there is one, and of the user */
 };
 
 /* The questions of a round; they do not move while they are asked. */
@@ -89,10 +90,15 @@ static void question_add(struct round *round, const struct request_set *set,
                                   .attack = attack.name,
                                   .attempt = attempt,
                                   .prompt = text_buffer_detach(&prompt)};
-    question->message = (struct message){.role = "user", .content = question->prompt};
+    size_t count = 0;
+    if (options->system)
+        question->messages[count++] =
+            (struct message){.role = "system", .content = options->system};
+    question->messages[count++] =
+        (struct message){.role = "user", .content = question->prompt};
     round->prompts[round->count++] = (struct chat_prompt){
-        .messages = &question->message,
-        .message_count = 1,
+        .messages = question->messages,
+        .message_count = count,
         .seed = (uint64_t)options->seed,
         .stream = random_stream_of(text_buffer_string(&stream), (uint64_t)request->index,
                                    (uint64_t)attempt),
@@ -448,6 +454,91 @@ static enum status conclude(const struct evaluation *evaluation,
     return status;
 }
 
+static enum status model_open(struct evaluation *evaluation, struct error *error)
+{
+    const struct eval_options *options = evaluation->options;
+    return chat_open_hosted(
+        &evaluation->chat, options->model,
+        &(struct backend_options){.device = options->device,
+                                  .precision = options->precision,
+                                  .thread_count = (int)options->threads},
+        &options->hosted, error);
+}
+
+/* What a dry run counts; tokens are guesses from above (service_tokens_guess()). */
+struct estimate {
+    int64_t requests;
+    int64_t cached;
+    struct tokens tokens; /* of what is not in the cache */
+};
+
+static void estimate_add(struct estimate *estimate, struct round *round)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        const struct chat_prompt *prompt = &round->prompts[i];
+        estimate->requests++;
+        if (chat_knows(round->evaluation->chat, prompt)) {
+            estimate->cached++;
+            continue;
+        }
+        estimate->tokens.prompt += service_tokens_guess(prompt);
+        estimate->tokens.reply += prompt->token_limit;
+    }
+    round_clear(round);
+}
+
+static void estimate_request(struct estimate *estimate, struct round *round,
+                             const struct request_set *set, const struct request *request)
+{
+    const struct eval_options *options = round->evaluation->options;
+    if (!is_harmful(set)) {
+        question_add(round, set, request, "none", 1);
+        estimate_add(estimate, round);
+        return;
+    }
+    for (size_t a = 0; a < options->attacks.count; a++)
+        for (int64_t k = 1; k <= options->attempts; k++) {
+            question_add(round, set, request, options->attacks.items[a], k);
+            estimate_add(estimate, round);
+        }
+}
+
+static void estimate_print(const struct estimate *estimate,
+                           const struct eval_options *options, struct text_buffer *shown)
+{
+    const bool early = options->attempts > 1 && !options->fixed_attempts;
+    text_buffer_appendf(shown,
+                        "requests       %lld%s\n"
+                        "in the cache   %lld\n"
+                        "prompt tokens  about %lld at most\n"
+                        "reply tokens   %lld at most\n",
+                        (long long)estimate->requests,
+                        early ? " at most: hits end a behaviour early" : "",
+                        (long long)estimate->cached, (long long)estimate->tokens.prompt,
+                        (long long)estimate->tokens.reply);
+    if (options->hosted.price_in > 0 || options->hosted.price_out > 0)
+        text_buffer_appendf(shown, "cost           %.4f at most, retries apart\n",
+                            tokens_cost(&options->hosted, estimate->tokens));
+    else
+        text_buffer_append(shown, "cost           unknown without --price-in and "
+                                  "--price-out\n");
+}
+
+/* Nothing is asked and nothing is written. */
+static void dry_run(struct evaluation *evaluation, struct text_buffer *shown)
+{
+    struct estimate estimate = {0};
+    struct round *round = memory_allocate(sizeof *round);
+    round->evaluation = evaluation;
+    for (size_t s = 0; s < evaluation->sets.count; s++)
+        for (size_t i = 0; i < evaluation->sets.items[s].count; i++)
+            estimate_request(&estimate, round, &evaluation->sets.items[s],
+                             &evaluation->sets.items[s].list.items[i]);
+    free(round);
+    if (shown)
+        estimate_print(&estimate, evaluation->options, shown);
+}
+
 static enum status evaluation_run(struct evaluation *evaluation, struct text_buffer *shown,
                                   struct error *error)
 {
@@ -459,11 +550,12 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     plan_make(evaluation, &plan, benign);
     enum status status = gates_precheck(evaluation, &plan, error);
     if (!status)
-        status = chat_open(&evaluation->chat, options->model,
-                           &(struct backend_options){.device = options->device,
-                                                     .precision = options->precision,
-                                                     .thread_count = (int)options->threads},
-                           error);
+        status = model_open(evaluation, error);
+    if (!status && options->dry_run) {
+        dry_run(evaluation, shown);
+        free(benign);
+        return STATUS_OK;
+    }
     if (!status) {
         chat_set_batch_limit(evaluation->chat, options->batch);
         status = identity_settle(evaluation, error);
@@ -485,7 +577,7 @@ enum status eval_run_showing(const struct eval_options *options, struct text_buf
 {
     struct evaluation evaluation = {.options = options};
     log_quiet(options->quiet);
-    enum status status = out_check(options, error);
+    enum status status = options->dry_run ? STATUS_OK : out_check(options, error);
     if (!status)
         status = evaluation_run(&evaluation, shown, error);
     evaluation_release(&evaluation);

@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "base/json.h"
+#include "base/random.h"
 #include "chat/chat.h"
 #include "model/transformer.h"
 #include "text/bpe_trainer.h"
@@ -184,19 +185,72 @@ static void the_fingerprint_is_that_of_weights_and_tokenizer(void **state)
     chat_close(other);
 }
 
-static void other_models_are_refused_by_name(void **state)
+/* Lines of a stored run; `stream` below is that of eval's attempts. */
+static const char stored_run[] =
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":1,\"prompt\":\"Hi\","
+    "\"response\":\"Sure.\",\"outcome\":\"complied\",\"judges\":{},\"tokens\":3}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":2,\"prompt\":\"Hi\","
+    "\"response\":\"Su\",\"outcome\":\"complied\",\"truncated\":true,\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":3,\"prompt\":\"Hi\","
+    "\"response\":\"\",\"outcome\":\"target_error\",\"error\":\"HTTP 500\",\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":4,\"prompt\":\"Hi\","
+    "\"response\":\"\",\"outcome\":\"filtered\",\"error\":\"by them\",\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":5,\"prompt\":\"Ho\","
+    "\"response\":\"Sure.\",\"outcome\":\"complied\",\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":1,\"prompt\":\"Hi\","
+    "\"response\":\"Again.\",\"outcome\":\"complied\",\"judges\":{}}\n"
+    "{\"set\":\"harm";
+
+static void stored_replies_are_found_by_their_attempt(void **state)
 {
     (void)state;
-    static const char *const models[] = {"openai:http://x#m", "anthropic:http://x#m",
-                                         "replay:run"};
-    for (size_t i = 0; i < 3; i++) {
-        struct chat *chat;
-        assert_int_equal(chat_open(&chat, models[i], &one_thread, &error),
-                         STATUS_UNSUPPORTED);
-        assert_null(chat);
-        assert_message(models[i]);
-    }
+    static const struct {
+        enum chat_result result;
+        const char *text;
+    } wanted[] = {
+        {CHAT_REPLIED, "Sure."},
+        {CHAT_TRUNCATED, "Su"},
+        {CHAT_FAILED, "HTTP 500"},
+        {CHAT_FILTERED, "by them"},
+        {CHAT_FAILED, "the stored run asked something else in this attempt"},
+        {CHAT_FAILED, "the stored run does not hold this attempt"},
+    };
+    enum { COUNT = 6 };
     struct chat *chat;
+    struct calls calls = {0};
+    struct chat_prompt prompts[COUNT];
+    char model[128];
+    scratch_file("attempts.jsonl", stored_run);
+    snprintf(model, sizeof model, "replay:%s", scratch_folder);
+    assert_ok(chat_open(&chat, model, &one_thread, &error));
+    for (uint64_t i = 0; i < COUNT; i++)
+        prompts[i] = prompt_of(&short_message, random_stream_of("harmful|past", 4, i + 1));
+    assert_ok(chat_answer(chat, prompts, COUNT, count_call, &calls, &error));
+    assert_int_equal(calls.count, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(prompts[i].result, wanted[i].result);
+        assert_string_equal(prompts[i].text, wanted[i].text);
+        chat_prompt_release(&prompts[i]);
+    }
+    assert_int_equal(prompts[0].reply_tokens, 3);
+    assert_int_equal(strlen(chat_fingerprint(chat)), 64);
+    chat_close(chat);
+
+    scratch_file("attempts.jsonl", "{\"set\":1}\n");
+    assert_int_equal(chat_open(&chat, model, &one_thread, &error), STATUS_FORMAT);
+    assert_message("attempts.jsonl: line 1");
+}
+
+static void models_that_are_not_there_are_refused(void **state)
+{
+    (void)state;
+    struct chat *chat;
+    assert_int_equal(chat_open(&chat, "replay:/nowhere", &one_thread, &error), STATUS_IO);
+    assert_null(chat);
+    assert_message("/nowhere/attempts.jsonl");
+    assert_int_equal(chat_open(&chat, "openai:http://x", &one_thread, &error),
+                     STATUS_USAGE);
+    assert_null(chat);
     assert_int_equal(chat_open(&chat, "/nowhere", &one_thread, &error), STATUS_IO);
     assert_message("/nowhere: no such folder");
 }
@@ -212,7 +266,9 @@ int main(void)
                                         chat_remove),
         cmocka_unit_test_setup_teardown(the_fingerprint_is_that_of_weights_and_tokenizer,
                                         chat_make, chat_remove),
-        cmocka_unit_test(other_models_are_refused_by_name),
+        cmocka_unit_test_setup_teardown(stored_replies_are_found_by_their_attempt,
+                                        scratch_make, scratch_remove),
+        cmocka_unit_test(models_that_are_not_there_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

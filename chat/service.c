@@ -1,0 +1,168 @@
+#include "chat/service.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void service_body(const struct service *service, const char *model,
+                  const struct chat_prompt *prompt, unsigned quirks,
+                  struct text_buffer *body)
+{
+    struct json_writer json = {.out = body};
+    json_object_begin(&json, NULL);
+    service->body_print(model, prompt, quirks, &json);
+    json_object_end(&json);
+}
+
+const char *prompt_system(const struct chat_prompt *prompt)
+{
+    return prompt->message_count > 0 && strcmp(prompt->messages[0].role, "system") == 0
+               ? prompt->messages[0].content
+               : NULL;
+}
+
+static void message_print(const char *role, const char *front, const char *content,
+                          struct json_writer *json)
+{
+    struct text_buffer text = {0};
+    if (front)
+        text_buffer_appendf(&text, "%s\n\n", front);
+    text_buffer_append(&text, content);
+    json_object_begin(json, NULL);
+    json_string(json, "role", role);
+    json_string(json, "content", text_buffer_string(&text));
+    json_object_end(json);
+    text_buffer_release(&text);
+}
+
+void prompt_messages_print(const struct chat_prompt *prompt, bool system_apart,
+                           const char *system_in_front, struct json_writer *json)
+{
+    const char *front = system_in_front;
+    json_array_begin(json, "messages");
+    for (size_t i = prompt_system(prompt) && system_apart; i < prompt->message_count; i++) {
+        const struct message *message = &prompt->messages[i];
+        message_print(message->role, front, message->content, json);
+        front = NULL;
+    }
+    json_array_end(json);
+}
+
+int64_t service_tokens_guess(const struct chat_prompt *prompt)
+{
+    int64_t tokens = 0;
+    for (size_t i = 0; i < prompt->message_count; i++)
+        tokens += 8 + (int64_t)(strlen(prompt->messages[i].content) + 2) / 3;
+    return tokens;
+}
+
+enum status service_reply_parse(const struct service *service, const char *bytes,
+                                size_t count, struct service_reply *reply,
+                                struct error *error)
+{
+    cJSON *object = NULL;
+    *reply = (struct service_reply){.prompt_tokens = -1, .reply_tokens = -1};
+    enum status status = json_parse(&object, bytes, count, "the answer", error);
+    if (!status && !cJSON_IsObject(object))
+        status = error_set(error, STATUS_FORMAT, "the answer is no JSON object");
+    if (!status)
+        status = service->reply_read(object, reply, error);
+    if (status) {
+        free(reply->text);
+        reply->text = NULL;
+    }
+    cJSON_Delete(object);
+    return status;
+}
+
+void printable_copy(char *out, size_t bytes, const char *text)
+{
+    size_t length = 0;
+    bool blank = false;
+    while (*text && length + 1 < bytes) {
+        uint32_t code_point;
+        const size_t step = text_utf8_decode(text, strlen(text), &code_point);
+        const bool visible = code_point > ' ' && code_point != 0x7F &&
+                             !(code_point >= 0x80 && code_point < 0xA0) &&
+                             code_point != UINT32_MAX;
+        if (visible && length + blank + step + 1 > bytes)
+            break;
+        if (visible && blank)
+            out[length++] = ' ';
+        if (visible)
+            memcpy(out + length, text, step);
+        length += visible ? step : 0;
+        blank = !visible && length > 0;
+        text += step;
+    }
+    out[length] = '\0';
+}
+
+static const char *text_in(const cJSON *object, const char *key)
+{
+    const cJSON *value = json_get(object, key);
+    return cJSON_IsString(value) ? value->valuestring : NULL;
+}
+
+/* {"error":{"message","type","code","param"}}, {"error":"…"}, {"message"} or {"detail"}. */
+static void failure_read(const cJSON *object, struct service_failure *failure)
+{
+    const cJSON *inner = json_get(object, "error");
+    const cJSON *from = cJSON_IsObject(inner) ? inner : object;
+    const char *message = text_in(from, "message");
+    const char *code = text_in(from, "code");
+    const char *param = text_in(from, "param");
+    if (!message)
+        message = text_in(object, "error");
+    if (!message)
+        message = text_in(object, "detail");
+    if (!code)
+        code = text_in(from, "type");
+    printable_copy(failure->message, sizeof failure->message, message ? message : "");
+    printable_copy(failure->code, sizeof failure->code, code ? code : "");
+    printable_copy(failure->param, sizeof failure->param, param ? param : "");
+}
+
+void service_failure_parse(const char *bytes, size_t count, struct service_failure *failure)
+{
+    cJSON *object = NULL;
+    *failure = (struct service_failure){.message = ""};
+    if (count > 0 && json_parse(&object, bytes, count, "", NULL) == STATUS_OK)
+        failure_read(object, failure);
+    cJSON_Delete(object);
+}
+
+static bool says(const struct service_failure *failure, const char *word)
+{
+    return strcasestr(failure->message, word) || strcasestr(failure->code, word);
+}
+
+unsigned service_failure_quirk(const struct service_failure *failure)
+{
+    if (says(failure, "max_completion_tokens"))
+        return QUIRK_COMPLETION_TOKENS;
+    if (!says(failure, "unsupported") && !says(failure, "not support"))
+        return 0;
+    if (strcmp(failure->param, "temperature") == 0)
+        return QUIRK_NO_TEMPERATURE;
+    if (strcmp(failure->param, "top_p") == 0)
+        return QUIRK_NO_TOP_P;
+    if (strcmp(failure->param, "seed") == 0)
+        return QUIRK_NO_SEED;
+    if (says(failure, "system") && says(failure, "role"))
+        return QUIRK_NO_SYSTEM;
+    return 0;
+}
+
+bool service_failure_is_filter(const struct service_failure *failure)
+{
+    return strcasestr(failure->code, "content_filter") ||
+           strcasestr(failure->code, "content_policy");
+}
+
+bool service_failure_is_quota(const struct service_failure *failure)
+{
+    return strcasestr(failure->code, "insufficient_quota") ||
+           strcasestr(failure->code, "billing");
+}
