@@ -82,6 +82,14 @@ static int32_t longest_at(const struct added_scan *scan, size_t start, size_t *e
     return found;
 }
 
+size_t added_tokens_longest(const struct added_tokens *tokens, const char *text,
+                            size_t bytes)
+{
+    const struct added_scan scan = {.tokens = tokens, .text = text, .bytes = bytes};
+    size_t end = 0;
+    return bytes > 0 && longest_at(&scan, 0, &end) >= 0 ? end : 0;
+}
+
 static bool word_touches(const struct added_scan *scan, size_t start, size_t end)
 {
     uint32_t code_point;

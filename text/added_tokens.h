@@ -36,6 +36,10 @@ void added_tokens_release(struct added_tokens *tokens);
 bool added_tokens_add(struct added_tokens *tokens, const char *content, size_t bytes,
                       struct added_token token);
 
+/* Bytes of the longest token that the text begins with, 0 if there is none. */
+size_t added_tokens_longest(const struct added_tokens *tokens, const char *text,
+                            size_t bytes);
+
 /*
  * Cuts valid UTF-8 into stretches of text and tokens, in order:
  *     struct added_scan scan = {.tokens = …, .text = …, .bytes = …};

@@ -31,12 +31,16 @@ void bpe_init(struct bpe *bpe, size_t merge_count)
         bpe->merges[i].pair = BPE_NO_PAIR;
     for (int i = 0; i < 256; i++)
         bpe->byte_ids[i] = -1;
+    for (int i = 0; i < 128; i++)
+        bpe->ascii_ids[i] = -1;
 }
 
 void bpe_release(struct bpe *bpe)
 {
     free(bpe->merges);
     string_table_release(&bpe->words);
+    string_table_release(&bpe->characters);
+    free(bpe->neighbours);
     *bpe = (struct bpe){0};
 }
 
@@ -81,6 +85,13 @@ static size_t byte_tokens(const struct bpe *bpe, const char *word, size_t bytes,
     return count;
 }
 
+static size_t first_tokens(const struct bpe *bpe, const char *word, size_t bytes,
+                           int32_t *ids)
+{
+    return bpe->byte_level ? byte_tokens(bpe, word, bytes, ids)
+                           : bpe_character_tokens(bpe, word, bytes, ids);
+}
+
 static void append_all(struct token_list *list, const int32_t *ids, size_t count)
 {
     if (list->capacity - list->count < count)
@@ -109,7 +120,7 @@ static void encode_short(const struct bpe *bpe, const char *word, size_t bytes,
 {
     int32_t ids[SHORT_WORD_BYTES];
     struct candidate pairs[SHORT_WORD_BYTES]; /* pairs[i]: ids[i] and ids[i + 1] */
-    size_t count = byte_tokens(bpe, word, bytes, ids);
+    size_t count = first_tokens(bpe, word, bytes, ids);
     for (size_t i = 0; i + 1 < count; i++)
         pairs[i] = candidate_of(bpe, ids[i], ids[i + 1]);
     while (count > 1) {
@@ -230,7 +241,7 @@ static void encode_long(const struct bpe *bpe, const char *bytes, size_t byte_co
 {
     struct long_word word = {.bpe = bpe};
     int32_t *ids = memory_allocate_array(byte_count, sizeof *ids);
-    const size_t count = byte_tokens(bpe, bytes, byte_count, ids);
+    const size_t count = first_tokens(bpe, bytes, byte_count, ids);
     word.nodes = memory_allocate_array(count + 1, sizeof *word.nodes);
     for (size_t i = 0; i < count; i++)
         word.nodes[i] =
@@ -250,8 +261,8 @@ static void encode_long(const struct bpe *bpe, const char *bytes, size_t byte_co
     free(ids);
 }
 
-void bpe_encode(const struct bpe *bpe, const char *word, size_t bytes,
-                struct token_list *ids)
+static void encode_part(const struct bpe *bpe, const char *word, size_t bytes,
+                        struct token_list *ids)
 {
     const struct string_entry *whole = string_table_find(&bpe->words, word, bytes);
     if (whole)
@@ -260,4 +271,19 @@ void bpe_encode(const struct bpe *bpe, const char *word, size_t bytes,
         encode_short(bpe, word, bytes, ids);
     else
         encode_long(bpe, word, bytes, ids);
+}
+
+void bpe_encode(const struct bpe *bpe, const char *word, size_t bytes,
+                struct token_list *ids)
+{
+    if (!bpe->neighbours) {
+        encode_part(bpe, word, bytes, ids);
+        return;
+    }
+    while (bytes > 0) {
+        const size_t part = bpe_part_bytes(bpe, word, bytes);
+        encode_part(bpe, word, part, ids);
+        word += part;
+        bytes -= part;
+    }
 }

@@ -117,7 +117,7 @@ void bpe_trainer_add_text(struct bpe_trainer *trainer, const char *text, size_t 
         text = repaired.data;
         bytes = repaired.length;
     }
-    pretokenizer_run(trainer->pretokenizer, text, bytes, count_word, trainer);
+    pretokenizer_run(trainer->pretokenizer, text, bytes, TEXT_FIRST, count_word, trainer);
     text_buffer_release(&repaired);
 }
 

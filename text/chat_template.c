@@ -1,153 +1,20 @@
 #include "text/chat_template.h"
 
-#include "base/json.h"
 #include "base/memory.h"
 #include "text/chat_template_internal.h"
-#include "text/chatml.h"
-#include "text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char im_start[] = "<|im_start|>";
-static const char im_end[] = "<|im_end|>";
+static const char chatml_source[] =
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + "
+    "'<|im_end|>\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
-struct chat_template {
-    struct chatml_form form;
-    char *bos; /* text of the bos token, "" if there is none */
-    int32_t bos_id;
-    int32_t start_id;
-    int32_t end_id;
-    unsigned encode_flags; /* for what is not a control token */
-};
-
-/* A conversation, rendered: control tokens and the text between them. */
-struct segment {
-    const char *text;
-    size_t bytes;
-    int32_t id; /* of a control token; -1: text */
-    bool said;  /* by the assistant */
-};
-
-struct segment_list {
-    struct segment *items;
-    size_t count;
-    size_t capacity;
-};
-
-static void add_segment(struct segment_list *list, const char *text, size_t bytes,
-                        int32_t id, bool said)
+const char *chat_template_chatml_source(void)
 {
-    array_reserve(list->items, list->capacity, list->count + 1);
-    list->items[list->count++] = (struct segment){text, bytes, id, said};
-}
-
-static void add_text(struct segment_list *list, const char *text)
-{
-    if (text[0])
-        add_segment(list, text, strlen(text), -1, false);
-}
-
-/* What Python's str.strip() takes off. */
-static bool is_python_space(uint32_t code_point)
-{
-    return unicode_is_white_space(code_point) || (code_point >= 0x1C && code_point <= 0x1F);
-}
-
-static void strip(const char **text, size_t *bytes)
-{
-    uint32_t code_point;
-    while (*bytes > 0) {
-        const size_t taken = utf8_decode(*text, *bytes, &code_point);
-        if (!is_python_space(code_point))
-            break;
-        *text += taken;
-        *bytes -= taken;
-    }
-    while (*bytes > 0) {
-        const size_t start = utf8_last_start(*text, *bytes);
-        utf8_decode(*text + start, *bytes - start, &code_point);
-        if (!is_python_space(code_point))
-            break;
-        *bytes = start;
-    }
-}
-
-static void add_turn(const struct chat_template *chat_template, struct segment_list *list,
-                     const char *role, const char *content)
-{
-    const struct chatml_form *form = &chat_template->form;
-    const bool said = strcmp(role, "assistant") == 0;
-    size_t bytes = strlen(content);
-    if (form->strip)
-        strip(&content, &bytes);
-    add_text(list, form->before_turn);
-    add_segment(list, im_start, strlen(im_start), chat_template->start_id, false);
-    add_text(list, role);
-    add_text(list, "\n");
-    add_segment(list, content, bytes, -1, said);
-    add_segment(list, im_end, strlen(im_end), chat_template->end_id, said);
-    add_text(list, "\n");
-    add_text(list, form->after_turn);
-}
-
-static enum status check_message(const struct chat_template *chat_template,
-                                 const struct message *messages, size_t index,
-                                 struct error *error)
-{
-    static const char *const roles[] = {"system", "user", "assistant"};
-    const struct message *message = &messages[index];
-    bool known = false;
-    if (!message->role || !message->content)
-        return error_set(error, STATUS_USAGE, "message %zu has no %s", index,
-                         message->role ? "content" : "role");
-    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
-        known = known || strcmp(roles[i], message->role) == 0;
-    if (!known)
-        return error_set(error, STATUS_USAGE,
-                         "message %zu: role \"%s\" is none of system, user, assistant",
-                         index, message->role);
-    const size_t offset = strcmp(messages[0].role, "system") == 0;
-    const bool is_user = strcmp(message->role, "user") == 0;
-    if (chat_template->form.alternate && is_user != (index % 2 == offset))
-        return error_set(
-            error, STATUS_USAGE,
-            "message %zu: role \"%s\": this template wants the roles "
-            "user/assistant/user/assistant/…, after at most one system message",
-            index, message->role);
-    return STATUS_OK;
-}
-
-static enum status lay_out(const struct chat_template *chat_template,
-                           const struct message *messages, size_t count,
-                           bool add_generation_prompt, struct segment_list *list,
-                           struct error *error)
-{
-    const struct chatml_form *form = &chat_template->form;
-    if (count == 0)
-        return error_set(error, STATUS_USAGE, "the conversation has no messages");
-    for (size_t i = 0; i < count; i++) {
-        const enum status status = check_message(chat_template, messages, i, error);
-        if (status)
-            return status;
-    }
-    add_text(list, form->head);
-    if (form->bos && chat_template->bos[0])
-        add_segment(list, chat_template->bos, strlen(chat_template->bos),
-                    chat_template->bos_id, false);
-    add_text(list, form->after_bos);
-    if (form->system && strcmp(messages[0].role, "system") != 0)
-        add_turn(chat_template, list, "system", form->system);
-    for (size_t i = 0; i < count; i++)
-        add_turn(chat_template, list, messages[i].role, messages[i].content);
-    add_text(list, form->after_turns);
-    if (!add_generation_prompt)
-        return STATUS_OK;
-    add_text(list, form->before_prompt);
-    add_segment(list, im_start, strlen(im_start), chat_template->start_id, false);
-    add_text(list, "assistant\n");
-    add_text(list, form->after_prompt);
-    return STATUS_OK;
+    return chatml_source;
 }
 
 enum status chat_template_render(const struct chat_template *chat_template,
@@ -155,12 +22,13 @@ enum status chat_template_render(const struct chat_template *chat_template,
                                  bool add_generation_prompt, struct text_buffer *text,
                                  struct error *error)
 {
-    struct segment_list list = {0};
-    const enum status status =
-        lay_out(chat_template, messages, count, add_generation_prompt, &list, error);
-    for (size_t i = 0; i < list.count && !status; i++)
-        utf8_append_repaired(text, list.items[i].text, list.items[i].bytes);
-    free(list.items);
+    struct rendering rendering = {0};
+    const enum status status = rendering_make(&rendering, chat_template, messages, count,
+                                              add_generation_prompt, error);
+    if (!status)
+        text_buffer_append_bytes(text, text_buffer_string(&rendering.output.text),
+                                 rendering.output.text.length);
+    rendering_release(&rendering);
     return status;
 }
 
@@ -170,35 +38,24 @@ void mask_list_release(struct mask_list *list)
     *list = (struct mask_list){0};
 }
 
-/* Appends `said` until the mask has moved on by `added`. */
-static void mask_append(struct mask_list *mask, size_t added, bool said)
+/* A reply that nothing ends would teach a model never to stop, unless the assistant goes
+ * on in the next message, as where a template joins the two. */
+static enum status check_ends(const struct rendering *rendering,
+                              const struct message *messages, size_t count,
+                              struct error *error)
 {
-    if (!mask || added == 0)
-        return;
-    array_reserve(mask->values, mask->capacity, mask->count + added);
-    memset(mask->values + mask->count, said, added);
-    mask->count += added;
-}
-
-/* Encodes segment i and the text segments behind it that belong to the same stretch;
- * returns the index behind them. */
-static size_t encode_stretch(const struct chat_template *chat_template,
-                             const struct tokenizer *tokenizer,
-                             const struct segment_list *list, size_t i,
-                             struct token_list *ids)
-{
-    struct text_buffer text = {0};
-    const bool said = list->items[i].said;
-    if (list->items[i].id >= 0) {
-        token_list_append(ids, list->items[i].id);
-        return i + 1;
+    for (size_t i = 0; i < rendering->reply_count; i++) {
+        const size_t next = rendering->replies[i].message + 1;
+        const bool goes_on = next < count && strcmp(messages[next].role, "assistant") == 0;
+        if (!rendering->replies[i].ends && !goes_on)
+            return error_set(
+                error, STATUS_FORMAT,
+                "message %zu: the chat template writes no token behind what the assistant "
+                "says (or the tokenizer does not know it): nothing would teach the model "
+                "where to stop",
+                rendering->replies[i].message);
     }
-    for (; i < list->count && list->items[i].id < 0 && list->items[i].said == said; i++)
-        text_buffer_append_bytes(&text, list->items[i].text, list->items[i].bytes);
-    tokenizer_encode(tokenizer, text_buffer_string(&text), text.length,
-                     chat_template->encode_flags, ids);
-    text_buffer_release(&text);
-    return i;
+    return STATUS_OK;
 }
 
 enum status chat_template_encode(const struct chat_template *chat_template,
@@ -207,16 +64,16 @@ enum status chat_template_encode(const struct chat_template *chat_template,
                                  bool add_generation_prompt, struct token_list *ids,
                                  struct mask_list *mask, struct error *error)
 {
-    struct segment_list list = {0};
-    const enum status status =
-        lay_out(chat_template, messages, count, add_generation_prompt, &list, error);
-    for (size_t i = 0; i < list.count && !status;) {
-        const size_t before = ids->count;
-        const bool said = list.items[i].said;
-        i = encode_stretch(chat_template, tokenizer, &list, i, ids);
-        mask_append(mask, ids->count - before, said);
-    }
-    free(list.items);
+    struct rendering rendering = {0};
+    enum status status = rendering_make(&rendering, chat_template, messages, count,
+                                        add_generation_prompt, error);
+    if (!status)
+        status = rendering_find_replies(&rendering, chat_template, messages, count, error);
+    if (!status && mask)
+        status = check_ends(&rendering, messages, count, error);
+    if (!status)
+        rendering_encode(&rendering, chat_template, tokenizer, ids, mask);
+    rendering_release(&rendering);
     return status;
 }
 
@@ -225,55 +82,135 @@ int32_t chat_template_end_of_turn(const struct chat_template *chat_template)
     return chat_template->end_id;
 }
 
-static enum status find_control(const struct tokenizer *tokenizer, const char *token,
-                                int32_t *id, struct error *error)
+/* The control token behind the words of the last message; -1 if there is none. */
+static int32_t end_behind(const struct rendering *rendering, uint16_t origin)
 {
-    *id = tokenizer_token_id(tokenizer, token);
-    if (*id >= 0)
-        return STATUS_OK;
-    return error_set(error, STATUS_FORMAT,
-                     "chat template: the tokenizer has no token %s: add it to added_tokens "
-                     "of tokenizer.json",
-                     token);
+    size_t last = rendering->output.text.length;
+    while (last > 0 && rendering->output.origins[last - 1] != origin)
+        last--;
+    for (size_t i = 0; last > 0 && i < rendering->control_count; i++)
+        if (rendering->controls[i].start >= last)
+            return rendering->controls[i].id;
+    return -1;
+}
+
+static bool has_unmarked(const struct rendering *rendering)
+{
+    for (size_t i = 0; i < rendering->control_count; i++)
+        if (!rendering->controls[i].original->special)
+            return true;
+    return false;
+}
+
+/* Some templates insist on a system message. */
+static const struct message probe_messages[] = {
+    {"system", "s"}, {"user", "u"}, {"assistant", "a"}};
+enum { PROBE_COUNT = 3 };
+
+/* Whether the template, not the renderer, is why there is no rendering. */
+static bool template_refuses(enum status status)
+{
+    return status == STATUS_USAGE || status == STATUS_FORMAT;
+}
+
+/*
+ * Renders a short conversation: which token ends the assistant's turn, and whether the
+ * template writes added tokens that the tokenizer does not call special. A template that
+ * refuses it is taken as it is, without an end of turn.
+ */
+static enum status probe(struct chat_template *built, const struct tokenizer *tokenizer,
+                         struct error *error)
+{
+    struct rendering rendering = {0};
+    enum status status = rendering_make(&rendering, built, probe_messages + 1,
+                                        PROBE_COUNT - 1, false, error);
+    uint16_t origin = PROBE_COUNT - 1;
+    if (template_refuses(status)) {
+        rendering_release(&rendering);
+        origin = PROBE_COUNT;
+        status =
+            rendering_make(&rendering, built, probe_messages, PROBE_COUNT, false, error);
+    }
+    if (!status) {
+        built->end_id = end_behind(&rendering, origin);
+        built->unmarked = has_unmarked(&rendering);
+        if (!built->unmarked)
+            chat_template_collect(built, tokenizer, true);
+    }
+    rendering_release(&rendering);
+    return template_refuses(status) ? STATUS_OK : status;
+}
+
+/* The built-in template is of no use without its tokens. */
+static enum status check_chatml(const struct tokenizer *tokenizer, struct error *error)
+{
+    static const char *const tokens[] = {"<|im_start|>", "<|im_end|>"};
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
+        if (tokenizer_token_id(tokenizer, tokens[i]) < 0)
+            return error_set(error, STATUS_FORMAT,
+                             "chat template: the tokenizer has no token %s: add it to "
+                             "added_tokens of tokenizer.json",
+                             tokens[i]);
+    return STATUS_OK;
+}
+
+static void copy_variables(struct chat_template *built,
+                           const struct jinja_variable *variables, size_t count)
+{
+    built->variables = memory_allocate_array(count + 1, sizeof *built->variables);
+    built->variable_count = count;
+    for (size_t i = 0; i < count; i++)
+        built->variables[i] =
+            (struct jinja_variable){memory_duplicate_string(variables[i].name),
+                                    memory_duplicate_string(variables[i].text)};
 }
 
 enum status chat_template_build(struct chat_template **chat_template, const char *source,
-                                const char *bos, const struct tokenizer *tokenizer,
+                                const struct jinja_variable *variables,
+                                size_t variable_count, const struct tokenizer *tokenizer,
                                 struct error *error)
 {
+    struct error ignored;
     struct chat_template *built = memory_allocate(sizeof *built);
+    const char *text = source ? source : chatml_source;
+    enum status status = STATUS_OK;
+    if (!error)
+        error = &ignored;
     *chat_template = NULL;
-    enum status status = chatml_recognize(
-        &built->form, source ? source : chat_template_chatml_source(), error);
-    if (!status)
-        status = find_control(tokenizer, im_start, &built->start_id, error);
-    if (!status)
-        status = find_control(tokenizer, im_end, &built->end_id, error);
-    if (status) {
-        chat_template_free(built);
-        return status;
+    built->end_id = -1;
+    copy_variables(built, variables, variable_count);
+    if (!source)
+        status = check_chatml(tokenizer, error);
+    if (!status && jinja_parse(&built->parsed, text, strlen(text), error))
+        status = error_prefix(error, "chat template");
+    if (!status) {
+        chat_template_collect(built, tokenizer, false);
+        status = probe(built, tokenizer, error);
     }
-    built->bos = memory_duplicate_string(bos ? bos : "");
-    built->bos_id = tokenizer_token_id(tokenizer, built->bos);
-    /* Where the file does not call the control tokens special, none may be looked for. */
-    if (!tokenizer_token_is_special(tokenizer, built->start_id) ||
-        !tokenizer_token_is_special(tokenizer, built->end_id))
-        built->encode_flags = ENCODE_PLAIN;
-    *chat_template = built;
-    return STATUS_OK;
+    if (status)
+        chat_template_free(built);
+    else
+        *chat_template = built;
+    return status;
 }
 
 enum status chat_template_parse(struct chat_template **chat_template, const char *source,
                                 const struct tokenizer *tokenizer, struct error *error)
 {
-    return chat_template_build(chat_template, source, NULL, tokenizer, error);
+    return chat_template_build(chat_template, source, NULL, 0, tokenizer, error);
 }
 
 void chat_template_free(struct chat_template *chat_template)
 {
     if (!chat_template)
         return;
-    chatml_form_release(&chat_template->form);
-    free(chat_template->bos);
+    for (size_t i = 0; i < chat_template->variable_count; i++) {
+        memory_free_text(chat_template->variables[i].name);
+        memory_free_text(chat_template->variables[i].text);
+    }
+    free(chat_template->variables);
+    free(chat_template->originals);
+    added_tokens_release(&chat_template->controls);
+    jinja_free(chat_template->parsed);
     free(chat_template);
 }

@@ -10,19 +10,31 @@
 
 /*
  * Chat messages -> tokens. The template is that of the model's directory
- * (chat_template in tokenizer_config.json, or chat_template.jinja). The renderer knows
- * ChatML (with and without a default system turn); any other template is refused by name,
- * until the Jinja interpreter takes its place behind this interface.
+ * (chat_template in tokenizer_config.json, or chat_template.jinja): Jinja, rendered by
+ * text/jinja.h as transformers' apply_chat_template renders it. bos_token, eos_token and
+ * the like are those of tokenizer_config.json and special_tokens_map.json.
  *
- * What a message says is encoded without special tokens: "<|im_end|>" inside a
- * message stays text and never becomes the control token.
+ * Rules:
+ *  - What a message says stays text: "<|im_end|>" inside a message never becomes the
+ *    control token, wherever and however the template writes it. Control tokens are those
+ *    that the tokenizer calls special; and, where the template itself writes added tokens
+ *    that are not called special, all added tokens without white space. They are looked
+ *    for only in bytes that the template wrote, whole.
+ *  - Nothing is added to what the template writes: a beginning-of-sequence token is there
+ *    once if the template writes it, and not otherwise (tokenize=True of transformers).
+ *  - The assistant's turn starts where the prompt of its generation ends: that is the
+ *    rendering of the messages before it with add_generation_prompt. It ends with the
+ *    first control token behind its words, if that is the one that ends the assistant's
+ *    turn in a conversation of one question and one answer. What the model has to write
+ *    between the two carries loss, an empty "<think>" that the template adds among it.
  *
  *     <|im_start|> "user\nHi" <|im_end|> "\n" <|im_start|> "assistant\n" "Hello" <|im_end|>
  *     mask: 0       0           0         0     0            0             1       1
  *
  * Each quoted stretch is encoded by itself. What the assistant says is its own stretch, so
- * that the prompt of a generation is always a prefix of the trained tokens; this differs
- * from encoding the rendered text only where a reply begins with white space.
+ * that the prompt of a generation is a prefix of the trained tokens wherever its text is
+ * one; this differs from encoding the rendered text only where a reply begins with white
+ * space.
  */
 struct message {
     const char *role; /* "system", "user", "assistant" */
@@ -35,7 +47,7 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
                                          const char *directory,
                                          const struct tokenizer *tokenizer,
                                          struct error *error);
-/* From a template's own text, NULL for ChatML. bos_token counts as undefined. */
+/* From a template's own text, NULL for ChatML. bos_token and the like are undefined. */
 enum status chat_template_parse(struct chat_template **chat_template, const char *source,
                                 const struct tokenizer *tokenizer, struct error *error);
 void chat_template_free(struct chat_template *chat_template);
@@ -50,7 +62,10 @@ enum status chat_template_render(const struct chat_template *chat_template,
  * The tokens of a conversation, and which of them carry loss: mask[i] is 1 where token i
  * is something the assistant says, its end-of-turn token included. `mask` may be NULL.
  * With add_generation_prompt the tokens end where the assistant would begin to speak.
- * `mask` is a byte for each id, appended in step with `ids`.
+ * `mask` is a byte for each id, appended in step with `ids`. With a mask, a reply that no
+ * end-of-turn token follows is an error (it would teach a model never to stop), unless the
+ * assistant has the next message too. A message that the template refuses
+ * (raise_exception) is STATUS_USAGE.
  */
 struct mask_list {
     unsigned char *values;
@@ -70,7 +85,7 @@ enum status chat_template_encode(const struct chat_template *chat_template,
  */
 const char *chat_template_chatml_source(void);
 
-/* The token that ends the assistant's turn (generation stops there). */
+/* The token that ends the assistant's turn (generation stops there); -1: there is none. */
 int32_t chat_template_end_of_turn(const struct chat_template *chat_template);
 
 #endif

@@ -9,18 +9,25 @@
 
 enum { TEMPLATE_BYTES_MAXIMUM = 1 << 20 };
 
+/* The special tokens that transformers hands to a template, by these very names. */
+static const char *const token_names[] = {"bos_token", "eos_token", "unk_token",
+                                          "sep_token", "pad_token", "cls_token",
+                                          "mask_token"};
+enum { TOKEN_NAME_COUNT = sizeof token_names / sizeof *token_names };
+
 /* What the directory says; strings are owned. */
 struct template_files {
-    char *source; /* NULL: none */
-    char *path;   /* where it was found */
-    char *bos;    /* NULL: none */
+    char *source;                   /* NULL: none */
+    char *path;                     /* where it was found */
+    char *tokens[TOKEN_NAME_COUNT]; /* texts of token_names; NULL: none */
 };
 
 static void template_files_release(struct template_files *files)
 {
     free(files->source);
     free(files->path);
-    free(files->bos);
+    for (size_t i = 0; i < TOKEN_NAME_COUNT; i++)
+        free(files->tokens[i]);
 }
 
 /* chat_template: a text, or a list of {name, template} with one named "default". */
@@ -49,13 +56,39 @@ static enum status template_text(const cJSON *value, const char **text, const ch
                      where);
 }
 
-/* bos_token: a text, or {"content": text}. */
-static const char *bos_text(const cJSON *config)
+/* A special token: a text, or {"content": text}. */
+static const char *token_text(const cJSON *config, const char *name)
 {
-    const cJSON *bos = json_get(config, "bos_token");
-    if (cJSON_IsObject(bos))
-        bos = json_get(bos, "content");
-    return cJSON_IsString(bos) ? bos->valuestring : NULL;
+    const cJSON *token = json_get(config, name);
+    if (cJSON_IsObject(token))
+        token = json_get(token, "content");
+    return cJSON_IsString(token) ? token->valuestring : NULL;
+}
+
+/* Takes the tokens that no earlier file has named. */
+static void take_tokens(struct template_files *files, const cJSON *config)
+{
+    for (size_t i = 0; i < TOKEN_NAME_COUNT; i++)
+        if (!files->tokens[i])
+            files->tokens[i] = memory_duplicate_string(token_text(config, token_names[i]));
+}
+
+/* special_tokens_map.json, of older directories. */
+static enum status read_map(struct template_files *files, const char *directory,
+                            struct error *error)
+{
+    char *path = path_join(directory, "special_tokens_map.json");
+    cJSON *map = NULL;
+    enum status status = STATUS_OK;
+    if (file_exists(path))
+        status = json_parse_file(&map, path, error);
+    if (!status && map && !cJSON_IsObject(map))
+        status = error_set(error, STATUS_FORMAT, "%s: expected an object", path);
+    if (!status && map)
+        take_tokens(files, map);
+    cJSON_Delete(map);
+    free(path);
+    return status;
 }
 
 static enum status read_config(struct template_files *files, const char *directory,
@@ -72,7 +105,7 @@ static enum status read_config(struct template_files *files, const char *directo
     if (!status && config)
         status = template_text(json_get(config, "chat_template"), &source, path, error);
     if (!status && config)
-        files->bos = memory_duplicate_string(bos_text(config));
+        take_tokens(files, config);
     if (!status && source) {
         files->source = memory_duplicate_string(source);
         files->path = path;
@@ -107,6 +140,19 @@ static enum status read_jinja(struct template_files *files, const char *director
     return status;
 }
 
+static enum status build(struct chat_template **chat_template,
+                         const struct template_files *files,
+                         const struct tokenizer *tokenizer, struct error *error)
+{
+    struct jinja_variable variables[TOKEN_NAME_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < TOKEN_NAME_COUNT; i++)
+        if (files->tokens[i])
+            variables[count++] = (struct jinja_variable){token_names[i], files->tokens[i]};
+    return chat_template_build(chat_template, files->source, variables, count, tokenizer,
+                               error);
+}
+
 enum status chat_template_open_directory(struct chat_template **chat_template,
                                          const char *directory,
                                          const struct tokenizer *tokenizer,
@@ -122,9 +168,10 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
                            "%s: no chat template: no chat_template.jinja, and no "
                            "chat_template in tokenizer_config.json; is it a base model?",
                            directory);
+    if (!status)
+        status = read_map(&files, directory, error);
     if (!status) {
-        status =
-            chat_template_build(chat_template, files.source, files.bos, tokenizer, error);
+        status = build(chat_template, &files, tokenizer, error);
         if (status)
             error_prefix(error, "%s", files.path);
     }

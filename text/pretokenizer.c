@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "text/byte_level.h"
 #include "text/split_pattern.h"
+#include "text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@ struct pretokenizer {
     size_t step_capacity;
     bool has_byte_level;
     bool add_prefix_space;
-    struct split_pattern *byte_level; /* NULL without use_regex */
+    struct split_pattern *byte_level;        /* NULL without use_regex */
+    char meta_space[UTF8_BYTES_MAXIMUM + 1]; /* "": no Metaspace */
+    enum prepend_scheme prepend_scheme;
+    bool meta_split;
 };
 
 struct piece {
@@ -37,12 +41,14 @@ struct piece_list {
 struct run {
     const struct pretokenizer *pretokenizer;
     const char *text;
+    enum text_place place;
     pretokenizer_word *word;
     void *context;
     struct split_matcher matcher;
     struct piece_list matches; /* of one piece in one step */
     struct piece_list input;   /* of one step */
     struct piece_list output;
+    struct text_buffer scratch; /* a piece with its spaces replaced */
 };
 
 struct pretokenizer *pretokenizer_create(void)
@@ -66,7 +72,7 @@ enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char
                                    struct error *error)
 {
     struct split_step step = {.behavior = behavior, .invert = invert};
-    CHECK(!pretokenizer->has_byte_level);
+    CHECK(!pretokenizer_end(pretokenizer));
     const enum status status =
         split_pattern_compile(&step.pattern, pattern, literal, error);
     if (status)
@@ -81,13 +87,30 @@ enum status pretokenizer_add_byte_level(struct pretokenizer *pretokenizer,
                                         bool add_prefix_space, bool use_regex,
                                         struct error *error)
 {
-    CHECK(!pretokenizer->has_byte_level);
+    CHECK(!pretokenizer_end(pretokenizer));
     pretokenizer->has_byte_level = true;
     pretokenizer->add_prefix_space = add_prefix_space;
     if (!use_regex)
         return STATUS_OK;
     return split_pattern_compile(&pretokenizer->byte_level, byte_level_pattern, false,
                                  error);
+}
+
+void pretokenizer_add_metaspace(struct pretokenizer *pretokenizer, const char *replacement,
+                                enum prepend_scheme scheme, bool split)
+{
+    CHECK(!pretokenizer_end(pretokenizer));
+    CHECK(replacement[0] && strlen(replacement) <= UTF8_BYTES_MAXIMUM);
+    strcpy(pretokenizer->meta_space, replacement);
+    pretokenizer->prepend_scheme = scheme;
+    pretokenizer->meta_split = split;
+}
+
+const char *pretokenizer_end(const struct pretokenizer *pretokenizer)
+{
+    if (pretokenizer->has_byte_level)
+        return "ByteLevel";
+    return pretokenizer->meta_space[0] ? "Metaspace" : NULL;
 }
 
 bool pretokenizer_has_byte_level(const struct pretokenizer *pretokenizer)
@@ -182,6 +205,60 @@ static void byte_level_words(struct run *run, const char *text, size_t bytes)
         run->word(run->context, text + previous, bytes - previous);
 }
 
+/* Words that start at the meta space, one each. */
+static void meta_words(struct run *run, const char *text, size_t bytes)
+{
+    const char *meta_space = run->pretokenizer->meta_space;
+    const size_t unit = strlen(meta_space);
+    while (bytes > unit) {
+        const char *next = memmem(text + 1, bytes - 1, meta_space, unit);
+        if (!next)
+            break;
+        run->word(run->context, text, (size_t)(next - text));
+        bytes -= (size_t)(next - text);
+        text = next;
+    }
+    run->word(run->context, text, bytes);
+}
+
+static bool wants_prefix(const struct run *run, struct piece piece, const char *text)
+{
+    const struct pretokenizer *pretokenizer = run->pretokenizer;
+    if (text_starts_with(text, pretokenizer->meta_space))
+        return false;
+    if (piece.start == 0 && run->place == TEXT_INSIDE)
+        return false;
+    return pretokenizer->prepend_scheme == PREPEND_ALWAYS ||
+           (pretokenizer->prepend_scheme == PREPEND_FIRST && run->place == TEXT_FIRST &&
+            piece.start == 0);
+}
+
+static void emit_meta_space(struct run *run, struct piece piece)
+{
+    const char *meta_space = run->pretokenizer->meta_space;
+    const char *text = run->text + piece.start;
+    const char *end = run->text + piece.end;
+    const char *space;
+    struct text_buffer *scratch = &run->scratch;
+    text_buffer_clear(scratch);
+    text_buffer_append(scratch, meta_space);
+    const size_t prefix_bytes = scratch->length;
+    while ((space = memchr(text, ' ', (size_t)(end - text))) != NULL) {
+        text_buffer_append_bytes(scratch, text, (size_t)(space - text));
+        text_buffer_append(scratch, meta_space);
+        text = space + 1;
+    }
+    text_buffer_append_bytes(scratch, text, (size_t)(end - text));
+    const char *replaced = scratch->data + prefix_bytes;
+    if (wants_prefix(run, piece, replaced))
+        replaced = scratch->data;
+    const size_t bytes = (size_t)(scratch->data + scratch->length - replaced);
+    if (run->pretokenizer->meta_split)
+        meta_words(run, replaced, bytes);
+    else
+        run->word(run->context, replaced, bytes);
+}
+
 static void emit_text(struct run *run, const char *text, size_t bytes)
 {
     if (run->pretokenizer->byte_level)
@@ -196,7 +273,12 @@ static void emit_piece(struct run *run, struct piece piece)
     const size_t bytes = piece.end - piece.start;
     if (bytes == 0)
         return;
-    if (!run->pretokenizer->add_prefix_space || text[0] == ' ') {
+    if (run->pretokenizer->meta_space[0]) {
+        emit_meta_space(run, piece);
+        return;
+    }
+    if (!run->pretokenizer->add_prefix_space || text[0] == ' ' ||
+        (piece.start == 0 && run->place == TEXT_INSIDE)) {
         emit_text(run, text, bytes);
         return;
     }
@@ -208,10 +290,14 @@ static void emit_piece(struct run *run, struct piece piece)
 }
 
 void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
-                      size_t bytes, pretokenizer_word *word, void *context)
+                      size_t bytes, enum text_place place, pretokenizer_word *word,
+                      void *context)
 {
-    struct run run = {
-        .pretokenizer = pretokenizer, .text = text, .word = word, .context = context};
+    struct run run = {.pretokenizer = pretokenizer,
+                      .text = text,
+                      .place = place,
+                      .word = word,
+                      .context = context};
     if (pretokenizer->step_count == 0) {
         emit_piece(&run, (struct piece){0, bytes, false});
     } else {
@@ -225,4 +311,5 @@ void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
     free(run.matches.items);
     free(run.input.items);
     free(run.output.items);
+    text_buffer_release(&run.scratch);
 }

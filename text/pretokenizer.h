@@ -3,13 +3,16 @@
 
 #include "base/error.h"
 
+#include "text/text_place.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 /*
- * Cuts a text into the words inside which BPE merges: a sequence of splits, then ByteLevel
- * (which may put a space in front and split once more by GPT-2's pattern). The behaviours
- * are those of Hugging Face `tokenizers`. With text "a-b", pattern "-":
+ * Cuts a text into the words that the model encodes: a sequence of splits, then ByteLevel
+ * (which may put a space in front and split once more by GPT-2's pattern) or Metaspace
+ * (spaces become U+2581 or its like, one may be put in front, words start at them).
+ * The behaviours are those of Hugging Face `tokenizers`. With text "a-b", pattern "-":
  *
  *     removed [a][b]   isolated [a][-][b]   merged with previous [a-][b]
  *     merged with next [a][-b]   contiguous: as isolated, but runs of matches are one
@@ -38,9 +41,20 @@ enum status pretokenizer_add_byte_level(struct pretokenizer *pretokenizer,
                                         struct error *error);
 bool pretokenizer_has_byte_level(const struct pretokenizer *pretokenizer);
 
-/* Calls `word` for every word, in order, of `bytes` bytes of valid UTF-8. */
+/* Metaspace: the last step. `replacement` is one character. FIRST puts it in front of what
+ * begins the user's text only; none is put where one stands. */
+enum prepend_scheme { PREPEND_FIRST, PREPEND_ALWAYS, PREPEND_NEVER };
+void pretokenizer_add_metaspace(struct pretokenizer *pretokenizer, const char *replacement,
+                                enum prepend_scheme scheme, bool split);
+
+/* The type of the last step if nothing may follow it, else NULL. */
+const char *pretokenizer_end(const struct pretokenizer *pretokenizer);
+
+/* Calls `word` for every word, in order, of `bytes` bytes of valid UTF-8. In
+ * TEXT_INSIDE nothing is put in front of the first. */
 typedef void pretokenizer_word(void *context, const char *word, size_t bytes);
 void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
-                      size_t bytes, pretokenizer_word *word, void *context);
+                      size_t bytes, enum text_place place, pretokenizer_word *word,
+                      void *context);
 
 #endif

@@ -25,14 +25,19 @@ void tokenizer_free(struct tokenizer *tokenizer)
         return;
     vocabulary_release(&tokenizer->vocabulary);
     bpe_release(&tokenizer->bpe);
+    unigram_release(&tokenizer->unigram);
     pretokenizer_free(tokenizer->pretokenizer);
-    free(tokenizer->forms);
+    normalizer_release(&tokenizer->normalizer);
+    decoder_release(&tokenizer->decoder);
     added_tokens_release(&tokenizer->added_raw);
     added_tokens_release(&tokenizer->added_normalized);
     string_table_release(&tokenizer->added_by_content);
     token_list_release(&tokenizer->prefix);
     token_list_release(&tokenizer->suffix);
     text_buffer_release(&tokenizer->warnings);
+    free(tokenizer->piece_types);
+    free(tokenizer->unknown_surface);
+    added_tokens_release(&tokenizer->user_defined);
     free(tokenizer);
 }
 
@@ -67,22 +72,9 @@ const char *tokenizer_warnings(const struct tokenizer *tokenizer)
 }
 
 void tokenizer_normalize(const struct tokenizer *tokenizer, const char *text, size_t bytes,
-                         struct text_buffer *out)
+                         enum text_place place, struct text_buffer *out)
 {
-    struct text_buffer step = {0};
-    struct text_buffer previous = {0};
-    text_buffer_append_bytes(&previous, text, bytes);
-    for (size_t i = 0; i < tokenizer->form_count; i++) {
-        text_buffer_clear(&step);
-        unicode_append_normalized(&step, tokenizer->forms[i], text_buffer_string(&previous),
-                                  previous.length);
-        const struct text_buffer swap = previous;
-        previous = step;
-        step = swap;
-    }
-    text_buffer_append_bytes(out, text_buffer_string(&previous), previous.length);
-    text_buffer_release(&step);
-    text_buffer_release(&previous);
+    normalizer_run(&tokenizer->normalizer, text, bytes, place, out);
 }
 
 struct encoding {
@@ -95,23 +87,30 @@ struct encoding {
 static void encode_word(void *context, const char *word, size_t bytes)
 {
     const struct encoding *encoding = context;
-    bpe_encode(&encoding->tokenizer->bpe, word, bytes, encoding->ids);
+    if (encoding->tokenizer->model == TOKENIZER_UNIGRAM)
+        unigram_encode(&encoding->tokenizer->unigram, word, bytes, encoding->ids);
+    else
+        bpe_encode(&encoding->tokenizer->bpe, word, bytes, encoding->ids);
 }
 
-static void encode_words(struct encoding *encoding, const char *text, size_t bytes)
+static void encode_words(struct encoding *encoding, const char *text, size_t bytes,
+                         enum text_place place)
 {
-    pretokenizer_run(encoding->tokenizer->pretokenizer, text, bytes, encode_word, encoding);
+    pretokenizer_run(encoding->tokenizer->pretokenizer, text, bytes, place, encode_word,
+                     encoding);
 }
 
-typedef void encode_stretch(struct encoding *encoding, const char *text, size_t bytes);
+typedef void encode_stretch(struct encoding *encoding, const char *text, size_t bytes,
+                            enum text_place place);
 
 /* Added tokens become their ids; what lies between them goes to `inner`. */
 static void encode_around(struct encoding *encoding, const struct added_tokens *tokens,
-                          const char *text, size_t bytes, encode_stretch *inner)
+                          const char *text, size_t bytes, enum text_place place,
+                          encode_stretch *inner)
 {
     if (encoding->plain || tokens->count == 0) {
         if (bytes > 0)
-            inner(encoding, text, bytes);
+            inner(encoding, text, bytes, place);
         return;
     }
     struct added_scan scan = {.tokens = tokens,
@@ -123,21 +122,22 @@ static void encode_around(struct encoding *encoding, const struct added_tokens *
         if (span.id >= 0)
             token_list_append(encoding->ids, span.id);
         else
-            inner(encoding, text + span.start, span.end - span.start);
+            inner(encoding, text + span.start, span.end - span.start,
+                  span.start == 0 ? place : TEXT_AFTER_TOKEN);
     }
 }
 
-static void encode_normalized(struct encoding *encoding, const char *text, size_t bytes)
+static void encode_normalized(struct encoding *encoding, const char *text, size_t bytes,
+                              enum text_place place)
 {
     const struct tokenizer *tokenizer = encoding->tokenizer;
-    if (tokenizer->form_count == 0) {
-        encode_around(encoding, &tokenizer->added_normalized, text, bytes, encode_words);
-        return;
-    }
     struct text_buffer form = {0};
-    tokenizer_normalize(tokenizer, text, bytes, &form);
-    encode_around(encoding, &tokenizer->added_normalized, text_buffer_string(&form),
-                  form.length, encode_words);
+    if (tokenizer->normalizer.count > 0) {
+        tokenizer_normalize(tokenizer, text, bytes, place, &form);
+        text = text_buffer_string(&form);
+        bytes = form.length;
+    }
+    encode_around(encoding, &tokenizer->added_normalized, text, bytes, place, encode_words);
     text_buffer_release(&form);
 }
 
@@ -145,6 +145,13 @@ static void append_list(struct token_list *ids, const struct token_list *more)
 {
     for (size_t i = 0; i < more->count; i++)
         token_list_append(ids, more->ids[i]);
+}
+
+static enum text_place place_of(unsigned flags)
+{
+    if (flags & ENCODE_INSIDE)
+        return TEXT_INSIDE;
+    return flags & ENCODE_AFTER_TOKEN ? TEXT_AFTER_TOKEN : TEXT_FIRST;
 }
 
 void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t bytes,
@@ -162,24 +169,55 @@ void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_
     }
     if (flags & ENCODE_ADD_BOS)
         append_list(ids, &tokenizer->prefix);
-    encode_around(&encoding, &tokenizer->added_raw, text, bytes, encode_normalized);
+    encode_around(&encoding, &tokenizer->added_raw, text, bytes, place_of(flags),
+                  encode_normalized);
     if (flags & ENCODE_ADD_BOS)
         append_list(ids, &tokenizer->suffix);
     text_buffer_release(&repaired);
 }
 
-void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
-                      bool keep_special, struct text_buffer *text)
+static bool is_left_out(const struct tokenizer *tokenizer, int32_t id, bool keep_special)
+{
+    CHECK(id >= 0 && (size_t)id < tokenizer->vocabulary.count);
+    return !keep_special && tokenizer->vocabulary.tokens[id].special;
+}
+
+static void decode_byte_level(const struct tokenizer *tokenizer, const int32_t *ids,
+                              size_t count, bool keep_special, struct text_buffer *text)
 {
     struct text_buffer raw = {0};
     for (size_t i = 0; i < count; i++) {
         size_t bytes;
-        CHECK(ids[i] >= 0 && (size_t)ids[i] < tokenizer->vocabulary.count);
-        if (!keep_special && tokenizer->vocabulary.tokens[ids[i]].special)
+        if (is_left_out(tokenizer, ids[i], keep_special))
             continue;
         const char *token = vocabulary_bytes(&tokenizer->vocabulary, ids[i], &bytes);
         text_buffer_append_bytes(&raw, token, bytes);
     }
     utf8_append_repaired(text, text_buffer_string(&raw), raw.length);
     text_buffer_release(&raw);
+}
+
+static void decode_chain(const struct tokenizer *tokenizer, const int32_t *ids,
+                         size_t count, bool keep_special, struct text_buffer *text)
+{
+    struct token_strings list = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (is_left_out(tokenizer, ids[i], keep_special))
+            continue;
+        text_buffer_append(&list.bytes, tokenizer->vocabulary.tokens[ids[i]].spelling);
+        token_strings_end(&list);
+    }
+    decoder_run(&tokenizer->decoder, &list, text);
+    token_strings_release(&list);
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                      bool keep_special, struct text_buffer *text)
+{
+    if (tokenizer->piece_types)
+        tokenizer_decode_pieces(tokenizer, ids, count, keep_special, text);
+    else if (decoder_is_byte_level(&tokenizer->decoder))
+        decode_byte_level(tokenizer, ids, count, keep_special, text);
+    else
+        decode_chain(tokenizer, ids, count, keep_special, text);
 }

@@ -4,13 +4,16 @@
 #include "base/error.h"
 #include "base/text_buffer.h"
 
+#include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * A tokenizer as tokenizer.json describes it: byte-level BPE (GPT-2, Llama-3, Qwen,
- * SmolLM and our own), its pre-tokenizers on PCRE2, added and special tokens.
+ * A tokenizer as tokenizer.json describes it: byte-level BPE (GPT-2, Llama-3, Qwen, SmolLM
+ * and our own), SentencePiece-type BPE with byte fallback (Llama-2, Mistral, Gemma, Phi-3)
+ * and Unigram, with their normalizers, pre-tokenizers (on PCRE2), decoders, added and
+ * special tokens; or as a SentencePiece model file (tokenizer.model) describes it.
  * What the file asks for and we do not know is an error that names it. `truncation`
  * and `padding` in the file are ignored; tokenizer_warnings() says so.
  *
@@ -26,12 +29,23 @@ struct token_list {
 void token_list_append(struct token_list *list, int32_t id);
 void token_list_release(struct token_list *list);
 
-/* Reads DIR/tokenizer.json. *tokenizer is NULL on error; free with tokenizer_free(). */
+/* Reads DIR/tokenizer.json or, where there is none, DIR/tokenizer.model. *tokenizer is NULL
+ * on error; free with tokenizer_free(). */
 enum status tokenizer_open_directory(struct tokenizer **tokenizer, const char *directory,
                                      struct error *error);
 /* From the bytes of a tokenizer.json; `where` names them in messages. */
 enum status tokenizer_parse(struct tokenizer **tokenizer, const char *json, size_t bytes,
                             const char *where, struct error *error);
+/*
+ * From the bytes of a SentencePiece model, BPE or unigram. Ids are SentencePiece's; control
+ * pieces are special tokens. `config`, tokenizer_config.json or NULL, may add tokens
+ * (added_tokens_decoder) and says whether BOS and EOS are put around (add_bos_token, true
+ * if absent; add_eos_token) and whether the dummy prefix comes after special tokens too
+ * (legacy, true if absent), as transformers' LlamaTokenizer takes them.
+ */
+enum status tokenizer_parse_sentencepiece(struct tokenizer **tokenizer, const void *data,
+                                          size_t bytes, const cJSON *config,
+                                          const char *where, struct error *error);
 void tokenizer_free(struct tokenizer *tokenizer);
 
 /* Size of the id space: largest id + 1 (the embedding may be larger, never smaller). */
@@ -43,7 +57,8 @@ int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token)
 /* Whether decoding leaves this id out; false if out of range. */
 bool tokenizer_token_is_special(const struct tokenizer *tokenizer, int32_t id);
 
-/* The vocabulary's spelling of an id (byte-level alphabet), NULL if out of range. */
+/* The file's spelling of an id (byte-level alphabet, U+2581 for a space, …), NULL if out of
+ * range. */
 const char *tokenizer_token_text(const struct tokenizer *tokenizer, int32_t id);
 
 /* Words for the user about what the file holds and we ignore, or "" (borrowed). */
@@ -57,14 +72,25 @@ const char *tokenizer_warnings(const struct tokenizer *tokenizer);
  * templates). Without it they stay text: what a user writes can never become a
  * control token. Post-processors (adding BOS) are applied only with ENCODE_ADD_BOS.
  * ENCODE_PLAIN: not even added tokens that the file does not call special are looked for.
+ * Text that is encoded part by part: ENCODE_AFTER_TOKEN says that an added token comes
+ * before it (nothing is put in front that belongs at the start only, as by Metaspace with
+ * prepend_scheme "first"), ENCODE_INSIDE that other text does (nothing is put in front).
  */
-enum encode_flags { ENCODE_SPECIAL = 1, ENCODE_ADD_BOS = 2, ENCODE_PLAIN = 4 };
+enum encode_flags {
+    ENCODE_SPECIAL = 1,
+    ENCODE_ADD_BOS = 2,
+    ENCODE_PLAIN = 4,
+    ENCODE_AFTER_TOKEN = 8,
+    ENCODE_INSIDE = 16
+};
 void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t bytes,
                       unsigned flags, struct token_list *ids);
 
 /*
  * Decodes ids, appending to `text`. Special tokens are left out unless keep_special.
  * Bytes that are not UTF-8 come out as U+FFFD. Ids out of range are a bug (CHECK).
+ * Tokenizers with a dummy prefix drop the space in front of the first token: decoding
+ * token by token loses spaces.
  */
 void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                       bool keep_special, struct text_buffer *text);

@@ -2,7 +2,6 @@
 #include "text/tokenizer_internal.h"
 
 #include "base/memory.h"
-#include "text/byte_level.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,6 @@ struct model_parse {
     struct error *error;
     struct text_buffer joined; /* scratch */
 };
-
-static bool is_whole(const cJSON *value, int64_t *out)
-{
-    if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0) || value->valuedouble > 1e9)
-        return false;
-    *out = (int64_t)value->valuedouble;
-    return (double)*out == value->valuedouble;
-}
 
 static enum status parse_vocabulary(struct model_parse *parse)
 {
@@ -36,7 +27,7 @@ static enum status parse_vocabulary(struct model_parse *parse)
     cJSON_ArrayForEach(entry, entries)
     {
         int64_t id = 0;
-        if (!is_whole(entry, &id))
+        if (!tokenizer_whole_number(entry, &id))
             return error_set(parse->error, STATUS_FORMAT,
                              "%s.vocab[\"%s\"]: expected a whole number, the id",
                              parse->where, entry->string);
@@ -140,14 +131,6 @@ static enum status refuse_options(const struct model_parse *parse)
     static const char *const affixes[] = {"continuing_subword_prefix",
                                           "end_of_word_suffix"};
     const cJSON *dropout = json_get(parse->model, "dropout");
-    bool byte_fallback = false;
-    if (json_optional_bool(parse->model, "byte_fallback", &byte_fallback, parse->where,
-                           parse->error))
-        return parse->error->status;
-    if (byte_fallback)
-        return error_set(parse->error, STATUS_UNSUPPORTED,
-                         "%s.byte_fallback: true is not supported: only byte-level BPE is",
-                         parse->where);
     if (dropout && !cJSON_IsNull(dropout) &&
         !(cJSON_IsNumber(dropout) && !(dropout->valuedouble > 0)))
         return error_set(parse->error, STATUS_UNSUPPORTED,
@@ -172,26 +155,16 @@ static enum status parse_unknown(struct model_parse *parse)
     if (json_optional_string(parse->model, "unk_token", &unknown, parse->where,
                              parse->error) ||
         json_optional_bool(parse->model, "fuse_unk", &bpe->fuse_unknown, parse->where,
+                           parse->error) ||
+        json_optional_bool(parse->model, "byte_fallback", &bpe->byte_fallback, parse->where,
                            parse->error))
         return parse->error->status;
     if (!unknown)
         return STATUS_OK;
-    /* One that is not in the vocabulary matters only if a byte is missing there too. */
+    /* One that is not in the vocabulary matters only where something is missing. */
     bpe->unknown_id =
         vocabulary_find(&parse->tokenizer->vocabulary, unknown, strlen(unknown));
     return STATUS_OK;
-}
-
-static void index_bytes(struct tokenizer *tokenizer)
-{
-    struct text_buffer spelling = {0};
-    for (int byte = 0; byte < 256; byte++) {
-        text_buffer_clear(&spelling);
-        utf8_append(&spelling, byte_level_character((unsigned char)byte));
-        tokenizer->bpe.byte_ids[byte] =
-            vocabulary_find(&tokenizer->vocabulary, spelling.data, spelling.length);
-    }
-    text_buffer_release(&spelling);
 }
 
 enum status tokenizer_parse_model(struct tokenizer *tokenizer, const cJSON *json,
@@ -204,35 +177,13 @@ enum status tokenizer_parse_model(struct tokenizer *tokenizer, const cJSON *json
         return error_set(error, STATUS_FORMAT, "%s: expected an object", where);
     if (json_optional_string(json, "type", &type, where, error))
         return error->status;
+    if (strcmp(type, "Unigram") == 0)
+        return tokenizer_parse_unigram(tokenizer, json, where, error);
     if (strcmp(type, "BPE") != 0)
         return error_set(error, STATUS_UNSUPPORTED,
-                         "%s.type: \"%s\" is not supported: only byte-level BPE is", where,
-                         type);
+                         "%s.type: \"%s\" is not supported (BPE, Unigram)", where, type);
     const bool failed = refuse_options(&parse) || parse_vocabulary(&parse) ||
                         parse_merges(&parse) || parse_unknown(&parse);
     text_buffer_release(&parse.joined);
-    if (failed)
-        return error->status;
-    index_bytes(tokenizer);
-    return STATUS_OK;
-}
-
-/* A token whose bytes encode to itself; with ignore_merges every one is. Special tokens
- * never are: what a user writes does not become a control token. */
-void tokenizer_index_words(struct tokenizer *tokenizer, bool ignore_merges)
-{
-    struct vocabulary *vocabulary = &tokenizer->vocabulary;
-    struct token_list ids = {0};
-    for (size_t id = 0; id < vocabulary->count; id++) {
-        size_t bytes;
-        const char *word = vocabulary_bytes(vocabulary, (int32_t)id, &bytes);
-        if (vocabulary->tokens[id].special || bytes == 0)
-            continue;
-        ids.count = 0;
-        if (!ignore_merges)
-            bpe_encode(&tokenizer->bpe, word, bytes, &ids);
-        if (ignore_merges || (ids.count == 1 && ids.ids[0] == (int32_t)id))
-            bpe_index_word(&tokenizer->bpe, word, bytes, (int32_t)id);
-    }
-    token_list_release(&ids);
+    return failed ? error->status : STATUS_OK;
 }

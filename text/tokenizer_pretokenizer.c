@@ -52,18 +52,13 @@ static enum status parse_behavior(const cJSON *json, enum split_behavior *behavi
 static enum status parse_split(struct tokenizer *tokenizer, const cJSON *json,
                                const char *where, struct error *error)
 {
-    const cJSON *pattern = json_get(json, "pattern");
     const char *source = NULL;
+    bool literal = false;
     bool invert = false;
     enum split_behavior behavior = SPLIT_ISOLATED;
     char inside[TOKENIZER_WHERE_BYTES];
     tokenizer_where(inside, "%s.pattern", where);
-    if (!cJSON_IsObject(pattern))
-        return error_set(error, STATUS_FORMAT,
-                         "%s: expected {\"Regex\": …} or {\"String\": …}", inside);
-    const bool literal = json_get(pattern, "String") != NULL;
-    if (json_required_string(pattern, literal ? "String" : "Regex", &source, inside,
-                             error) ||
+    if (tokenizer_parse_pattern(json, &source, &literal, inside, error) ||
         json_optional_bool(json, "invert", &invert, where, error) ||
         parse_behavior(json, &behavior, where, error))
         return error->status;
@@ -73,65 +68,96 @@ static enum status parse_split(struct tokenizer *tokenizer, const cJSON *json,
     return STATUS_OK;
 }
 
+static enum status parse_white_space(struct tokenizer *tokenizer, const cJSON *json,
+                                     const char *where, struct error *error)
+{
+    (void)json;
+    (void)where;
+    return pretokenizer_add_split(tokenizer->pretokenizer, "\\s", false, SPLIT_REMOVED,
+                                  false, error);
+}
+
+static bool is_one_character(const char *text)
+{
+    uint32_t code_point;
+    const size_t bytes = strlen(text);
+    return bytes > 0 && utf8_is_valid(text, bytes) &&
+           utf8_decode(text, bytes, &code_point) == bytes;
+}
+
+/* Old files say add_prefix_space where newer ones have a prepend_scheme. */
+static enum status parse_prepend(const cJSON *json, enum prepend_scheme *scheme,
+                                 const char *where, struct error *error)
+{
+    static const char *const names[] = {
+        [PREPEND_FIRST] = "first", [PREPEND_ALWAYS] = "always", [PREPEND_NEVER] = "never"};
+    const char *name = "always";
+    bool add_prefix_space = true;
+    if (json_optional_string(json, "prepend_scheme", &name, where, error) ||
+        json_optional_bool(json, "add_prefix_space", &add_prefix_space, where, error))
+        return error->status;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0)
+            continue;
+        *scheme = (enum prepend_scheme)i;
+        if (add_prefix_space || *scheme == PREPEND_NEVER)
+            return STATUS_OK;
+        return error_set(error, STATUS_FORMAT,
+                         "%s: add_prefix_space false contradicts prepend_scheme \"%s\"",
+                         where, name);
+    }
+    return error_set(error, STATUS_UNSUPPORTED, "%s.prepend_scheme: \"%s\" is not known",
+                     where, name);
+}
+
+static enum status parse_metaspace(struct tokenizer *tokenizer, const cJSON *json,
+                                   const char *where, struct error *error)
+{
+    const char *replacement = NULL;
+    enum prepend_scheme scheme = PREPEND_ALWAYS;
+    bool split = true;
+    if (json_required_string(json, "replacement", &replacement, where, error) ||
+        json_optional_bool(json, "split", &split, where, error) ||
+        parse_prepend(json, &scheme, where, error))
+        return error->status;
+    if (!is_one_character(replacement))
+        return error_set(error, STATUS_FORMAT, "%s.replacement: expected one character",
+                         where);
+    pretokenizer_add_metaspace(tokenizer->pretokenizer, replacement, scheme, split);
+    return STATUS_OK;
+}
+
 static enum status parse_step(struct tokenizer *tokenizer, const cJSON *json,
-                              const char *where, struct error *error)
+                              const char *type, const char *where, struct error *error)
 {
     static const struct {
         const char *type;
         enum status (*parse)(struct tokenizer *, const cJSON *, const char *,
                              struct error *);
-    } steps[] = {
-        {"ByteLevel", parse_byte_level}, {"Digits", parse_digits}, {"Split", parse_split}};
-    const char *type = NULL;
-    if (tokenizer_part_type(json, &type, where, error))
-        return error->status;
-    if (pretokenizer_has_byte_level(tokenizer->pretokenizer))
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "%s: \"%s\" after ByteLevel is not supported", where, type);
+    } steps[] = {{"ByteLevel", parse_byte_level},
+                 {"Digits", parse_digits},
+                 {"Split", parse_split},
+                 {"Metaspace", parse_metaspace},
+                 {"WhitespaceSplit", parse_white_space}};
+    const char *end = pretokenizer_end(tokenizer->pretokenizer);
+    if (end)
+        return error_set(error, STATUS_UNSUPPORTED, "%s: \"%s\" after %s is not supported",
+                         where, type, end);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (strcmp(steps[i].type, type) == 0)
             return steps[i].parse(tokenizer, json, where, error);
     return error_set(error, STATUS_UNSUPPORTED,
-                     "%s: \"%s\" is not supported (ByteLevel, Split, Digits, Sequence)",
+                     "%s: \"%s\" is not supported (ByteLevel, Metaspace, Split, Digits, "
+                     "WhitespaceSplit, Sequence)",
                      where, type);
-}
-
-static enum status parse_sequence(struct tokenizer *tokenizer, const cJSON *json,
-                                  const char *where, struct error *error)
-{
-    const cJSON *steps = json_get(json, "pretokenizers");
-    const cJSON *step;
-    size_t index = 0;
-    if (!cJSON_IsArray(steps))
-        return error_set(error, STATUS_FORMAT, "%s.pretokenizers: expected an array",
-                         where);
-    cJSON_ArrayForEach(step, steps)
-    {
-        char inside[TOKENIZER_WHERE_BYTES];
-        tokenizer_where(inside, "%s.pretokenizers[%zu]", where, index++);
-        if (parse_step(tokenizer, step, inside, error))
-            return error->status;
-    }
-    return STATUS_OK;
 }
 
 enum status tokenizer_parse_pretokenizer(struct tokenizer *tokenizer, const cJSON *json,
                                          struct error *error)
 {
-    static const char where[] = "pre_tokenizer";
-    const char *type = "null";
     tokenizer->pretokenizer = pretokenizer_create();
-    if (json && !cJSON_IsNull(json)) {
-        if (tokenizer_part_type(json, &type, where, error))
-            return error->status;
-        if (strcmp(type, "Sequence") == 0 ? parse_sequence(tokenizer, json, where, error)
-                                          : parse_step(tokenizer, json, where, error))
-            return error->status;
-    }
-    if (!pretokenizer_has_byte_level(tokenizer->pretokenizer))
-        return error_set(
-            error, STATUS_UNSUPPORTED,
-            "%s: %s without ByteLevel is not supported: only byte-level BPE is", where,
-            type);
-    return STATUS_OK;
+    if (!json || cJSON_IsNull(json))
+        return STATUS_OK;
+    return tokenizer_parse_steps(tokenizer, json, "pretokenizers", parse_step,
+                                 "pre_tokenizer", error);
 }

@@ -15,13 +15,15 @@ enum { VOCABULARY_LIMIT = 1 << 22 };
 /*
  * The tokens of a model by id: how each is spelled in the file, and which bytes it stands
  * for. A spelling that is not made of the byte-level alphabet stands for itself, as in the
- * ByteLevel decoder of `tokenizers`.
+ * ByteLevel decoder of `tokenizers`. Only tokenizers with that decoder or at byte level
+ * have bytes.
  */
 struct vocabulary_token {
     const char *spelling; /* borrowed from `by_spelling`; NULL: no such id */
     size_t bytes_offset;  /* into `bytes` */
     uint32_t bytes_count;
     bool special;
+    bool not_text; /* the model never makes it from text: an added token, a byte, … */
 };
 
 struct vocabulary {
@@ -45,7 +47,7 @@ int32_t vocabulary_find(const struct vocabulary *vocabulary, const char *spellin
 /* The smallest id without a token, -1 if there is none. */
 int32_t vocabulary_first_gap(const struct vocabulary *vocabulary);
 
-/* Works out the bytes of all tokens; nothing may be added after. */
+/* Works out the bytes of all tokens at byte level; nothing may be added after. */
 void vocabulary_finish(struct vocabulary *vocabulary);
 const char *vocabulary_bytes(const struct vocabulary *vocabulary, int32_t id,
                              size_t *count);

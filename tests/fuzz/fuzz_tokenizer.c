@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check_encoding(const struct tokenizer *tokenizer, const char *text,
                            size_t bytes)
 {
-    for (unsigned flags = 0; flags < 8; flags++) {
+    for (unsigned flags = 0; flags < 32; flags++) {
         struct token_list ids = {0};
         struct text_buffer back = {0};
         tokenizer_encode(tokenizer, text, bytes, flags, &ids);

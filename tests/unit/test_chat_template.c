@@ -1,22 +1,8 @@
 #include "tests/unit/tokenizer_fixture.h"
 
 #include "text/chat_template.h"
-#include "text/jinja_canonical.h"
 
 enum { MESSAGES_MAXIMUM = 8 };
-
-static const char *const other_templates[][2] = {
-    {"{{ bos_token }}{% for m in messages %}<start_of_turn>{{ m.role }}{% endfor %}",
-     "Gemma"},
-    {"{% for m in messages %}<|start_header_id|>{{ m.role }}{% endfor %}", "Llama 3"},
-    {"{% for m in messages %}[INST] {{ m.content }} [/INST]{% endfor %}",
-     "Llama 2 or Mistral"},
-    {"{{ '<|user|>' + m.content + '<|end|>' }}", "Phi 3"},
-    {"{{ '<|' + message['role'] + '|>' }}", "Zephyr"},
-    {"{{ '<|im_start|>' + 'x' }}", "ChatML with rules of its own"},
-    {"{{ messages }}", "an unknown family"},
-    {"", "an unknown family"},
-};
 
 static struct chat_template *parse(const char *source, const struct tokenizer *tokenizer)
 {
@@ -280,29 +266,38 @@ static void expect_refusal(enum status status, const struct error *error, const 
         fail_msg("\"%s\" lacks \"%s\"", error->message, words);
 }
 
-static void test_other_templates(void **state)
+/* A template that cannot be used is refused with its file, line and column. */
+static void test_refused_templates(void **state)
 {
+    static const struct {
+        const char *source;
+        enum status status;
+        const char *words;
+    } cases[] = {
+        {"{% for m in messages %}\n  {{ m | markdown }}{% endfor %}", STATUS_UNSUPPORTED,
+         "line 2, column 10: the filter \"markdown\" is not supported"},
+        {"{% include 'x' %}", STATUS_UNSUPPORTED, "line 1, column 4: the statement"},
+        {"{% for", STATUS_FORMAT, "line 1, column 1: this tag has no end"},
+        {"{{ 'x }}", STATUS_FORMAT, "line 1, column 4: this string has no end"},
+        {"a\n{{ messages[0].content.translate() }}", STATUS_UNSUPPORTED,
+         "line 2, column 23: the string method \"translate\" is not supported"},
+    };
     struct tokenizer *tokenizer = fixture_small();
-    struct chat_template *chat_template;
-    struct error error;
     (void)state;
-    for (size_t i = 0; i < sizeof other_templates / sizeof *other_templates; i++) {
-        struct directory directory = directory_make(NULL, other_templates[i][0]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct chat_template *chat_template;
+        struct error error;
         char words[200];
-        snprintf(words, sizeof words,
-                 "%s/chat_template.jinja: chat template: it looks like %s", directory.path,
-                 other_templates[i][1]);
+        struct directory directory = directory_make(NULL, cases[i].source);
+        snprintf(words, sizeof words, "%s/chat_template.jinja: chat template: %s",
+                 directory.path, cases[i].words);
         const enum status status =
             chat_template_open_directory(&chat_template, directory.path, tokenizer, &error);
-        assert_int_equal(status, STATUS_UNSUPPORTED);
+        assert_int_equal(status, cases[i].status);
         assert_null(chat_template);
         expect_refusal(status, &error, words);
         file_remove_tree(directory.path, NULL);
     }
-    expect_refusal(chat_template_parse(&chat_template, "{% for", tokenizer, &error), &error,
-                   "a tag or a string has no end");
-    expect_refusal(chat_template_parse(&chat_template, "{{ 'x }}", tokenizer, &error),
-                   &error, "a tag or a string has no end");
     tokenizer_free(tokenizer);
 }
 
@@ -411,45 +406,6 @@ static void test_places(void **state)
     tokenizer_free(tokenizer);
 }
 
-static void test_jinja_canonical(void **state)
-{
-    static const struct {
-        const char *in;
-        const char *out; /* NULL: no end */
-    } cases[] = {
-        {"", ""},
-        {"text\n", "text"},
-        {"a\r\nb\n\n", "a\nb\n"},
-        {"{% if  x %}\n  y\n  {% endif %}\n\nz", "{%if x%}  y\n{%endif%}\nz"},
-        {"  {%- if x -%}  \n y {%+ endif +%}\n z", "{%if x%}y {%endif%}\n z"},
-        {"  {{ x }}\n", "  {{x}}"},
-        {"a {# note #}\nb", "a b"},
-        {" {#- note -#} b", "b"},
-        {"{{ a.b.c }}{{ a.strip ( ) }}", "{{a['b']['c']}}{{a.strip()}}"},
-        {"{{ \"it's\" + 'a\\\"b' }}", "{{'it\\'sa\"b'}}"},
-        {"{{ 'x' + 'y' | trim }}", "{{'x'+'y'|trim}}"},
-        {"{{ 'x\ny' }}", "{{'x\\ny'}}"},
-        {"{{ {'a': {'b': 1}} }}", "{{{'a':{'b':1}}}}"},
-        {"{{ '%}' }}{% x '}}' %}", "{{'%}'}}{%x'}}'%}"},
-        {"{{ 1.5 }}", "{{1.5}}"},
-        {"{{ x", NULL},
-        {"{% x }}", NULL},
-        {"{# x", NULL},
-        {"{{ 'x }}", NULL},
-        {"{{", NULL},
-        {"{{-", NULL},
-        {"{{ 'x\\", NULL},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text_buffer out = {0};
-        assert_int_equal(jinja_canonical(cases[i].in, &out), cases[i].out != NULL);
-        if (cases[i].out)
-            assert_string_equal(text_buffer_string(&out), cases[i].out);
-        text_buffer_release(&out);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,11 +413,10 @@ int main(void)
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_prompt_is_prefix),
         cmocka_unit_test(test_no_injection),
-        cmocka_unit_test(test_other_templates),
+        cmocka_unit_test(test_refused_templates),
         cmocka_unit_test(test_missing_control_token),
         cmocka_unit_test(test_bad_messages),
         cmocka_unit_test(test_places),
-        cmocka_unit_test(test_jinja_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

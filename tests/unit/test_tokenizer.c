@@ -1,98 +1,6 @@
 #include "tests/unit/tokenizer_fixture.h"
 
-#include "text/unicode.h"
-
 #include <pthread.h>
-
-/* A line of lines.jsonl: its bytes, which need not be UTF-8. */
-static struct text_buffer line_bytes(const cJSON *line)
-{
-    struct text_buffer text = {0};
-    const cJSON *hex = json_get(line, "hex");
-    if (!hex) {
-        text_buffer_append(&text, json_get(line, "text")->valuestring);
-        return text;
-    }
-    for (const char *digits = hex->valuestring; *digits; digits += 2) {
-        unsigned byte;
-        assert_int_equal(sscanf(digits, "%2x", &byte), 1);
-        text_buffer_append_char(&text, (char)(unsigned char)byte);
-    }
-    return text;
-}
-
-static struct tokenizer *variant_tokenizer(const cJSON *small, const cJSON *variant)
-{
-    cJSON *whole = cJSON_Duplicate(small, true);
-    const cJSON *part;
-    cJSON_ArrayForEach(part, json_get(variant, "parts"))
-    {
-        cJSON_ReplaceItemInObjectCaseSensitive(whole, part->string,
-                                               cJSON_Duplicate(part, true));
-    }
-    cJSON *model = cJSON_GetObjectItemCaseSensitive(whole, "model");
-    cJSON_ArrayForEach(part, json_get(variant, "model"))
-    {
-        cJSON_DeleteItemFromObjectCaseSensitive(model, part->string);
-        cJSON_AddItemToObject(model, part->string, cJSON_Duplicate(part, true));
-    }
-    char *json = cJSON_PrintUnformatted(whole);
-    struct tokenizer *tokenizer = fixture_tokenizer(json);
-    free(json);
-    cJSON_Delete(whole);
-    return tokenizer;
-}
-
-static void check_encoding(const struct tokenizer *tokenizer,
-                           const struct text_buffer *text, unsigned flags,
-                           const cJSON *expected, const char *what)
-{
-    struct token_list ids = {0};
-    tokenizer_encode(tokenizer, text_buffer_string(text), text->length, flags, &ids);
-    assert_ids(&ids, expected, what);
-    token_list_release(&ids);
-}
-
-static void check_decoding(const struct tokenizer *tokenizer, const cJSON *ids,
-                           bool keep_special, const char *expected)
-{
-    struct token_list list = {0};
-    struct text_buffer text = {0};
-    const cJSON *id;
-    cJSON_ArrayForEach(id, ids)
-    {
-        token_list_append(&list, (int32_t)id->valuedouble);
-    }
-    tokenizer_decode(tokenizer, list.ids, list.count, keep_special, &text);
-    assert_string_equal(text_buffer_string(&text), expected);
-    text_buffer_release(&text);
-    token_list_release(&list);
-}
-
-/* Where the row does not say otherwise, the text comes back, as far as it was UTF-8. */
-static void check_row(const struct tokenizer *tokenizer, const cJSON *row,
-                      const cJSON *line, const char *name)
-{
-    char what[80];
-    struct text_buffer text = line_bytes(line);
-    struct text_buffer repaired = {0};
-    const cJSON *ids = json_get(row, "ids");
-    const cJSON *plain = json_get(row, "plain");
-    const cJSON *processed = json_get(row, "processed");
-    const cJSON *decoded = json_get(row, "decoded");
-    const cJSON *skipped = json_get(row, "skipped");
-    snprintf(what, sizeof what, "%s, line %.0f", name, json_get(row, "line")->valuedouble);
-    utf8_append_repaired(&repaired, text_buffer_string(&text), text.length);
-    check_encoding(tokenizer, &text, ENCODE_SPECIAL, ids, what);
-    check_encoding(tokenizer, &text, 0, plain ? plain : ids, what);
-    if (processed)
-        check_encoding(tokenizer, &text, ENCODE_SPECIAL | ENCODE_ADD_BOS, processed, what);
-    const char *back = decoded ? decoded->valuestring : text_buffer_string(&repaired);
-    check_decoding(tokenizer, ids, true, back);
-    check_decoding(tokenizer, ids, false, skipped ? skipped->valuestring : back);
-    text_buffer_release(&repaired);
-    text_buffer_release(&text);
-}
 
 static void test_variants(void **state)
 {
@@ -114,12 +22,13 @@ static void test_variants(void **state)
     {
         if (json_get(row, "name")) {
             tokenizer_free(tokenizer);
-            tokenizer = variant_tokenizer(small, row);
+            tokenizer = fixture_variant(small, row);
             name = json_get(row, "name")->valuestring;
             variant_count++;
             continue;
         }
-        check_row(tokenizer, row, by_number[(int)json_get(row, "line")->valuedouble], name);
+        assert_row(tokenizer, row, by_number[(int)json_get(row, "line")->valuedouble],
+                   name);
         row_count++;
     }
     assert_int_equal(line_count, 200);
@@ -145,26 +54,15 @@ static void test_unknown_bytes(void **state)
         struct tokenizer *tokenizer = fixture_tokenizer(json);
         cJSON_ArrayForEach(line, json_get(row, "lines"))
         {
-            struct text_buffer text = line_bytes(line);
-            check_encoding(tokenizer, &text, ENCODE_SPECIAL, json_get(line, "ids"),
-                           text.data);
+            struct text_buffer text = fixture_line(line);
+            assert_encoding(tokenizer, &text, ENCODE_SPECIAL, json_get(line, "ids"),
+                            text.data);
             text_buffer_release(&text);
         }
         tokenizer_free(tokenizer);
         free(json);
     }
     cJSON_Delete(rows);
-}
-
-/* FNV-1a over the ids as little-endian bytes, as make-tokenizer-goldens takes it. */
-static uint64_t ids_hash(const struct token_list *ids)
-{
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < ids->count; i++)
-        for (int shift = 0; shift < 32; shift += 8)
-            hash = (hash ^ (((uint32_t)ids->ids[i] >> shift) & 0xFF)) *
-                   UINT64_C(0x100000001B3);
-    return hash;
 }
 
 static void check_real(const char *name, int expected_lost)
@@ -182,7 +80,7 @@ static void check_real(const char *name, int expected_lost)
         struct token_list ids = {0};
         struct text_buffer back = {0};
         tokenizer_encode(tokenizer, text, strlen(text), ENCODE_SPECIAL, &ids);
-        snprintf(hex, sizeof hex, "%016llx", (unsigned long long)ids_hash(&ids));
+        snprintf(hex, sizeof hex, "%016llx", (unsigned long long)fixture_ids_hash(&ids));
         if (strcmp(hex, json_get(row, name)->valuestring) != 0)
             fail_msg("%s: other ids for \"%s\"", name, text);
         tokenizer_decode(tokenizer, ids.ids, ids.count, true, &back);
@@ -356,7 +254,7 @@ static void *encode_again(void *argument)
     for (int i = 0; i < 200; i++) {
         struct token_list ids = {0};
         tokenizer_encode(tokenizer, text, strlen(text), ENCODE_SPECIAL, &ids);
-        same &= ids_hash(&ids) == ids_hash(&first);
+        same &= fixture_ids_hash(&ids) == fixture_ids_hash(&first);
         token_list_release(&ids);
     }
     token_list_release(&first);
@@ -397,8 +295,8 @@ static const struct {
      "t.json: is a git-LFS pointer, not the file itself: fetch it with `git lfs pull`"},
     {"{}", "t.json: model: expected an object"},
     {"{\"model\":[]}", "t.json: model: expected an object"},
-    {"{\"model\":{\"type\":\"Unigram\"}}",
-     "t.json: model.type: \"Unigram\" is not supported"},
+    {"{\"model\":{\"type\":\"WordPiece\"}}",
+     "t.json: model.type: \"WordPiece\" is not supported (BPE, Unigram)"},
     {"{\"model\":{\"type\":7}}", "t.json: model: \"type\""},
     {"{\"model\":{" MERGES "}}", "t.json: model.vocab: expected an object of token: id"},
     {"{\"model\":{\"vocab\":[]," MERGES "}}", "t.json: model.vocab: expected an object"},
@@ -439,18 +337,20 @@ static const struct {
     {"{\"model\":{\"vocab\":{\"\xFF\":0}," MERGES "}}",
      "t.json: model.vocab: the token with "
      "id 0 is not UTF-8"},
-    {"{\"model\":{" VOCAB "," MERGES ",\"byte_fallback\":true}}",
-     "t.json: model.byte_fallback: true is not supported"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"byte_fallback\":true}" AROUND "}",
+     "t.json: model.byte_fallback: true together with ByteLevel is not supported"},
     {"{\"model\":{" VOCAB "," MERGES ",\"dropout\":0.1}}",
      "t.json: model.dropout: only null"},
     {"{\"model\":{" VOCAB "," MERGES ",\"end_of_word_suffix\":\"</w>\"}}",
      "t.json: model.end_of_word_suffix: \"</w>\" is not supported"},
-    {"{\"model\":{" VOCAB "," MERGES ",\"ignore_merges\":1}}",
+    {"{\"model\":{" VOCAB "," MERGES ",\"ignore_merges\":1}}", "t.json: decoder: null"},
+    {"{\"model\":{" VOCAB "," MERGES ",\"ignore_merges\":1}" AROUND "}",
      "t.json: model: \"ignore_merges\""},
-    {"{" MODEL "}", "t.json: pre_tokenizer: null without ByteLevel is not supported"},
-    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Metaspace\"}}",
-     "t.json: pre_tokenizer: \"Metaspace\" is not supported (ByteLevel, Split, Digits, "
-     "Sequence)"},
+    {"{" MODEL "}", "t.json: decoder: null is not supported: it would put a space"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Punctuation\"}}",
+     "t.json: pre_tokenizer: \"Punctuation\" is not supported (ByteLevel, Metaspace, "
+     "Split, "
+     "Digits, WhitespaceSplit, Sequence)"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
      "\"Digits\"},{\"type\":\"Whitespace\"}]}}",
      "t.json: pre_tokenizer.pretokenizers[1]: \"Whitespace\" is not supported"},
@@ -472,12 +372,14 @@ static const struct {
     {"{" MODEL ",\"pre_tokenizer\":" BYTE_LEVEL "}",
      "t.json: decoder: null is not supported"},
     {"{" MODEL ",\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":{\"type\":\"WordPiece\"}}",
-     "t.json: decoder: \"WordPiece\" is not supported (ByteLevel)"},
-    {WITH("\"normalizer\":{\"type\":\"Lowercase\"}"),
-     "t.json: normalizer: \"Lowercase\" is not supported (NFC, NFD, NFKC, NFKD, Sequence)"},
+     "t.json: decoder: \"WordPiece\" is not supported (ByteLevel, Replace, ByteFallback, "
+     "Fuse, Strip, Metaspace, Sequence)"},
+    {WITH("\"normalizer\":{\"type\":\"BertNormalizer\"}"),
+     "t.json: normalizer: \"BertNormalizer\" is not supported (NFC, NFD, NFKC, NFKD, "
+     "Prepend, Replace, Strip, Lowercase, Precompiled, Sequence)"},
     {WITH("\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},"
-          "{\"type\":\"Strip\"}]}"),
-     "t.json: normalizer.normalizers[1]: \"Strip\" is not supported"},
+          "{\"type\":\"StripAccents\"}]}"),
+     "t.json: normalizer.normalizers[1]: \"StripAccents\" is not supported"},
     {WITH("\"normalizer\":\"NFC\""), "t.json: normalizer: expected an object with a type"},
     {WITH("\"post_processor\":{\"type\":\"BertProcessing\"}"),
      "t.json: post_processor: \"BertProcessing\" is not supported"},
