@@ -60,6 +60,16 @@ struct operation_table {
                               const struct tensor *in, const struct tensor *weight,
                               const struct tensor *rstd);
 
+    void (*head_norm_forward)(struct backend *, struct tensor *out, const struct tensor *in,
+                              const struct tensor *query_weight,
+                              const struct tensor *key_weight,
+                              const struct attention_shape *shape, float epsilon);
+    void (*head_norm_backward)(struct backend *, struct tensor *d_qkv,
+                               struct tensor *d_query_weight, struct tensor *d_key_weight,
+                               const struct tensor *in, const struct tensor *query_weight,
+                               const struct tensor *key_weight,
+                               const struct attention_shape *shape, float epsilon);
+
     void (*rope_forward)(struct backend *, struct tensor *qkv, const struct tensor *table,
                          const int32_t *positions, const struct attention_shape *shape);
     void (*rope_backward)(struct backend *, struct tensor *d_qkv,

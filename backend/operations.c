@@ -206,6 +206,46 @@ void rms_norm_backward(struct backend *backend, struct tensor *d_in,
         backend->table->rms_norm_backward(backend, d_in, d_weight, d_out, in, weight, rstd);
 }
 
+static void check_head_norm(const struct backend *backend, const struct tensor *qkv,
+                            const struct tensor *query_weight,
+                            const struct tensor *key_weight,
+                            const struct attention_shape *shape)
+{
+    const enum dtype dtype = compute_dtype(backend, qkv);
+    check_matrix(qkv, dtype, qkv->shape[0], qkv_columns(shape));
+    check_vector(query_weight, dtype, shape->head_size);
+    check_vector(key_weight, dtype, shape->head_size);
+}
+
+void head_norm_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       const struct tensor *query_weight, const struct tensor *key_weight,
+                       const struct attention_shape *shape, float epsilon)
+{
+    check_head_norm(backend, in, query_weight, key_weight, shape);
+    check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
+    if (!backend->error.status)
+        backend->table->head_norm_forward(backend, out, in, query_weight, key_weight, shape,
+                                          epsilon);
+}
+
+void head_norm_backward(struct backend *backend, struct tensor *d_qkv,
+                        struct tensor *d_query_weight, struct tensor *d_key_weight,
+                        const struct tensor *in, const struct tensor *query_weight,
+                        const struct tensor *key_weight,
+                        const struct attention_shape *shape, float epsilon)
+{
+    check_head_norm(backend, in, query_weight, key_weight, shape);
+    check_matrix(d_qkv, in->dtype, in->shape[0], in->shape[1]);
+    CHECK(!d_query_weight == !d_key_weight);
+    if (d_query_weight) {
+        check_vector(d_query_weight, DTYPE_F32, shape->head_size);
+        check_vector(d_key_weight, DTYPE_F32, shape->head_size);
+    }
+    if (!backend->error.status)
+        backend->table->head_norm_backward(backend, d_qkv, d_query_weight, d_key_weight, in,
+                                           query_weight, key_weight, shape, epsilon);
+}
+
 static void check_rope(const struct backend *backend, const struct tensor *qkv,
                        const struct tensor *table, const int32_t *positions,
                        const struct attention_shape *shape)

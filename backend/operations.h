@@ -91,6 +91,26 @@ struct attention_shape {
 };
 
 /*
+ * RMSNorm of each query and each key head alone, before they turn (Qwen3): with x [D] one
+ * of the first H + G heads of a row of `in`,
+ *     out = x rstd weight,  rstd = 1 / sqrt(mean(x^2) + epsilon)
+ * and query_weight [D] for the queries, key_weight [D] for the keys; values pass as they
+ * are. `out` may be `in`.
+ *
+ * The backward makes rstd again from `in`, what the forward read, and works in place: d_qkv
+ * comes as the gradient of `out` and is left as that of `in`. d_query_weight[D] += …,
+ * d_key_weight[D] += … (both NULL: not wanted).
+ */
+void head_norm_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       const struct tensor *query_weight, const struct tensor *key_weight,
+                       const struct attention_shape *shape, float epsilon);
+void head_norm_backward(struct backend *backend, struct tensor *d_qkv,
+                        struct tensor *d_query_weight, struct tensor *d_key_weight,
+                        const struct tensor *in, const struct tensor *query_weight,
+                        const struct tensor *key_weight,
+                        const struct attention_shape *shape, float epsilon);
+
+/*
  * Rotary positions, Su et al. 2021, arXiv:2104.09864, in the half-split layout of
  * Hugging Face: the pair (x[i], x[i + D/2]) turns by the angle position * frequency[i].
  * table [P, D] holds cos in columns [0, D/2) and sin in [D/2, D) for positions below P.

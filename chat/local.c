@@ -176,7 +176,8 @@ static void request_add(struct answering *answering, struct chat_prompt *prompt,
 static void prompt_prepare(struct answering *answering, struct chat_prompt *prompt)
 {
     const struct local *local = answering->chat->state;
-    const int64_t limit = transformer_architecture(local->model)->position_limit;
+    const struct architecture *architecture = transformer_architecture(local->model);
+    const int64_t limit = architecture_sequence_limit(architecture);
     struct token_list ids = {0};
     struct error error = {0};
     prompt->text = NULL;
@@ -186,9 +187,9 @@ static void prompt_prepare(struct answering *answering, struct chat_prompt *prom
                              &error) == STATUS_OK &&
         (int64_t)ids.count >= limit)
         error_set(&error, STATUS_LIMIT,
-                  "the prompt has %zu tokens; the model takes %lld at most, one of them "
-                  "for the reply",
-                  ids.count, (long long)limit);
+                  "the prompt has %zu tokens; the model takes %lld at most (its \"%s\"), "
+                  "one of them for the reply",
+                  ids.count, (long long)limit, architecture_limit_name(architecture));
     prompt->prompt_tokens = (int64_t)ids.count;
     if (!error.status) {
         request_add(answering, prompt, &ids);

@@ -29,6 +29,10 @@ static void block_place(struct block_activations *block, const struct architectu
     block->attention_rstd = push_rstd(arena, token_count);
     block->query_key_value =
         push_matrix(arena, of->dtype, token_count, query_key_value_width(a));
+    block->projected = block->query_key_value; /* forward only: normed in place */
+    if (a->head_norms && of->use != FORWARD_ONLY)
+        block->projected =
+            push_matrix(arena, of->dtype, token_count, query_key_value_width(a));
     block->attended = push_matrix(arena, of->dtype, token_count, a->heads * a->head_size);
     block->log_sum = push_matrix(arena, DTYPE_F32, a->heads, token_count);
     block->middle = push_matrix(arena, of->dtype, token_count, a->channels);
@@ -204,18 +208,16 @@ void batch_indices_set(struct batch_indices *indices, struct backend *backend,
 }
 
 /*
- * Rounded where transformers rounds: the frequency to f32, the angle to f32. Cosine and
- * sine of that angle are then exact to f32.
+ * Rounded where transformers rounds: the angle to f32. Cosine and sine of that angle are
+ * then exact to f32.
  */
-static void rope_row(float *row, int64_t position, int64_t head_size, double theta)
+static void rope_row(float *row, int64_t position, int64_t half, const float *frequencies,
+                     float scale)
 {
-    const int64_t half = head_size / 2;
     for (int64_t i = 0; i < half; i++) {
-        const float exponent = (float)(2 * i) / (float)head_size;
-        const float frequency = (float)(1.0 / pow(theta, (double)exponent));
-        const float angle = (float)position * frequency;
-        row[i] = (float)cos((double)angle);
-        row[half + i] = (float)sin((double)angle);
+        const float angle = (float)position * frequencies[i];
+        row[i] = (float)cos((double)angle) * scale;
+        row[half + i] = (float)sin((double)angle) * scale;
     }
 }
 
@@ -232,10 +234,16 @@ enum status rope_table_reserve(struct transformer *model, int64_t position_count
         return error_prefix(error, "rotary table for %lld positions",
                             (long long)position_count);
     float *rows = memory_allocate_array((size_t)position_count, row_bytes);
+    float *frequencies =
+        memory_allocate_array((size_t)(a->head_size / 2), sizeof *frequencies);
+    architecture_rope_frequencies(a, frequencies);
+    const float scale = (float)architecture_rope_scale(a);
 #pragma omp parallel for
     for (int64_t position = 0; position < position_count; position++)
-        rope_row(rows + position * a->head_size, position, a->head_size, a->rope_theta);
+        rope_row(rows + position * a->head_size, position, a->head_size / 2, frequencies,
+                 scale);
     backend_copy_in(model->backend, table, rows, (size_t)position_count * row_bytes);
+    free(frequencies);
     free(rows);
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);

@@ -74,7 +74,8 @@ static enum status target_add(struct lora_options *options, const char *name,
             return STATUS_OK;
         }
     return error_set(error, STATUS_UNSUPPORTED,
-                     "%s: \"target_modules\": \"%.80s\" is not a linear layer of a block",
+                     "%s: \"target_modules\": \"%.80s\" is not supported (q_proj, k_proj, "
+                     "v_proj, o_proj, gate_proj, up_proj and down_proj are)",
                      path, name);
 }
 

@@ -1,18 +1,10 @@
-#include "model/architecture.h"
-
 #include "base/file.h"
-#include "base/json.h"
+#include "model/architecture_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A parsed object and how messages call it. */
-struct source {
-    const cJSON *root;
-    const char *where;
-    struct error *error;
-};
 
 /*
  * Whole numbers and their limits. The limits are far above any model and low enough that
@@ -22,20 +14,23 @@ struct whole_field {
     const char *key;
     size_t offset;
     int64_t most;
-    int64_t
-        otherwise; /* what absent means; 0: the field is required, -1: filled in later */
+    bool required;
 };
+/* What else may be absent or null is one of these until defaults are filled in. */
+enum { ABSENT = -1, GIVEN_NULL = -2 };
 #define FIELD(member) offsetof(struct architecture, member)
 static const struct whole_field whole_fields[] = {
-    {"num_hidden_layers", FIELD(layer_count), 4096, 0},
-    {"hidden_size", FIELD(channels), 1 << 20, 0},
-    {"intermediate_size", FIELD(feed_forward), 1 << 20, 0},
-    {"num_attention_heads", FIELD(heads), 1 << 14, 0},
-    {"num_key_value_heads", FIELD(key_value_heads), 1 << 14, -1},
-    {"head_dim", FIELD(head_size), 1 << 12, -1},
-    {"vocab_size", FIELD(vocabulary), 1 << 26, 0},
-    {"max_position_embeddings", FIELD(position_limit), 1 << 30, 2048},
+    {"num_hidden_layers", FIELD(layer_count), 4096, true},
+    {"hidden_size", FIELD(channels), 1 << 20, true},
+    {"intermediate_size", FIELD(feed_forward), 1 << 20, true},
+    {"num_attention_heads", FIELD(heads), 1 << 14, true},
+    {"num_key_value_heads", FIELD(key_value_heads), 1 << 14, false},
+    {"head_dim", FIELD(head_size), 1 << 12, false},
+    {"vocab_size", FIELD(vocabulary), 1 << 26, true},
+    {"max_position_embeddings", FIELD(position_limit), 1 << 30, false},
 };
+static const struct whole_field window_field = {"sliding_window", FIELD(window), 1 << 30,
+                                                false};
 static const int64_t parameter_limit = (int64_t)1 << 40;
 
 /* A field that changes the result, and the only value of it that is computed. */
@@ -43,6 +38,56 @@ struct neutral_field {
     const char *key;
     bool (*is_neutral)(const cJSON *value); /* null is always neutral */
     const char *supported;
+};
+
+static const struct family families[] = {
+    {
+        .model_type = "llama",
+        .class_name = "LlamaForCausalLM",
+        .position_limit = 2048,
+        .norm_epsilon = 1e-6,
+        .reads_attention_bias = true,
+        .reads_mlp_bias = true,
+    },
+    {
+        .model_type = "qwen2", /* Qwen2.5 too */
+        .class_name = "Qwen2ForCausalLM",
+        .position_limit = 32768,
+        .key_value_heads = 32,
+        .norm_epsilon = 1e-6,
+        .window_rule = WINDOW_SWITCHED,
+        .query_key_value_bias = true,
+    },
+    {
+        .model_type = "qwen3",
+        .class_name = "Qwen3ForCausalLM",
+        .position_limit = 32768,
+        .key_value_heads = 32,
+        .head_size = 128,
+        .norm_epsilon = 1e-6,
+        .window_rule = WINDOW_SWITCHED,
+        .reads_attention_bias = true,
+        .head_norms = true,
+    },
+    {
+        .model_type = "mistral", /* Zephyr too */
+        .class_name = "MistralForCausalLM",
+        .position_limit = 131072,
+        .key_value_heads = 8,
+        .window = 4096,
+        .norm_epsilon = 1e-6,
+        .window_rule = WINDOW_WHEN_GIVEN,
+    },
+    {
+        .model_type = "phi3",
+        .class_name = "Phi3ForCausalLM",
+        .position_limit = 4096,
+        .norm_epsilon = 1e-5,
+        .window_rule = WINDOW_WHEN_GIVEN,
+        .fused_projections = true,
+        .long_rope = true,
+        .pads = true,
+    },
 };
 
 static bool is_silu(const cJSON *value)
@@ -72,11 +117,6 @@ static bool is_never(const cJSON *value)
     return false;
 }
 
-static bool is_default_text(const cJSON *value)
-{
-    return cJSON_IsString(value) && strcmp(value->valuestring, "default") == 0;
-}
-
 static bool is_full_attention(const cJSON *value)
 {
     const cJSON *item;
@@ -92,9 +132,9 @@ static bool is_full_attention(const cJSON *value)
 
 static const struct neutral_field neutral_fields[] = {
     {"hidden_act", is_silu, "only \"silu\""},
-    {"attention_bias", is_false, "only false"},
-    {"mlp_bias", is_false, "only false"},
     {"attention_dropout", is_zero, "only 0"},
+    {"resid_pdrop", is_zero, "only 0"},
+    {"embd_pdrop", is_zero, "only 0"},
     {"pretraining_tp", is_one, "only 1"},
     {"partial_rotary_factor", is_one, "only 1"},
     {"rope_interleaved", is_false, "only false"},
@@ -103,14 +143,14 @@ static const struct neutral_field neutral_fields[] = {
      "only unquantised weights: convert the model to bf16 or fp32 first"},
 };
 
-static const struct neutral_field rope_fields[] = {
-    {"rope_type", is_default_text, "only \"default\""},
-    {"type", is_default_text, "only \"default\""},
-    {"partial_rotary_factor", is_one, "only 1"},
-};
+/* For families that do not read them. */
+static const struct neutral_field attention_bias_field = {
+    "attention_bias", is_false, "only false: this family has no such bias"};
+static const struct neutral_field mlp_bias_field = {
+    "mlp_bias", is_false, "only false: this family has no such bias"};
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-static enum status unsupported(const struct source *source, const cJSON *value,
+enum status config_unsupported(const struct source *source, const cJSON *value,
                                const char *supported)
 {
     char *text = cJSON_PrintUnformatted(value);
@@ -127,22 +167,55 @@ static enum status check_neutral(const struct source *source,
     for (size_t i = 0; i < count; i++) {
         const cJSON *value = json_get(source->root, fields[i].key);
         if (value && !cJSON_IsNull(value) && !fields[i].is_neutral(value))
-            return unsupported(source, value, fields[i].supported);
+            return config_unsupported(source, value, fields[i].supported);
     }
     return STATUS_OK;
 }
 
-/* A window counts unless the file says, as Qwen's does, that it is not used. */
-static enum status check_window(const struct source *source)
+static enum status read_biases(struct architecture *architecture,
+                               const struct family *family, const struct source *source)
 {
-    const cJSON *window = json_get(source->root, "sliding_window");
-    const cJSON *used = json_get(source->root, "use_sliding_window");
-    if (!window || cJSON_IsNull(window) || (used && cJSON_IsFalse(used)))
-        return STATUS_OK;
-    return unsupported(source, window, "only null: attention sees the whole document");
+    bool attention = false;
+    enum status status = STATUS_OK;
+    if (!family->reads_attention_bias)
+        status = check_neutral(source, &attention_bias_field, 1);
+    else
+        status = json_optional_bool(source->root, "attention_bias", &attention,
+                                    source->where, source->error);
+    if (!status && !family->reads_mlp_bias)
+        status = check_neutral(source, &mlp_bias_field, 1);
+    else if (!status)
+        status =
+            json_optional_bool(source->root, "mlp_bias", &architecture->feed_forward_bias,
+                               source->where, source->error);
+    architecture->query_key_value_bias = attention || family->query_key_value_bias;
+    architecture->attention_out_bias = attention;
+    return status;
+}
+
+const struct family *family_find(const char *model_type)
+{
+    for (size_t i = 0; i < COUNT(families); i++)
+        if (strcmp(families[i].model_type, model_type) == 0)
+            return &families[i];
+    return NULL;
+}
+
+static enum status unknown_family(const struct source *source, const char *type)
+{
+    struct text_buffer known = {0};
+    for (size_t i = 0; i < COUNT(families); i++)
+        text_buffer_appendf(&known, "%s\"%s\"", i ? ", " : "", families[i].model_type);
+    const enum status status =
+        error_set(source->error, STATUS_UNSUPPORTED,
+                  "%s: \"model_type\": \"%.80s\" is not supported (only %s)", source->where,
+                  type, text_buffer_string(&known));
+    text_buffer_release(&known);
+    return status;
 }
 
 static enum status read_model_type(struct architecture *architecture,
+                                   const struct family **family,
                                    const struct source *source)
 {
     const char *type = NULL;
@@ -150,11 +223,12 @@ static enum status read_model_type(struct architecture *architecture,
                                                     source->where, source->error);
     if (status)
         return status;
-    if (strcmp(type, "llama") != 0)
-        return error_set(source->error, STATUS_UNSUPPORTED,
-                         "%s: \"model_type\": \"%.80s\" is not supported (only \"llama\")",
-                         source->where, type);
-    strcpy(architecture->model_type, "llama");
+    *family = family_find(type);
+    if (!*family)
+        return unknown_family(source, type);
+    snprintf(architecture->model_type, sizeof architecture->model_type, "%s", type);
+    architecture->head_norms = (*family)->head_norms;
+    architecture->fused_projections = (*family)->fused_projections;
     return STATUS_OK;
 }
 
@@ -164,9 +238,8 @@ static enum status read_whole_field(struct architecture *architecture,
 {
     int64_t *out = (int64_t *)(void *)((char *)architecture + field->offset);
     const cJSON *value = json_get(source->root, field->key);
-    const bool absent = !value || cJSON_IsNull(value);
-    *out = field->otherwise;
-    if (absent && field->otherwise != 0)
+    *out = value ? GIVEN_NULL : ABSENT;
+    if (!field->required && (!value || cJSON_IsNull(value)))
         return STATUS_OK;
     const enum status status =
         json_required_integer(source->root, field->key, out, source->where, source->error);
@@ -179,14 +252,20 @@ static enum status read_whole_field(struct architecture *architecture,
     return STATUS_OK;
 }
 
-static enum status read_sizes(struct architecture *architecture,
-                              const struct source *source)
+/* Where the family's default is none, absent is null. */
+static void fill_default(int64_t *field, int64_t family_default)
 {
-    for (size_t i = 0; i < COUNT(whole_fields); i++) {
-        const enum status status = read_whole_field(architecture, source, &whole_fields[i]);
-        if (status)
-            return status;
-    }
+    if (*field == ABSENT)
+        *field = family_default ? family_default : GIVEN_NULL;
+}
+
+static enum status fill_sizes(struct architecture *architecture,
+                              const struct family *family, const struct source *source)
+{
+    fill_default(&architecture->key_value_heads, family->key_value_heads);
+    fill_default(&architecture->head_size, family->head_size);
+    if (architecture->position_limit < 0)
+        architecture->position_limit = family->position_limit;
     if (architecture->key_value_heads < 0)
         architecture->key_value_heads = architecture->heads;
     if (architecture->head_size < 0 && architecture->channels % architecture->heads != 0)
@@ -198,6 +277,42 @@ static enum status read_sizes(struct architecture *architecture,
     if (architecture->head_size < 0)
         architecture->head_size = architecture->channels / architecture->heads;
     return STATUS_OK;
+}
+
+static enum status read_sizes(struct architecture *architecture,
+                              const struct family *family, const struct source *source)
+{
+    for (size_t i = 0; i < COUNT(whole_fields); i++) {
+        const enum status status = read_whole_field(architecture, source, &whole_fields[i]);
+        if (status)
+            return status;
+    }
+    return fill_sizes(architecture, family, source);
+}
+
+/* Qwen's counts only where the file says that it is used. */
+static enum status read_window(struct architecture *architecture,
+                               const struct family *family, const struct source *source)
+{
+    const cJSON *used = json_get(source->root, "use_sliding_window");
+    const cJSON *window = json_get(source->root, "sliding_window");
+    const bool off = used && cJSON_IsFalse(used), none = window && cJSON_IsNull(window);
+    if (family->window_rule == WINDOW_REFUSED)
+        return !window || none || off
+                   ? STATUS_OK
+                   : config_unsupported(source, window, "only null: this family has none");
+    if (family->window_rule == WINDOW_SWITCHED)
+        return !used || cJSON_IsNull(used) || off || none
+                   ? STATUS_OK
+                   : config_unsupported(source, used,
+                                        "only false: attention does not know "
+                                        "windows of some layers");
+    const enum status status = read_whole_field(architecture, source, &window_field);
+    if (!status)
+        fill_default(&architecture->window, family->window);
+    if (!status && architecture->window < 0)
+        architecture->window = 0;
+    return status;
 }
 
 static enum status check_sizes(const struct architecture *architecture,
@@ -222,8 +337,8 @@ static enum status check_sizes(const struct architecture *architecture,
     return STATUS_OK;
 }
 
-static enum status read_number(const struct source *source, const char *key, double least,
-                               double *out)
+enum status config_number(const struct source *source, const char *key, double least,
+                          double *out)
 {
     const enum status status =
         json_optional_number(source->root, key, out, source->where, source->error);
@@ -235,47 +350,17 @@ static enum status read_number(const struct source *source, const char *key, dou
     return STATUS_OK;
 }
 
-/* rope_scaling (transformers 4) or rope_parameters (5). */
-static enum status read_rope_object(struct architecture *architecture,
-                                    const struct source *config, const char *key)
-{
-    const struct source source = {json_get(config->root, key), config->where,
-                                  config->error};
-    const cJSON *item;
-    if (!source.root || cJSON_IsNull(source.root))
-        return STATUS_OK;
-    if (!cJSON_IsObject(source.root))
-        return error_set(source.error, STATUS_FORMAT, "%s: \"%s\" is not an object",
-                         source.where, key);
-    enum status status = check_neutral(&source, rope_fields, COUNT(rope_fields));
-    cJSON_ArrayForEach(item, source.root)
-    {
-        bool known = strcmp(item->string, "rope_theta") == 0;
-        for (size_t i = 0; i < COUNT(rope_fields); i++)
-            known = known || strcmp(item->string, rope_fields[i].key) == 0;
-        if (!status && !known)
-            status = unsupported(&source, item, "rope without scaling only");
-    }
-    if (!status)
-        status = read_number(&source, "rope_theta", 1.0, &architecture->rope_theta);
-    if (status)
-        error_prefix(source.error, "rotary positions (\"%s\")", key);
-    return status;
-}
-
 static enum status read_numbers(struct architecture *architecture,
-                                const struct source *source)
+                                const struct family *family, const struct source *source)
 {
     enum status status;
-    architecture->norm_epsilon = 1e-6;
-    architecture->rope_theta = 10000.0;
+    architecture->norm_epsilon = family->norm_epsilon;
     architecture->initializer_range = 0.02;
-    if ((status = read_number(source, "rms_norm_eps", 0.0, &architecture->norm_epsilon)) ||
-        (status = read_number(source, "initializer_range", 0.0,
-                              &architecture->initializer_range)) ||
-        (status = read_number(source, "rope_theta", 1.0, &architecture->rope_theta)) ||
-        (status = read_rope_object(architecture, source, "rope_scaling")) ||
-        (status = read_rope_object(architecture, source, "rope_parameters")))
+    if ((status =
+             config_number(source, "rms_norm_eps", 0.0, &architecture->norm_epsilon)) ||
+        (status = config_number(source, "initializer_range", 0.0,
+                                &architecture->initializer_range)) ||
+        (status = rope_read(architecture, source)))
         return status;
     return json_optional_bool(source->root, "tie_word_embeddings",
                               &architecture->tied_embeddings, source->where, source->error);
@@ -343,15 +428,18 @@ static enum status read_bos_token(struct architecture *architecture,
 static enum status read_config(struct architecture *architecture,
                                const struct source *source)
 {
+    const struct family *family = NULL;
     enum status status;
     if (!cJSON_IsObject(source->root))
         return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
                          source->where);
-    if ((status = read_model_type(architecture, source)) ||
+    if ((status = read_model_type(architecture, &family, source)) ||
         (status = check_neutral(source, neutral_fields, COUNT(neutral_fields))) ||
-        (status = check_window(source)) || (status = read_sizes(architecture, source)) ||
+        (status = read_biases(architecture, family, source)) ||
+        (status = read_window(architecture, family, source)) ||
+        (status = read_sizes(architecture, family, source)) ||
         (status = check_sizes(architecture, source)) ||
-        (status = read_numbers(architecture, source)) ||
+        (status = read_numbers(architecture, family, source)) ||
         (status = read_bos_token(architecture, source)))
         return status;
     return read_eos_tokens(architecture, source);
@@ -408,49 +496,45 @@ enum status architecture_open_directory(struct architecture *architecture,
     return status;
 }
 
-static void print_tokens(const struct architecture *architecture, struct json_writer *json)
+const char *architecture_class_name(const struct architecture *architecture)
 {
-    if (architecture->bos_token >= 0)
-        json_integer(json, "bos_token_id", architecture->bos_token);
-    else
-        json_null(json, "bos_token_id");
-    if (architecture->eos_token_count == 0)
-        json_null(json, "eos_token_id");
-    if (architecture->eos_token_count == 1)
-        json_integer(json, "eos_token_id", architecture->eos_tokens[0]);
-    if (architecture->eos_token_count < 2)
-        return;
-    json_array_begin(json, "eos_token_id");
-    for (int32_t i = 0; i < architecture->eos_token_count; i++)
-        json_integer(json, NULL, architecture->eos_tokens[i]);
-    json_array_end(json);
+    return family_find(architecture->model_type)->class_name;
 }
 
-void architecture_print_json(const struct architecture *architecture, enum dtype stored,
-                             struct text_buffer *out)
+int64_t architecture_exact_limit(const struct architecture *a, const char **field)
 {
-    struct json_writer json = {.out = out, .indent_spaces = 2};
-    json_object_begin(&json, NULL);
-    json_array_begin(&json, "architectures");
-    json_string(&json, NULL, "LlamaForCausalLM");
-    json_array_end(&json);
-    json_string(&json, "model_type", architecture->model_type);
-    for (size_t i = 0; i < COUNT(whole_fields); i++)
-        json_integer(&json, whole_fields[i].key,
-                     *(const int64_t *)(const void *)((const char *)architecture +
-                                                      whole_fields[i].offset));
-    json_string(&json, "hidden_act", "silu");
-    json_number(&json, "rms_norm_eps", architecture->norm_epsilon);
-    json_number(&json, "rope_theta", architecture->rope_theta);
-    json_number(&json, "initializer_range", architecture->initializer_range);
-    json_bool(&json, "tie_word_embeddings", architecture->tied_embeddings);
-    print_tokens(architecture, &json);
-    json_string(&json, "torch_dtype",
-                stored == DTYPE_BF16  ? "bfloat16"
-                : stored == DTYPE_F16 ? "float16"
-                                      : "float32");
-    json_object_end(&json);
-    text_buffer_append_char(out, '\n');
+    int64_t limit = a->window;
+    *field = "sliding_window";
+    if (a->rope_kind == ROPE_LONG && (limit == 0 || a->rope_original_limit < limit)) {
+        limit = a->rope_original_limit;
+        *field = "original_max_position_embeddings";
+    }
+    return limit;
+}
+
+int64_t architecture_sequence_limit(const struct architecture *architecture)
+{
+    const char *field;
+    const int64_t exact = architecture_exact_limit(architecture, &field);
+    const int64_t positions = architecture->position_limit;
+    return exact > 0 && exact < positions ? exact : positions;
+}
+
+const char *architecture_limit_name(const struct architecture *architecture)
+{
+    const char *field;
+    const int64_t exact = architecture_exact_limit(architecture, &field);
+    const bool less = exact > 0 && exact < architecture->position_limit;
+    return less ? field : "max_position_embeddings";
+}
+
+/* Of one layer. */
+static int64_t bias_count(const struct architecture *a)
+{
+    const int64_t query_key_value = (a->heads + 2 * a->key_value_heads) * a->head_size;
+    return (a->query_key_value_bias ? query_key_value : 0) +
+           (a->attention_out_bias ? a->channels : 0) +
+           (a->feed_forward_bias ? 2 * a->feed_forward + a->channels : 0);
 }
 
 int64_t architecture_parameter_count(const struct architecture *architecture)
@@ -459,8 +543,10 @@ int64_t architecture_parameter_count(const struct architecture *architecture)
     const int64_t key_value = architecture->key_value_heads * architecture->head_size;
     const int64_t attention = 2 * architecture->channels * (query + key_value);
     const int64_t feed_forward = 3 * architecture->channels * architecture->feed_forward;
-    const int64_t norms = 2 * architecture->channels;
+    const int64_t norms = 2 * architecture->channels +
+                          (architecture->head_norms ? 2 * architecture->head_size : 0);
     const int64_t embedding = architecture->vocabulary * architecture->channels;
-    return architecture->layer_count * (attention + feed_forward + norms) +
-           architecture->channels + embedding * (architecture->tied_embeddings ? 1 : 2);
+    const int64_t layer = attention + feed_forward + norms + bias_count(architecture);
+    return architecture->layer_count * layer + architecture->channels +
+           embedding * (architecture->tied_embeddings ? 1 : 2);
 }

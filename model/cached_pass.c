@@ -88,15 +88,15 @@ static struct tensor rows_of(const struct cached_pass *pass, const struct tensor
     return tensor_rows(buffer, 0, pass->rows->count);
 }
 
-/* out = in W^T (+ residual), and what the adapters of the group add. */
+/* out = in W^T (+ bias) (+ residual), and what the adapters of the group add. */
 static void project(const struct cached_pass *pass, int64_t layer,
                     enum adapter_group_name name, struct tensor *out,
-                    const struct tensor *in, const struct tensor *weight,
+                    const struct tensor *in, const struct linear_parameters *weights,
                     const struct tensor *residual)
 {
     const struct adapters *adapters = pass->model->adapters;
-    const struct tensor ready = block_weight(pass->model, layer, name, weight);
-    linear_decode(pass->backend, out, in, &ready, NULL, residual);
+    const struct tensor ready = block_weight(pass->model, layer, name, &weights->weight);
+    linear_decode(pass->backend, out, in, &ready, linear_bias(weights), residual);
     if (!adapters)
         return;
     struct tensor hidden =
@@ -142,6 +142,10 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
                      pass->norm_epsilon);
     project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &normed,
             &weights->query_key_value, NULL);
+    if (pass->model->architecture.head_norms)
+        head_norm_forward(pass->backend, &query_key_value, &query_key_value,
+                          &weights->query_norm, &weights->key_norm, &pass->shape,
+                          pass->norm_epsilon);
     rope_forward(pass->backend, &query_key_value, &pass->model->rope_table,
                  pass->rows->positions, &pass->shape);
     cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,

@@ -89,7 +89,8 @@ static int64_t greatest(int64_t a, int64_t b)
 static int64_t reply_limit(const struct architecture *a,
                            const struct generation_request *request)
 {
-    return least(request->sampling.token_limit, a->position_limit - request->prompt_count);
+    return least(request->sampling.token_limit,
+                 architecture_sequence_limit(a) - request->prompt_count);
 }
 
 /* The last token of the reply never enters the cache. */
@@ -326,13 +327,14 @@ static enum status check_request(const struct architecture *architecture,
     const struct sampling *sampling = &request->sampling;
     if (request->prompt_count < 1)
         return error_set(error, STATUS_FORMAT, "prompt %lld is empty", (long long)index);
-    if (request->prompt_count >= architecture->position_limit)
-        return error_set(
-            error, STATUS_LIMIT,
-            "prompt %lld has %lld tokens; the model takes %lld at most, one of "
-            "them for the reply: shorten it",
-            (long long)index, (long long)request->prompt_count,
-            (long long)architecture->position_limit);
+    if (request->prompt_count >= architecture_sequence_limit(architecture))
+        return error_set(error, STATUS_LIMIT,
+                         "prompt %lld has %lld tokens; the model takes %lld at most (its "
+                         "\"%s\"), one of "
+                         "them for the reply: shorten it",
+                         (long long)index, (long long)request->prompt_count,
+                         (long long)architecture_sequence_limit(architecture),
+                         architecture_limit_name(architecture));
     for (int64_t i = 0; i < request->prompt_count; i++) {
         if (request->prompt[i] < 0 || request->prompt[i] >= architecture->vocabulary)
             return error_set(

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text_buffer.h"
 #include "model/transformer_internal.h"
 
 #include <math.h>
@@ -25,33 +26,64 @@ struct attention_shape model_attention_shape(const struct architecture *architec
 }
 
 static void add_block_parameter(struct transformer *model, int64_t layer, const char *name,
-                                int64_t rows, int64_t columns)
+                                const char *kind, int64_t rows, int64_t columns)
 {
     char full_name[96];
-    snprintf(full_name, sizeof full_name, "model.layers.%lld.%s.weight", (long long)layer,
-             name);
+    snprintf(full_name, sizeof full_name, "model.layers.%lld.%s.%s", (long long)layer, name,
+             kind);
     if (model->quantized && columns > 0)
         parameter_block_add_quantized(&model->base, full_name, rows, columns);
     else
         parameter_block_add(&model->base, full_name, rows, columns);
 }
 
-/* The order makes q, k, v neighbours, and gate, up: model_parameters_view() relies on it.
+/* The modules of one product, as files spell them: their weights, then their biases. */
+struct module {
+    const char *name;
+    int64_t rows;
+};
+static void add_linear(struct transformer *model, int64_t layer,
+                       const struct module *modules, int count, int64_t columns, bool bias)
+{
+    for (int i = 0; i < count; i++)
+        add_block_parameter(model, layer, modules[i].name, "weight", modules[i].rows,
+                            columns);
+    for (int i = 0; bias && i < count; i++)
+        add_block_parameter(model, layer, modules[i].name, "bias", modules[i].rows, 0);
+}
+
+/* The order makes q, k, v neighbours, and gate, up, which is how fused files have them
+ * anyway: model_parameters_view() relies on it.
  * That of the matrices is that of enum lora_target: model/quantized.h relies on it. */
 static void add_block(struct transformer *model, int64_t layer)
 {
     const struct architecture *a = &model->architecture;
     const int64_t query = a->heads * a->head_size;
     const int64_t key_value = a->key_value_heads * a->head_size;
-    add_block_parameter(model, layer, "input_layernorm", a->channels, 0);
-    add_block_parameter(model, layer, "self_attn.q_proj", query, a->channels);
-    add_block_parameter(model, layer, "self_attn.k_proj", key_value, a->channels);
-    add_block_parameter(model, layer, "self_attn.v_proj", key_value, a->channels);
-    add_block_parameter(model, layer, "self_attn.o_proj", a->channels, query);
-    add_block_parameter(model, layer, "post_attention_layernorm", a->channels, 0);
-    add_block_parameter(model, layer, "mlp.gate_proj", a->feed_forward, a->channels);
-    add_block_parameter(model, layer, "mlp.up_proj", a->feed_forward, a->channels);
-    add_block_parameter(model, layer, "mlp.down_proj", a->channels, a->feed_forward);
+    const bool fused = a->fused_projections;
+    const struct module query_key_value[] = {{"self_attn.q_proj", query},
+                                             {"self_attn.k_proj", key_value},
+                                             {"self_attn.v_proj", key_value}};
+    const struct module query_key_value_fused = {"self_attn.qkv_proj",
+                                                 query_key_value_width(a)};
+    const struct module gate_up_fused = {"mlp.gate_up_proj", 2 * a->feed_forward};
+    const struct module out = {"self_attn.o_proj", a->channels};
+    const struct module gate_up[] = {{"mlp.gate_proj", a->feed_forward},
+                                     {"mlp.up_proj", a->feed_forward}};
+    const struct module down = {"mlp.down_proj", a->channels};
+
+    add_block_parameter(model, layer, "input_layernorm", "weight", a->channels, 0);
+    add_linear(model, layer, fused ? &query_key_value_fused : query_key_value,
+               fused ? 1 : 3, a->channels, a->query_key_value_bias);
+    if (a->head_norms) {
+        add_block_parameter(model, layer, "self_attn.q_norm", "weight", a->head_size, 0);
+        add_block_parameter(model, layer, "self_attn.k_norm", "weight", a->head_size, 0);
+    }
+    add_linear(model, layer, &out, 1, query, a->attention_out_bias);
+    add_block_parameter(model, layer, "post_attention_layernorm", "weight", a->channels, 0);
+    add_linear(model, layer, fused ? &gate_up_fused : gate_up, fused ? 1 : 2, a->channels,
+               a->feed_forward_bias);
+    add_linear(model, layer, &down, 1, a->feed_forward, a->feed_forward_bias);
 }
 
 static void add_parameters(struct transformer *model)
@@ -70,35 +102,57 @@ static void add_parameters(struct transformer *model)
     CHECK(count == architecture_parameter_count(a));
 }
 
-/* The next matrix of a block, which lies elsewhere where it is quantised. */
-static struct tensor block_matrix_take(const struct transformer *model,
-                                       struct parameter_cursor *next, int64_t rows,
-                                       int64_t columns)
+/* The next matrix of a block, which lies elsewhere where it is quantised, and its bias. */
+static struct linear_parameters linear_take(const struct transformer *model,
+                                            struct parameter_cursor *next, int64_t rows,
+                                            int64_t columns, bool bias)
 {
-    return model->quantized ? tensor_view_2d(NULL, next->dtype, rows, columns)
-                            : parameter_take(next, rows, columns);
+    struct linear_parameters taken = {.weight =
+                                          tensor_view_2d(NULL, next->dtype, rows, columns)};
+    if (!model->quantized)
+        taken.weight = parameter_take(next, rows, columns);
+    if (bias)
+        taken.bias = parameter_take(next, rows, 0);
+    return taken;
+}
+
+const struct tensor *linear_bias(const struct linear_parameters *parameters)
+{
+    return parameters->bias.data ? &parameters->bias : NULL;
+}
+
+static struct block_parameters block_take(const struct transformer *model,
+                                          struct parameter_cursor *next)
+{
+    const struct architecture *a = &model->architecture;
+    struct block_parameters views = {0};
+    views.attention_norm = parameter_take(next, a->channels, 0);
+    views.query_key_value = linear_take(model, next, query_key_value_width(a), a->channels,
+                                        a->query_key_value_bias);
+    if (a->head_norms) {
+        views.query_norm = parameter_take(next, a->head_size, 0);
+        views.key_norm = parameter_take(next, a->head_size, 0);
+    }
+    views.attention_out = linear_take(model, next, a->channels, a->heads * a->head_size,
+                                      a->attention_out_bias);
+    views.feed_forward_norm = parameter_take(next, a->channels, 0);
+    views.gate_up =
+        linear_take(model, next, 2 * a->feed_forward, a->channels, a->feed_forward_bias);
+    views.down =
+        linear_take(model, next, a->channels, a->feed_forward, a->feed_forward_bias);
+    return views;
 }
 
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype)
 {
     const struct architecture *a = &model->architecture;
-    const int64_t query = a->heads * a->head_size;
     struct model_parameters views = {0};
     struct parameter_cursor next = {block, dtype};
     views.blocks = memory_allocate_array((size_t)a->layer_count, sizeof *views.blocks);
     views.embedding = parameter_take(&next, a->vocabulary, a->channels);
-    for (int64_t layer = 0; layer < a->layer_count; layer++) {
-        struct block_parameters *parameters = &views.blocks[layer];
-        parameters->attention_norm = parameter_take(&next, a->channels, 0);
-        parameters->query_key_value =
-            block_matrix_take(model, &next, query_key_value_width(a), a->channels);
-        parameters->attention_out = block_matrix_take(model, &next, a->channels, query);
-        parameters->feed_forward_norm = parameter_take(&next, a->channels, 0);
-        parameters->gate_up =
-            block_matrix_take(model, &next, 2 * a->feed_forward, a->channels);
-        parameters->down = block_matrix_take(model, &next, a->channels, a->feed_forward);
-    }
+    for (int64_t layer = 0; layer < a->layer_count; layer++)
+        views.blocks[layer] = block_take(model, &next);
     views.last_norm = parameter_take(&next, a->channels, 0);
     views.head = a->tied_embeddings ? views.embedding
                                     : parameter_take(&next, a->vocabulary, a->channels);
@@ -117,7 +171,12 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     made->architecture = *architecture;
     parameter_block_init(&made->base, backend);
     enum status status = STATUS_OK;
-    if (masters == MASTERS_DROPPED_NF4)
+    if (masters == MASTERS_DROPPED_NF4 && architecture->fused_projections)
+        status = error_set(error, STATUS_UNSUPPORTED,
+                           "NF4 of \"%s\" models is not supported yet: their qkv_proj and "
+                           "gate_up_proj are several matrices in one",
+                           architecture->model_type);
+    else if (masters == MASTERS_DROPPED_NF4)
         status = quantized_create(&made->quantized, backend, architecture, error);
     if (!status) {
         add_parameters(made);
@@ -194,11 +253,15 @@ enum status transformer_create(struct transformer **model, struct backend *backe
     enum status status = transformer_plan(model, backend, architecture, masters, error);
     if (status)
         return status;
-    /* The memory is zero already: a deviation of 0 leaves the matrices alone. */
+    /* The memory is zero already: biases are done, and matrices of deviation 0. */
     const struct parameter_block *base = &(*model)->base;
-    for (size_t i = 0; i < base->entry_count; i++)
-        if (architecture->initializer_range > 0 || base->entries[i].rank == 1)
-            parameter_initialise(*model, &base->entries[i], seed);
+    for (size_t i = 0; i < base->entry_count; i++) {
+        const struct parameter *parameter = &base->entries[i];
+        const bool drawn = parameter->rank == 2 && architecture->initializer_range > 0;
+        const bool norm = parameter->rank == 1 && !text_ends_with(parameter->name, ".bias");
+        if (drawn || norm)
+            parameter_initialise(*model, parameter, seed);
+    }
     status = backend_sync(backend, error);
     if (status) {
         transformer_free(*model);
@@ -239,12 +302,36 @@ const struct parameter *transformer_parameters(const struct transformer *model,
     return model->base.entries;
 }
 
+/* PEFT's names for these are qkv_proj and gate_up_proj, each one adapter. */
+static enum status check_fused_targets(const struct architecture *architecture,
+                                       const struct lora_options *options,
+                                       struct error *error)
+{
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        if (!options->targets[target] || target == LORA_O || target == LORA_DOWN)
+            continue;
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "LoRA target \"%s\": \"%s\" models have it as a part of %s, which "
+                         "is not supported as a target yet: use o_proj,down_proj",
+                         lora_target_name((enum lora_target)target),
+                         architecture->model_type,
+                         target < LORA_O ? "qkv_proj" : "gate_up_proj");
+    }
+    return STATUS_OK;
+}
+
 enum status transformer_lora_begin(struct transformer *model,
                                    const struct lora_options *options,
                                    enum master_weights masters, struct error *error)
 {
     CHECK(!model->adapters && !model->base.gradients);
     CHECK(model->training.token_count == 0 && model->inference.token_count == 0);
+    if (model->architecture.fused_projections) {
+        const enum status status =
+            check_fused_targets(&model->architecture, options, error);
+        if (status)
+            return status;
+    }
     return adapters_create(&model->adapters, model->backend, &model->architecture, options,
                            masters, error);
 }

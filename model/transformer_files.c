@@ -220,12 +220,14 @@ static enum status check_entry(const struct transformer *model,
     if (lacks_prefix(model, entry->name))
         return error_set(error, STATUS_FORMAT,
                          "%s: tensor '%s' should be 'model.%s': save the model as "
-                         "LlamaForCausalLM",
-                         file->path, entry->name, entry->name);
+                         "%s",
+                         file->path, entry->name, entry->name,
+                         architecture_class_name(&model->architecture));
     return error_set(error, STATUS_UNSUPPORTED,
-                     "%s: tensor '%s' is not part of a Llama model of %lld layers without "
-                     "biases: the files are of another model than config.json",
-                     file->path, entry->name, (long long)model->architecture.layer_count);
+                     "%s: tensor '%s' is not part of a %s of %lld layers with the biases "
+                     "that config.json gives it: the files are of another model",
+                     file->path, entry->name, architecture_class_name(&model->architecture),
+                     (long long)model->architecture.layer_count);
 }
 
 static enum status check_entries(const struct transformer *model,

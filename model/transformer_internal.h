@@ -11,15 +11,23 @@
  * (H + 2G) D, the width of a row of queries, keys and values.
  */
 
-/* The parameters of one block, as views into one block of weights or gradients. Quantised
- * matrices have a shape and no data: block_weight() has it. */
+/* A matrix and, where the family has one, its bias (else without data). A quantised matrix
+ * has a shape and no data: block_weight() has it. */
+struct linear_parameters {
+    struct tensor weight;
+    struct tensor bias;
+};
+
+/* The parameters of one block, as views into one block of weights or gradients. */
 struct block_parameters {
-    struct tensor attention_norm;    /* [C] */
-    struct tensor query_key_value;   /* [Q, C]: q, k and v are neighbours */
-    struct tensor attention_out;     /* [C, H D] */
-    struct tensor feed_forward_norm; /* [C] */
-    struct tensor gate_up;           /* [2F, C] */
-    struct tensor down;              /* [C, F] */
+    struct tensor attention_norm;             /* [C] */
+    struct linear_parameters query_key_value; /* [Q, C]: q, k and v are neighbours */
+    struct tensor query_norm;                 /* [D]; without data: no head norms */
+    struct tensor key_norm;                   /* [D] */
+    struct linear_parameters attention_out;   /* [C, H D] */
+    struct tensor feed_forward_norm;          /* [C] */
+    struct linear_parameters gate_up;         /* [2F, C] */
+    struct linear_parameters down;            /* [C, F] */
 };
 
 struct model_parameters {
@@ -35,12 +43,13 @@ struct model_parameters {
  */
 struct block_activations {
     int64_t layer;
-    struct tensor in;                /* [T, C] the residual stream before the block */
-    struct tensor attention_rstd;    /* [T] */
-    struct tensor query_key_value;   /* [T, Q], turned */
-    struct tensor attended;          /* [T, H D] */
-    struct tensor log_sum;           /* [H, T] */
-    struct tensor middle;            /* [T, C] the residual stream after attention */
+    struct tensor in;              /* [T, C] the residual stream before the block */
+    struct tensor attention_rstd;  /* [T] */
+    struct tensor projected;       /* [T, Q] before the head norms; else query_key_value */
+    struct tensor query_key_value; /* [T, Q], turned */
+    struct tensor attended;        /* [T, H D] */
+    struct tensor log_sum;         /* [H, T] */
+    struct tensor middle;          /* [T, C] the residual stream after attention */
     struct tensor feed_forward_rstd; /* [T] */
     struct tensor gate_up;           /* [T, 2F] */
     struct tensor
@@ -124,6 +133,9 @@ void transformer_put(struct transformer *model, const struct parameter *paramete
  * the next call. */
 struct tensor block_weight(const struct transformer *model, int64_t layer,
                            enum adapter_group_name group, const struct tensor *weight);
+
+/* NULL where there is none. */
+const struct tensor *linear_bias(const struct linear_parameters *parameters);
 
 enum status activations_reserve(struct activations *activations,
                                 const struct transformer *model, enum activations_use use,

@@ -7,7 +7,7 @@
  * One pass over one batch: the activations cut to its t tokens. All mathematics of the
  * transformer is here, once; a block is
  *
- *     middle = in + attention(norm(in)) W_o
+ *     middle = in + attention(turn(norm(in) W_qkv)) W_o
  *     out    = middle + swiglu(norm(middle) W_gate_up) W_down
  */
 struct pass {
@@ -24,8 +24,11 @@ struct pass {
 static struct pass pass_begin(struct transformer *model, const struct packed_batch *batch,
                               struct activations *reserved)
 {
+    const char *field;
+    const int64_t limit = architecture_exact_limit(&model->architecture, &field);
     CHECK(batch->token_count > 0 && batch->token_count <= reserved->token_count);
     batch_indices_set(&reserved->indices, model->backend, batch);
+    CHECK(limit == 0 || reserved->indices.documents.longest <= limit);
     return (struct pass){
         .model = model,
         .backend = model->backend,
@@ -51,6 +54,7 @@ static struct block_activations block_rows(const struct pass *pass, int64_t laye
         .layer = layer,
         .in = rows(pass, &block->in),
         .attention_rstd = rows(pass, &block->attention_rstd),
+        .projected = rows(pass, &block->projected),
         .query_key_value = rows(pass, &block->query_key_value),
         .attended = rows(pass, &block->attended),
         .log_sum = tensor_view_2d(block->log_sum.data, DTYPE_F32, pass->shape.heads,
@@ -64,14 +68,15 @@ static struct block_activations block_rows(const struct pass *pass, int64_t laye
     return cut;
 }
 
-/* out = in W^T (+ residual), and what the adapters of the group add. */
+/* out = in W^T (+ bias) (+ residual), and what the adapters of the group add. */
 static void project(const struct pass *pass, struct block_activations *block,
                     enum adapter_group_name name, struct tensor *out,
-                    const struct tensor *in, const struct tensor *weight,
+                    const struct tensor *in, const struct linear_parameters *weights,
                     const struct tensor *residual)
 {
-    const struct tensor ready = block_weight(pass->model, block->layer, name, weight);
-    linear_forward(pass->backend, out, in, &ready, NULL, residual);
+    const struct tensor ready =
+        block_weight(pass->model, block->layer, name, &weights->weight);
+    linear_forward(pass->backend, out, in, &ready, linear_bias(weights), residual);
     if (pass->adapters)
         adapter_forward(pass->backend, pass->adapters,
                         &pass->adapters->weights[block->layer].groups[name], out,
@@ -88,8 +93,12 @@ static void block_forward_kept(const struct pass *pass,
 
     rms_norm_forward(pass->backend, &normed, &block->attention_rstd, &block->in,
                      &weights->attention_norm, pass->norm_epsilon);
-    project(pass, block, GROUP_QUERY_KEY_VALUE, &block->query_key_value, &normed,
+    project(pass, block, GROUP_QUERY_KEY_VALUE, &block->projected, &normed,
             &weights->query_key_value, NULL);
+    if (pass->model->architecture.head_norms)
+        head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
+                          &weights->query_norm, &weights->key_norm, &pass->shape,
+                          pass->norm_epsilon);
     rope_forward(pass->backend, &block->query_key_value, &pass->model->rope_table,
                  batch->positions, &pass->shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
@@ -139,10 +148,11 @@ static struct tensor forward(const struct pass *pass)
 /* d_in = d_out W, through the adapters too, whose gradients are made on the way. */
 static void input_backward(const struct pass *pass, struct block_activations *block,
                            enum adapter_group_name name, struct tensor *d_in,
-                           const struct tensor *d_out, const struct tensor *weight,
-                           const struct tensor *in)
+                           const struct tensor *d_out,
+                           const struct linear_parameters *weights, const struct tensor *in)
 {
-    const struct tensor ready = block_weight(pass->model, block->layer, name, weight);
+    const struct tensor ready =
+        block_weight(pass->model, block->layer, name, &weights->weight);
     linear_backward_input(pass->backend, d_in, d_out, &ready, false);
     if (!pass->adapters || pass->adapters->weights[block->layer].groups[name].count == 0)
         return;
@@ -155,12 +165,13 @@ static void input_backward(const struct pass *pass, struct block_activations *bl
                      d_out, &block->adapted[name], in);
 }
 
-/* The gradient of W; beside adapters it is frozen. */
-static void weight_backward(const struct pass *pass, struct tensor *d_weight,
+/* The gradients of W and its bias; beside adapters they are frozen. */
+static void weight_backward(const struct pass *pass, struct linear_parameters *gradients,
                             const struct tensor *d_out, const struct tensor *in)
 {
+    struct tensor *d_bias = gradients->bias.data ? &gradients->bias : NULL;
     if (!pass->adapters)
-        linear_backward_weight(pass->backend, d_weight, NULL, d_out, in);
+        linear_backward_weight(pass->backend, &gradients->weight, d_bias, d_out, in);
 }
 
 static void norm_backward(const struct pass *pass, struct tensor *d_in,
@@ -219,6 +230,22 @@ static void feed_forward_backward(const struct pass *pass,
                   &block->middle, &weights->feed_forward_norm, &rstd);
 }
 
+/* d_query_key_value: from the gradient of what attention reads to that of the product. */
+static void turned_backward(const struct pass *pass, const struct block_parameters *weights,
+                            struct block_parameters *gradients,
+                            const struct block_activations *block,
+                            struct tensor *d_query_key_value)
+{
+    const bool frozen = pass->adapters;
+    rope_backward(pass->backend, d_query_key_value, &pass->model->rope_table,
+                  pass->batch->positions, &pass->shape);
+    if (pass->model->architecture.head_norms)
+        head_norm_backward(
+            pass->backend, d_query_key_value, frozen ? NULL : &gradients->query_norm,
+            frozen ? NULL : &gradients->key_norm, &block->projected, &weights->query_norm,
+            &weights->key_norm, &pass->shape, pass->norm_epsilon);
+}
+
 /* d_residual: from the gradient of `middle` to that of `in`. */
 static void attention_part_backward(const struct pass *pass,
                                     const struct block_parameters *weights,
@@ -239,8 +266,7 @@ static void attention_part_backward(const struct pass *pass,
     attention_backward(pass->backend, &d_query_key_value, &d_attended,
                        &block->query_key_value, &block->attended, &block->log_sum,
                        &batch->documents, &pass->shape);
-    rope_backward(pass->backend, &d_query_key_value, &pass->model->rope_table,
-                  batch->positions, &pass->shape);
+    turned_backward(pass, weights, gradients, block, &d_query_key_value);
 
     rms_norm_forward(pass->backend, &normed, &rstd, &block->in, &weights->attention_norm,
                      pass->norm_epsilon);
@@ -306,13 +332,33 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
                          &pass.batch->targets, 0.0f, 1.0f);
 }
 
+/* See architecture_sequence_limit(). */
+static enum status check_lengths(const struct transformer *model,
+                                 const struct packed_batch *batch, struct error *error)
+{
+    const char *field;
+    const int64_t limit = architecture_exact_limit(&model->architecture, &field);
+    for (int64_t i = 0; limit > 0 && i < batch->document_count; i++) {
+        const int64_t length = batch->document_starts[i + 1] - batch->document_starts[i];
+        if (length > limit)
+            return error_set(
+                error, STATUS_UNSUPPORTED,
+                "a sequence of %lld tokens is longer than the model's \"%s\" of %lld, "
+                "and that is not computed yet: shorten it",
+                (long long)length, field, (long long)limit);
+    }
+    return STATUS_OK;
+}
+
 enum status transformer_logits(struct transformer *model, const struct packed_batch *batch,
                                float *logits, struct error *error)
 {
     enum { CHUNK_ROWS = 128 };
     const int64_t vocabulary = model->architecture.vocabulary;
     const int64_t row_count = batch->token_count;
-    const enum status status = transformer_inference_begin(model, row_count, error);
+    enum status status = check_lengths(model, batch, error);
+    if (!status)
+        status = transformer_inference_begin(model, row_count, error);
     if (status)
         return status;
     float *chunk = backend_allocate(model->backend,

@@ -313,7 +313,7 @@ static enum status inspect_logits(struct inspected *inspected,
     struct packed_batch batch;
     packed_batch_init(&batch, (int64_t)options->ids.count + 1, 1);
     enum status status = ids_parse(&batch, options, architecture->vocabulary,
-                                   architecture->position_limit, error);
+                                   architecture_sequence_limit(architecture), error);
     if (!status)
         status =
             transformer_training_begin(inspected->model, batch.token_count, false, error);
@@ -409,7 +409,8 @@ static enum status inspect_gradients(struct inspected *inspected,
         status = index_check(options, mix.count, error);
     if (!status) {
         const struct dataset_rules rules = {
-            .max_length = transformer_architecture(inspected->model)->position_limit};
+            .max_length =
+                architecture_sequence_limit(transformer_architecture(inspected->model))};
         struct mix view = mix;
         if (options->index >= 0) {
             view.examples += options->index;

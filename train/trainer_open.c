@@ -32,16 +32,22 @@ static void dataset_report(const struct trainer *trainer, const struct dataset *
                     split, dataset->dropped_count, dataset->truncated_count);
 }
 
-static enum status datasets_build(struct trainer *trainer, int64_t position_limit,
+static enum status datasets_build(struct trainer *trainer,
+                                  const struct architecture *architecture,
                                   struct error *error)
 {
     const struct train_options *options = trainer->options;
-    int64_t max_length = options->max_length ? options->max_length : position_limit;
-    if (max_length > position_limit)
+    const int64_t limit = architecture_sequence_limit(architecture);
+    const int64_t max_length = options->max_length ? options->max_length : limit;
+    if (max_length > limit)
         return error_set(error, STATUS_USAGE,
                          "--max-length %" PRId64 " is more than the model's %" PRId64
-                         " positions",
-                         max_length, position_limit);
+                         " positions (its \"%s\")",
+                         max_length, limit, architecture_limit_name(architecture));
+    if (limit < architecture->position_limit)
+        log_info("examples may have %" PRId64
+                 " tokens: beyond the model's \"%s\" it is not computed yet",
+                 limit, architecture_limit_name(architecture));
     struct dataset_rules rules = {.split = "train",
                                   .max_length = max_length,
                                   .overlong = overlong_rule(options->overlong)};
@@ -114,7 +120,7 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
                          " ids, the model's embedding only %" PRId64,
                          trainer->start, tokenizer_vocabulary_count(trainer->tokenizer),
                          architecture->vocabulary);
-    return datasets_build(trainer, architecture->position_limit, error);
+    return datasets_build(trainer, architecture, error);
 }
 
 void trainer_plan(struct trainer *trainer, int64_t channels)

@@ -34,6 +34,15 @@ void cuda_rms_norm_backward(struct backend *backend, struct tensor *d_in,
                             struct tensor *d_weight, const struct tensor *d_out,
                             const struct tensor *in, const struct tensor *weight,
                             const struct tensor *rstd);
+void cuda_head_norm_forward(struct backend *backend, struct tensor *out,
+                            const struct tensor *in, const struct tensor *query_weight,
+                            const struct tensor *key_weight,
+                            const struct attention_shape *shape, float epsilon);
+void cuda_head_norm_backward(struct backend *backend, struct tensor *d_qkv,
+                             struct tensor *d_query_weight, struct tensor *d_key_weight,
+                             const struct tensor *in, const struct tensor *query_weight,
+                             const struct tensor *key_weight,
+                             const struct attention_shape *shape, float epsilon);
 void cuda_rope_forward(struct backend *backend, struct tensor *qkv,
                        const struct tensor *table, const int32_t *positions,
                        const struct attention_shape *shape);

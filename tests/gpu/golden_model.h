@@ -10,8 +10,9 @@
  * The models of tests/golden/model/ on a device, in fp32 or bf16: one fixture more than
  * gpu_fixture.h opens, since a back-end computes models in one type.
  */
-static const char *const names[] = {"gqa-tied", "mha-untied", "wide-heads",
-                                    "one-key-value"};
+static const char *const names[] = {
+    "gqa-tied", "mha-untied", "wide-heads", "one-key-value", "llama3-biases", "linear-rope",
+    "qwen2",    "mistral",    "qwen3",      "phi3",          "phi3-longrope"};
 enum { NAME_COUNT = sizeof names / sizeof *names, BATCHES = 2 };
 
 /* The device in fp32; backends[DEVICE] is in bf16. On the CPU both are the same. */

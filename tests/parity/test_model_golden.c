@@ -24,8 +24,9 @@
  * quantity; the ones below are the project's, and the measured differences, which each
  * test prints, are twenty-five times smaller or more.
  */
-static const char *const names[] = {"gqa-tied", "mha-untied", "wide-heads",
-                                    "one-key-value"};
+static const char *const names[] = {
+    "gqa-tied", "mha-untied", "wide-heads", "one-key-value", "llama3-biases", "linear-rope",
+    "qwen2",    "mistral",    "qwen3",      "phi3",          "phi3-longrope"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
 
 struct golden {

@@ -90,6 +90,109 @@ static void reads_both_rope_spellings(void **state)
     assert_true(good("\"rope_parameters\": null, ").rope_theta == 1e4);
 }
 
+#define LLAMA3                                                                             \
+    "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "               \
+    "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192"
+
+static void reads_rope_scaling(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"rope_theta\": 5e5, \"head_dim\": 128, "
+                                 "\"rope_scaling\": {" LLAMA3 "}, ");
+    const struct architecture same =
+        good("\"rope_parameters\": {\"rope_theta\": 5e5, " LLAMA3 "}, "
+             "\"head_dim\": 128, ");
+    assert_memory_equal(&a, &same, sizeof a);
+    assert_int_equal(a.rope_kind, ROPE_LLAMA3);
+    assert_int_equal(a.rope_original_limit, 8192);
+
+    /* Wavelengths of the pairs 0, 40 and 63: 6.3, 23,000 and 5e6. */
+    float f[64], plain[64];
+    architecture_rope_frequencies(&a, f);
+    a.rope_kind = ROPE_DEFAULT;
+    architecture_rope_frequencies(&a, plain);
+    assert_true(f[0] == 1.0f && plain[0] == 1.0f);
+    assert_true(f[63] == plain[63] / 8.0f && f[40] == plain[40] / 8.0f);
+    assert_true(f[32] < plain[32] && f[32] > plain[32] / 8.0f); /* 4,443: between */
+
+    a = good("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}, ");
+    float quarter[4];
+    architecture_rope_frequencies(&a, quarter);
+    assert_int_equal(a.rope_kind, ROPE_LINEAR);
+    assert_true(quarter[0] == 0.25f);
+}
+
+static void families_have_their_defaults(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"attention_bias\": true, \"mlp_bias\": true, ");
+    assert_true(a.query_key_value_bias && a.attention_out_bias && a.feed_forward_bias);
+    /* q, k, v: 80; o and down: 48 each; gate and up: 154, of 2 layers */
+    assert_int_equal(architecture_parameter_count(&a),
+                     2 * (17328 + 80 + 48 + 154 + 48) + 48 + 12576);
+
+    a = good("\"model_type\": \"qwen2\", \"sliding_window\": 4096, ");
+    assert_true(a.query_key_value_bias && !a.attention_out_bias && !a.feed_forward_bias);
+    assert_int_equal(a.position_limit, 32768);
+    assert_int_equal(architecture_sequence_limit(&a), 32768);
+    assert_string_equal(architecture_class_name(&a), "Qwen2ForCausalLM");
+
+    a = good("\"model_type\": \"qwen3\", ");
+    assert_true(a.head_norms && !a.query_key_value_bias && !a.attention_out_bias);
+    assert_int_equal(a.head_size, 128);
+    /* q and o: 6 x 128 x 48 each, k and v: 2 x 128 x 48 each, two norms of 128 */
+    assert_int_equal(architecture_parameter_count(&a),
+                     2 * (2 * 48 * 8 * 128 + 3 * 48 * 77 + 2 * 48 + 2 * 128) + 48 + 12576);
+    assert_int_equal(good("\"model_type\": \"qwen3\", \"head_dim\": 64, ").head_size, 64);
+    assert_true(
+        good("\"model_type\": \"qwen3\", \"attention_bias\": true, ").attention_out_bias);
+
+    a = good("\"model_type\": \"mistral\", \"use_sliding_window\": false, ");
+    assert_int_equal(a.window, 4096);
+    assert_int_equal(a.position_limit, 131072);
+    assert_int_equal(architecture_sequence_limit(&a), 4096);
+    assert_string_equal(architecture_limit_name(&a), "sliding_window");
+    a = good("\"model_type\": \"mistral\", \"sliding_window\": null, ");
+    assert_int_equal(a.window, 0);
+    assert_int_equal(architecture_sequence_limit(&a), 131072);
+    assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
+}
+
+#define LONGROPE                                                                           \
+    "\"model_type\": \"phi3\", \"max_position_embeddings\": 512, "                         \
+    "\"original_max_position_embeddings\": 64, \"rope_scaling\": {\"type\": "              \
+    "\"longrope\", "                                                                       \
+    "\"short_factor\": [1, 2, 3, 4], \"long_factor\": [5, 6, 7, 8.5]}, "
+
+static void reads_longrope(void **state)
+{
+    (void)state;
+    const struct architecture a = good(LONGROPE);
+    struct architecture bad;
+    struct error error = {0};
+    float f[4];
+    assert_true(a.fused_projections && a.rope_kind == ROPE_LONG);
+    assert_true(a.rope_short[3] == 4.0 && a.rope_long[3] == 8.5);
+    assert_int_equal(architecture_sequence_limit(&a), 64);
+    assert_string_equal(architecture_limit_name(&a), "original_max_position_embeddings");
+    architecture_rope_frequencies(&a, f);
+    assert_true(f[0] == 1.0f && f[1] == 0.05f); /* 10000^(-2/8) / 2 */
+    /* sqrt(1 + log(8) / log(64)) */
+    const double off = architecture_rope_scale(&a) / 1.2247448713915890 - 1.0;
+    assert_true(off < 1e-15 && off > -1e-15);
+
+    assert_int_equal(parse_with(&bad,
+                                "\"model_type\": \"phi3\", \"rope_scaling\": {\"type\": "
+                                "\"su\", \"short_factor\": [1, 2, 3]}, ",
+                                &error),
+                     STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "\"short_factor\" must be a list of 4"));
+    assert_int_equal(
+        parse_with(&bad, "\"rope_scaling\": {\"type\": \"longrope\"}, ", &error),
+        STATUS_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "\"longrope\""));
+}
+
 static void reads_tokens(void **state)
 {
     (void)state;
@@ -110,10 +213,13 @@ static void refuses_what_is_not_computed(void **state)
 {
     (void)state;
     static const char *const fields[][2] = {
-        {"\"model_type\": \"mistral\", ", "\"mistral\""},
+        {"\"model_type\": \"gpt2\", ", "\"gpt2\""},
+        {"\"model_type\": \"mistral\", \"attention_bias\": true, ",
+         "\"attention_bias\": true"},
+        {"\"model_type\": \"qwen2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
+        {"\"model_type\": \"qwen2\", \"use_sliding_window\": true, ",
+         "\"use_sliding_window\": true"},
         {"\"hidden_act\": \"gelu\", ", "\"hidden_act\": \"gelu\""},
-        {"\"attention_bias\": true, ", "\"attention_bias\": true"},
-        {"\"mlp_bias\": true, ", "\"mlp_bias\": true"},
         {"\"attention_dropout\": 0.1, ", "\"attention_dropout\": 0.1"},
         {"\"pretraining_tp\": 2, ", "\"pretraining_tp\": 2"},
         {"\"partial_rotary_factor\": 0.5, ", "\"partial_rotary_factor\": 0.5"},
@@ -122,10 +228,12 @@ static void refuses_what_is_not_computed(void **state)
         {"\"quantization_config\": {\"bits\": 4}, ", "\"quantization_config\""},
         {"\"layer_types\": [\"full_attention\", \"sliding_attention\"], ",
          "\"layer_types\""},
-        {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0}, ",
-         "\"type\": \"linear\""},
-        {"\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0}, ",
-         "\"rope_type\": \"llama3\""},
+        {"\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, ",
+         "\"type\": \"dynamic\""},
+        {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.0, \"beta_fast\": 3}, ",
+         "\"beta_fast\": 3"},
+        {"\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {}, ",
+         "\"rope_parameters\""},
         {"\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 1e4}, ",
          "\"rope_type\": \"yarn\""},
         {"\"rope_parameters\": {\"rope_theta\": 1e4, \"factor\": 2}, ", "\"factor\": 2"},
@@ -167,6 +275,16 @@ static void refuses_broken_fields(void **state)
         {"\"rope_theta\": \"1e4\", ", "rope_theta"},
         {"\"rope_scaling\": 3, ", "rope_scaling"},
         {"\"rope_parameters\": {\"rope_theta\": -1}, ", "rope_theta"},
+        {"\"rope_scaling\": {\"type\": \"linear\"}, ", "\"factor\" is missing"},
+        {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 0}, ", "factor"},
+        {"\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0}, ",
+         "\"low_freq_factor\" is missing"},
+        {"\"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": 8.0, "
+         "\"low_freq_factor\": 4, \"high_freq_factor\": 4, "
+         "\"original_max_position_embeddings\": 8192}, ",
+         "\"high_freq_factor\": 4 must be above"},
+        {"\"attention_bias\": 1, ", "attention_bias"},
+        {"\"model_type\": \"mistral\", \"sliding_window\": 0, ", "sliding_window"},
         {"\"tie_word_embeddings\": 1, ", "tie_word_embeddings"},
         {"\"eos_token_id\": \"</s>\", ", "eos_token_id"},
         {"\"eos_token_id\": [2, 2.5], ", "eos_token_id"},
@@ -219,9 +337,19 @@ static void prints_what_it_reads(void **state)
 {
     (void)state;
     static const char *const fields[] = {
-        "", "\"head_dim\": 14, \"tie_word_embeddings\": true, \"eos_token_id\": 2, ",
+        "",
+        "\"head_dim\": 14, \"tie_word_embeddings\": true, \"eos_token_id\": 2, ",
         ("\"rope_theta\": 500000.0, \"bos_token_id\": 0, \"eos_token_id\": [7, 9], "
-         "\"initializer_range\": 0.013, \"max_position_embeddings\": 77, ")};
+         "\"initializer_range\": 0.013, \"max_position_embeddings\": 77, "),
+        "\"attention_bias\": true, ",
+        "\"mlp_bias\": true, \"rope_scaling\": {" LLAMA3 "}, ",
+        "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.7}, ",
+        "\"model_type\": \"qwen2\", \"use_sliding_window\": false, ",
+        "\"model_type\": \"qwen3\", \"attention_bias\": true, ",
+        "\"model_type\": \"phi3\", \"sliding_window\": 2047, ",
+        LONGROPE,
+        "\"model_type\": \"mistral\", ",
+        "\"model_type\": \"mistral\", \"sliding_window\": null, "};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const struct architecture a = good(fields[i]);
         struct architecture again;
@@ -231,7 +359,7 @@ static void prints_what_it_reads(void **state)
         if (parse(&again, text.data, &error))
             fail_msg("%s", error.message);
         assert_memory_equal(&a, &again, sizeof a);
-        assert_non_null(strstr(text.data, "\"LlamaForCausalLM\""));
+        assert_non_null(strstr(text.data, architecture_class_name(&a)));
         assert_non_null(strstr(text.data, "\"torch_dtype\": \"bfloat16\""));
         text_buffer_release(&text);
     }
@@ -280,6 +408,9 @@ int main(void)
         cmocka_unit_test(reads_fields_and_defaults),
         cmocka_unit_test(reads_other_values),
         cmocka_unit_test(reads_both_rope_spellings),
+        cmocka_unit_test(reads_rope_scaling),
+        cmocka_unit_test(families_have_their_defaults),
+        cmocka_unit_test(reads_longrope),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),

@@ -1,0 +1,77 @@
+#include "base/error.h"
+#include "model/architecture_internal.h"
+
+static void print_sizes(const struct architecture *a, struct json_writer *json)
+{
+    json_integer(json, "num_hidden_layers", a->layer_count);
+    json_integer(json, "hidden_size", a->channels);
+    json_integer(json, "intermediate_size", a->feed_forward);
+    json_integer(json, "num_attention_heads", a->heads);
+    json_integer(json, "num_key_value_heads", a->key_value_heads);
+    json_integer(json, "head_dim", a->head_size);
+    json_integer(json, "vocab_size", a->vocabulary);
+    json_integer(json, "max_position_embeddings", a->position_limit);
+}
+
+/* What only some families know. */
+static void print_of_family(const struct architecture *a, const struct family *family,
+                            struct json_writer *json)
+{
+    if (family->reads_attention_bias)
+        json_bool(json, "attention_bias", a->attention_out_bias);
+    if (family->reads_mlp_bias)
+        json_bool(json, "mlp_bias", a->feed_forward_bias);
+    if (family->pads)
+        json_null(json, "pad_token_id");
+    if (family->window_rule == WINDOW_SWITCHED)
+        json_bool(json, "use_sliding_window", false);
+    if (family->window_rule == WINDOW_WHEN_GIVEN && a->window > 0)
+        json_integer(json, "sliding_window", a->window);
+    else if (family->window_rule == WINDOW_WHEN_GIVEN)
+        json_null(json, "sliding_window");
+}
+
+static void print_tokens(const struct architecture *architecture, struct json_writer *json)
+{
+    if (architecture->bos_token >= 0)
+        json_integer(json, "bos_token_id", architecture->bos_token);
+    else
+        json_null(json, "bos_token_id");
+    if (architecture->eos_token_count == 0)
+        json_null(json, "eos_token_id");
+    if (architecture->eos_token_count == 1)
+        json_integer(json, "eos_token_id", architecture->eos_tokens[0]);
+    if (architecture->eos_token_count < 2)
+        return;
+    json_array_begin(json, "eos_token_id");
+    for (int32_t i = 0; i < architecture->eos_token_count; i++)
+        json_integer(json, NULL, architecture->eos_tokens[i]);
+    json_array_end(json);
+}
+
+void architecture_print_json(const struct architecture *architecture, enum dtype stored,
+                             struct text_buffer *out)
+{
+    struct json_writer json = {.out = out, .indent_spaces = 2};
+    const struct family *family = family_find(architecture->model_type);
+    CHECK(family);
+    json_object_begin(&json, NULL);
+    json_array_begin(&json, "architectures");
+    json_string(&json, NULL, family->class_name);
+    json_array_end(&json);
+    json_string(&json, "model_type", family->model_type);
+    print_sizes(architecture, &json);
+    json_string(&json, "hidden_act", "silu");
+    json_number(&json, "rms_norm_eps", architecture->norm_epsilon);
+    rope_print(architecture, &json);
+    print_of_family(architecture, family, &json);
+    json_number(&json, "initializer_range", architecture->initializer_range);
+    json_bool(&json, "tie_word_embeddings", architecture->tied_embeddings);
+    print_tokens(architecture, &json);
+    json_string(&json, "torch_dtype",
+                stored == DTYPE_BF16  ? "bfloat16"
+                : stored == DTYPE_F16 ? "float16"
+                                      : "float32");
+    json_object_end(&json);
+    text_buffer_append_char(out, '\n');
+}

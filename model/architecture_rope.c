@@ -1,0 +1,263 @@
+#include "model/architecture_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+/* What a kind of scaling is called, and the fields that it reads. */
+static const struct {
+    const char *name;
+    const char *fields[5]; /* ends with NULL */
+} kinds[] = {
+    [ROPE_DEFAULT] = {"default", {NULL}},
+    [ROPE_LINEAR] = {"linear", {"factor", NULL}},
+    [ROPE_LLAMA3] = {"llama3",
+                     {"factor", "low_freq_factor", "high_freq_factor",
+                      "original_max_position_embeddings", NULL}},
+    [ROPE_LONG] = {"longrope",
+                   {"short_factor", "long_factor", "original_max_position_embeddings",
+                    NULL}},
+};
+
+/* "su" is what the first Phi-3 files call longrope. */
+static enum status read_kind(enum rope_kind *kind, bool long_rope,
+                             const struct source *source)
+{
+    const size_t known = long_rope ? COUNT(kinds) : ROPE_LONG;
+    const cJSON *type = json_get(source->root, "rope_type");
+    if (!type || cJSON_IsNull(type))
+        type = json_get(source->root, "type"); /* older files */
+    if (!type || cJSON_IsNull(type))
+        return STATUS_OK;
+    const char *name = cJSON_IsString(type) ? type->valuestring : "";
+    if (strcmp(name, "su") == 0)
+        name = kinds[ROPE_LONG].name;
+    for (size_t i = 0; i < known; i++)
+        if (strcmp(name, kinds[i].name) == 0) {
+            *kind = (enum rope_kind)i;
+            return STATUS_OK;
+        }
+    return config_unsupported(
+        source, type,
+        long_rope ? "only \"default\", \"linear\", \"llama3\" and \"longrope\""
+                  : "only \"default\", \"linear\" and \"llama3\"");
+}
+
+static bool is_known(const char *key, enum rope_kind kind)
+{
+    static const char *const always[] = {"rope_theta", "rope_type", "type",
+                                         "partial_rotary_factor"};
+    for (size_t i = 0; i < COUNT(always); i++)
+        if (strcmp(key, always[i]) == 0)
+            return true;
+    for (const char *const *field = kinds[kind].fields; *field; field++)
+        if (strcmp(key, *field) == 0)
+            return true;
+    return false;
+}
+
+static enum status check_fields(const struct source *source, enum rope_kind kind)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, source->root)
+    {
+        const bool partial = strcmp(item->string, "partial_rotary_factor") == 0;
+        if (!is_known(item->string, kind))
+            return config_unsupported(source, item, "this type of rope does not use it");
+        if (partial && !cJSON_IsNull(item) &&
+            !(cJSON_IsNumber(item) && item->valuedouble == 1.0))
+            return config_unsupported(source, item, "only 1");
+    }
+    return STATUS_OK;
+}
+
+static enum status read_needed(const struct source *source, const char *key, double least,
+                               double *out)
+{
+    const cJSON *value = json_get(source->root, key);
+    if (!value || cJSON_IsNull(value))
+        return error_set(source->error, STATUS_FORMAT, "%s: \"%s\" is missing",
+                         source->where, key);
+    return config_number(source, key, least, out);
+}
+
+static enum status read_llama3(struct architecture *a, const struct source *source)
+{
+    double limit = 0;
+    enum status status;
+    if ((status = read_needed(source, "low_freq_factor", 1e-6, &a->rope_low_frequency)) ||
+        (status = read_needed(source, "high_freq_factor", 1e-6, &a->rope_high_frequency)) ||
+        (status = read_needed(source, "original_max_position_embeddings", 1, &limit)))
+        return status;
+    if (a->rope_high_frequency <= a->rope_low_frequency || limit != floor(limit))
+        return error_set(source->error, STATUS_FORMAT,
+                         "%s: \"high_freq_factor\": %g must be above \"low_freq_factor\": "
+                         "%g, and \"original_max_position_embeddings\": %g whole",
+                         source->where, a->rope_high_frequency, a->rope_low_frequency,
+                         limit);
+    a->rope_original_limit = (int64_t)limit;
+    return STATUS_OK;
+}
+
+/* [D / 2] numbers. */
+static enum status read_factors(const struct architecture *a, const struct source *source,
+                                const char *key, double *out)
+{
+    const cJSON *list = json_get(source->root, key), *item;
+    int64_t count = 0;
+    cJSON_ArrayForEach(item, list)
+    {
+        const double value = cJSON_IsNumber(item) ? item->valuedouble : 0.0;
+        if (!(value >= 1e-3 && value <= 1e9) || count >= ROPE_FACTORS)
+            break;
+        out[count++] = value;
+    }
+    if (cJSON_IsArray(list) && !item && count == a->head_size / 2)
+        return STATUS_OK;
+    return error_set(source->error, STATUS_FORMAT,
+                     "%s: \"%s\" must be a list of %lld positive numbers, half of the head "
+                     "size (at most %d)",
+                     source->where, key, (long long)(a->head_size / 2), ROPE_FACTORS);
+}
+
+/* Phi-3 has the original limit beside the object. */
+static enum status read_long(struct architecture *a, const struct source *config,
+                             const struct source *object)
+{
+    const char *key = "original_max_position_embeddings";
+    const struct source *source = json_get(object->root, key) ? object : config;
+    double limit = 0;
+    enum status status;
+    if ((status = read_factors(a, object, "short_factor", a->rope_short)) ||
+        (status = read_factors(a, object, "long_factor", a->rope_long)) ||
+        (status = read_needed(source, key, 2, &limit)))
+        return status;
+    if (limit != floor(limit))
+        return error_set(source->error, STATUS_FORMAT, "%s: \"%s\": %g is not whole",
+                         source->where, key, limit);
+    a->rope_original_limit = (int64_t)limit;
+    return STATUS_OK;
+}
+
+static enum status read_object(struct architecture *a, const struct source *config,
+                               const struct source *source)
+{
+    const bool long_rope = family_find(a->model_type)->long_rope;
+    enum status status = read_kind(&a->rope_kind, long_rope, source);
+    if (!status)
+        status = check_fields(source, a->rope_kind);
+    if (!status)
+        status = config_number(source, "rope_theta", 1.0, &a->rope_theta);
+    if (!status && a->rope_kind == ROPE_LONG)
+        return read_long(a, config, source);
+    if (!status && a->rope_kind != ROPE_DEFAULT)
+        status = read_needed(source, "factor", 1e-3, &a->rope_factor);
+    if (!status && a->rope_kind == ROPE_LLAMA3)
+        status = read_llama3(a, source);
+    return status;
+}
+
+enum status rope_read(struct architecture *architecture, const struct source *config)
+{
+    static const char *const keys[] = {"rope_scaling", "rope_parameters"};
+    bool given = false;
+    architecture->rope_theta = 10000.0;
+    enum status status =
+        config_number(config, "rope_theta", 1.0, &architecture->rope_theta);
+    for (size_t i = 0; i < COUNT(keys) && !status; i++) {
+        const cJSON *object = json_get(config->root, keys[i]);
+        if (!object || cJSON_IsNull(object))
+            continue;
+        if (!cJSON_IsObject(object))
+            return error_set(config->error, STATUS_FORMAT, "%s: \"%s\" is not an object",
+                             config->where, keys[i]);
+        if (given)
+            return config_unsupported(config, object,
+                                      "beside \"rope_scaling\": keep one of them");
+        given = true;
+        const struct source source = {object, config->where, config->error};
+        status = read_object(architecture, config, &source);
+        if (status)
+            error_prefix(config->error, "rotary positions (\"%s\")", keys[i]);
+    }
+    return status;
+}
+
+static void print_factors(const struct architecture *a, const char *key,
+                          const double *factors, struct json_writer *json)
+{
+    json_array_begin(json, key);
+    for (int64_t i = 0; i < a->head_size / 2; i++)
+        json_number(json, NULL, factors[i]);
+    json_array_end(json);
+}
+
+/* As Phi-3's own files, and transformers 4, have it. */
+static void print_long(const struct architecture *a, struct json_writer *json)
+{
+    json_integer(json, "original_max_position_embeddings", a->rope_original_limit);
+    json_object_begin(json, "rope_scaling");
+    json_string(json, "type", kinds[ROPE_LONG].name);
+    print_factors(a, "short_factor", a->rope_short, json);
+    print_factors(a, "long_factor", a->rope_long, json);
+    json_object_end(json);
+}
+
+/* In transformers 4's spelling, which 5 reads too. */
+void rope_print(const struct architecture *a, struct json_writer *json)
+{
+    json_number(json, "rope_theta", a->rope_theta);
+    if (a->rope_kind == ROPE_LONG)
+        print_long(a, json);
+    if (a->rope_kind == ROPE_DEFAULT || a->rope_kind == ROPE_LONG)
+        return;
+    json_object_begin(json, "rope_scaling");
+    json_string(json, "rope_type", kinds[a->rope_kind].name);
+    json_number(json, "factor", a->rope_factor);
+    if (a->rope_kind == ROPE_LLAMA3) {
+        json_number(json, "low_freq_factor", a->rope_low_frequency);
+        json_number(json, "high_freq_factor", a->rope_high_frequency);
+        json_integer(json, "original_max_position_embeddings", a->rope_original_limit);
+    }
+    json_object_end(json);
+}
+
+static double llama3_frequency(const struct architecture *a, double frequency)
+{
+    const double pi = 3.14159265358979323846;
+    const double original = (double)a->rope_original_limit;
+    const double wavelength = 2.0 * pi / frequency;
+    const double low = a->rope_low_frequency, high = a->rope_high_frequency;
+    if (wavelength < original / high)
+        return frequency;
+    if (wavelength > original / low)
+        return frequency / a->rope_factor;
+    const double share = (original / wavelength - low) / (high - low);
+    return (1.0 - share) * frequency / a->rope_factor + share * frequency;
+}
+
+void architecture_rope_frequencies(const struct architecture *a, float *frequencies)
+{
+    for (int64_t i = 0; i < a->head_size / 2; i++) {
+        const float exponent = (float)(2 * i) / (float)a->head_size;
+        const double wave = pow(a->rope_theta, (double)exponent);
+        double frequency = (double)(float)(1.0 / wave);
+        if (a->rope_kind == ROPE_LINEAR)
+            frequency /= a->rope_factor;
+        else if (a->rope_kind == ROPE_LLAMA3)
+            frequency = llama3_frequency(a, frequency);
+        else if (a->rope_kind == ROPE_LONG)
+            frequency = 1.0 / (a->rope_short[i] * wave);
+        frequencies[i] = (float)frequency;
+    }
+}
+
+double architecture_rope_scale(const struct architecture *a)
+{
+    const double original = (double)a->rope_original_limit;
+    const double longer = (double)a->position_limit / original;
+    if (a->rope_kind != ROPE_LONG || longer <= 1.0)
+        return 1.0;
+    return sqrt(1.0 + log(longer) / log(original));
+}

@@ -1,0 +1,327 @@
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "model/generator.h"
+#include "model/transformer.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/*
+ * What the families of tests/golden/model/ do beside test_model_golden.c: adapters and NF4
+ * on layers that Llama has not (biases, head norms, fused projections), and what is
+ * refused.
+ */
+static struct backend *backend;
+static const char all_linear[] = "all-linear", unfused[] = "o_proj,down_proj";
+static const struct {
+    const char *name;
+    const char *targets;
+} models[] = {
+    {"gqa-tied", all_linear}, {"llama3-biases", all_linear}, {"qwen2", all_linear},
+    {"mistral", all_linear},  {"qwen3", all_linear},         {"phi3", unfused},
+};
+enum { MODEL_COUNT = sizeof models / sizeof *models };
+
+static void check(enum status status, const struct error *error)
+{
+    if (status)
+        fail_msg("%s", error->message);
+}
+
+static int open_backend(void **state)
+{
+    struct error error = {0};
+    (void)state;
+    check(backend_open(&backend, &(struct backend_options){.thread_count = 2}, &error),
+          &error);
+    return 0;
+}
+
+static int close_backend(void **state)
+{
+    (void)state;
+    backend_close(backend);
+    return 0;
+}
+
+static char *file_of(const char *name, const char *file)
+{
+    char *directory = path_join("tests/golden/model", name);
+    char *path = path_join(directory, file);
+    free(directory);
+    return path;
+}
+
+static struct transformer *model_open(const char *name, enum master_weights masters)
+{
+    struct transformer *model = NULL;
+    struct error error = {0};
+    char *directory = path_join("tests/golden/model", name);
+    check(transformer_open_directory(&model, backend, directory, masters, &error), &error);
+    free(directory);
+    return model;
+}
+
+static void lora_begin(struct transformer *model, const char *targets)
+{
+    struct lora_options options = {.rank = 3, .alpha = 7.5, .seed = 4};
+    struct error error = {0};
+    check(lora_targets_parse(&options, targets, &error), &error);
+    check(transformer_lora_begin(model, &options, MASTERS_KEPT, &error), &error);
+}
+
+static int32_t *read_integers(const cJSON *object, const char *key, int64_t *count)
+{
+    const cJSON *list = json_get(object, key), *item;
+    int32_t *integers =
+        memory_allocate_array((size_t)cJSON_GetArraySize(list) + 1, sizeof *integers);
+    *count = 0;
+    cJSON_ArrayForEach(item, list) integers[(*count)++] = (int32_t)item->valuedouble;
+    assert_true(*count > 0);
+    return integers;
+}
+
+struct golden_batch {
+    struct packed_batch batch;
+    double loss_sum;
+};
+
+/* The first batch of golden.json. */
+static struct golden_batch batch_read(const char *name)
+{
+    cJSON *json = NULL;
+    struct error error = {0};
+    char *path = file_of(name, "golden.json");
+    check(json_parse_file(&json, path, &error), &error);
+    const cJSON *object = json_get(json, "batches")->child;
+    struct golden_batch read = {.loss_sum = json_get(json, "loss_sum")->valuedouble};
+    struct packed_batch *batch = &read.batch;
+    int64_t count;
+    batch->positions = read_integers(object, "positions", &count);
+    batch->targets = read_integers(object, "targets", &count);
+    batch->tokens = read_integers(object, "tokens", &batch->token_count);
+    batch->document_starts =
+        read_integers(object, "document_starts", &batch->document_count);
+    batch->document_count--;
+    for (int64_t i = 0; i < batch->token_count; i++)
+        batch->target_count += batch->targets[i] >= 0;
+    cJSON_Delete(json);
+    free(path);
+    return read;
+}
+
+static void batch_free(struct golden_batch *read)
+{
+    free(read->batch.positions);
+    free(read->batch.targets);
+    free(read->batch.tokens);
+    free(read->batch.document_starts);
+}
+
+static struct cross_entropy_sums step(struct transformer *model,
+                                      const struct packed_batch *batch, bool recompute)
+{
+    struct error error = {0};
+    struct cross_entropy_sums sums = {0};
+    check(transformer_training_begin(model, batch->token_count, recompute, &error), &error);
+    transformer_zero_gradients(model);
+    transformer_forward_backward(model, batch, 0.0f, 1.0f / (float)batch->target_count,
+                                 &sums);
+    check(backend_sync(backend, &error), &error);
+    return sums;
+}
+
+static const struct parameter *entry_find(const struct parameter_block *block,
+                                          const char *name)
+{
+    for (size_t i = 0; i < block->entry_count; i++)
+        if (strcmp(block->entries[i].name, name) == 0)
+            return &block->entries[i];
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+/* With B zero, d B [M, r] = scale dW A^T, dW being transformers' gradient of the weight. */
+static double check_b(const struct parameter_block *block, const struct parameter *b,
+                      const struct safetensors *golden)
+{
+    char name[160], key[160];
+    snprintf(name, sizeof name, "%s", b->name);
+    name[strlen(name) - strlen("B.weight")] = 'A';
+    const struct parameter *a = entry_find(block, name);
+    const int stem =
+        (int)(strlen(b->name) - strlen("base_model.model.") - strlen(".lora_B.weight"));
+    snprintf(key, sizeof key, "grad.%.*s.weight", stem,
+             b->name + strlen("base_model.model."));
+    const struct safetensors_entry *entry = safetensors_find(golden, key);
+    assert_non_null(entry);
+    const int64_t M = b->shape[0], r = b->shape[1], K = a->shape[1];
+    assert_int_equal(entry->count, M * K);
+    float *dw = memory_allocate_array((size_t)entry->count, sizeof *dw);
+    safetensors_copy(entry, dw, DTYPE_F32);
+    const float *a_values = (const float *)block->weights + a->offset;
+    double off = 0, norm = 0;
+    for (int64_t i = 0; i < M * r; i++) {
+        double wanted = 0;
+        for (int64_t k = 0; k < K; k++)
+            wanted += (double)dw[i / r * K + k] * (double)a_values[i % r * K + k];
+        wanted *= 7.5 / 3;
+        off += pow((double)block->gradients[b->offset + i] - wanted, 2);
+        norm += wanted * wanted;
+    }
+    free(dw);
+    return sqrt(off / norm);
+}
+
+static void check_adapter_gradients(const struct transformer *model, const char *name)
+{
+    const struct parameter_block *block = transformer_trained(model);
+    struct safetensors golden = {0};
+    struct error error = {0};
+    double worst = 0;
+    char *path = file_of(name, "golden.safetensors");
+    check(safetensors_open(&golden, path, &error), &error);
+    for (size_t i = 0; i < block->entry_count; i++)
+        if (text_ends_with(block->entries[i].name, "lora_B.weight"))
+            worst = fmax(worst, check_b(block, &block->entries[i], &golden));
+    print_message("%s: adapters' gradients: worst |a - b| / |b| %.3g\n", name, worst);
+    assert_true(worst <= 1e-3);
+    safetensors_close(&golden);
+    free(path);
+}
+
+static void adapters_have_the_gradients(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODEL_COUNT; i++) {
+        struct golden_batch golden = batch_read(models[i].name);
+        struct transformer *model = model_open(models[i].name, MASTERS_DROPPED);
+        lora_begin(model, models[i].targets);
+        for (int recompute = 0; recompute <= 1; recompute++) {
+            const struct cross_entropy_sums sums = step(model, &golden.batch, recompute);
+            assert_true(fabs(sums.loss / golden.loss_sum - 1.0) <= 1e-6);
+            check_adapter_gradients(model, models[i].name);
+        }
+        transformer_free(model);
+        batch_free(&golden);
+    }
+}
+
+/* NF4 rounds the matrices and leaves the vectors: the loss changes by little (measured:
+ * 1.5% at most). */
+static void nf4_changes_the_loss_little(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODEL_COUNT; i++) {
+        if (models[i].targets == unfused)
+            continue;
+        struct golden_batch golden = batch_read(models[i].name);
+        struct transformer *model = model_open(models[i].name, MASTERS_DROPPED_NF4);
+        lora_begin(model, models[i].targets);
+        const struct cross_entropy_sums sums = step(model, &golden.batch, true);
+        print_message("%s: loss in NF4 %.3f, in f32 %.3f\n", models[i].name, sums.loss,
+                      golden.loss_sum);
+        assert_true(fabs(sums.loss / golden.loss_sum - 1.0) <= 0.05);
+        transformer_free(model);
+        batch_free(&golden);
+    }
+}
+
+static void fused_projections_refuse(void **state)
+{
+    static const char *const targets[][2] = {{"q_proj", "qkv_proj"},
+                                             {"o_proj,up_proj", "gate_up_proj"},
+                                             {"all-linear", "qkv_proj"}};
+    struct transformer *model = model_open("phi3", MASTERS_KEPT), *other = NULL;
+    struct error error = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        struct lora_options options = {.rank = 2, .alpha = 2};
+        check(lora_targets_parse(&options, targets[i][0], &error), &error);
+        assert_int_equal(transformer_lora_begin(model, &options, MASTERS_KEPT, &error),
+                         STATUS_UNSUPPORTED);
+        assert_non_null(strstr(error.message, targets[i][1]));
+        assert_non_null(strstr(error.message, "phi3"));
+        assert_null(transformer_lora(model));
+        error = (struct error){0};
+    }
+    assert_int_equal(transformer_open_directory(&other, backend, "tests/golden/model/phi3",
+                                                MASTERS_DROPPED_NF4, &error),
+                     STATUS_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "NF4"));
+    assert_null(other);
+    transformer_free(model);
+}
+
+/* `count` tokens of one document. */
+static enum status ask(struct transformer *model, int32_t count, struct error *error)
+{
+    int32_t tokens[128] = {0}, positions[128], starts[2] = {0, count};
+    const struct packed_batch batch = {.token_count = count,
+                                       .document_count = 1,
+                                       .tokens = tokens,
+                                       .positions = positions,
+                                       .document_starts = starts};
+    float *logits = memory_allocate_array(
+        128 * (size_t)transformer_architecture(model)->vocabulary, sizeof *logits);
+    for (int32_t i = 0; i < 128; i++)
+        positions[i] = i;
+    const enum status status = transformer_logits(model, &batch, logits, error);
+    free(logits);
+    return status;
+}
+
+static enum status reply(struct transformer *model, int32_t count, struct error *error)
+{
+    int32_t tokens[128] = {0};
+    struct generation_request request = {
+        .prompt = tokens, .prompt_count = count, .sampling = {0.0, 1.0, 4}};
+    const enum status status = generate(model, &request, 1, 0, NULL, NULL, error);
+    free(request.reply);
+    return status;
+}
+
+/* As long as the window, or the original length, is what the model says; longer is not. */
+static void longer_sequences_are_refused(void **state)
+{
+    static const struct {
+        const char *name, *field;
+        int32_t limit;
+    } cases[] = {{"mistral", "\"sliding_window\"", 64},
+                 {"phi3", "\"sliding_window\"", 90},
+                 {"phi3-longrope", "\"original_max_position_embeddings\"", 48}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transformer *model = model_open(cases[i].name, MASTERS_KEPT);
+        struct error error = {0};
+        assert_int_equal(architecture_sequence_limit(transformer_architecture(model)),
+                         cases[i].limit);
+        check(ask(model, cases[i].limit, &error), &error);
+        check(reply(model, cases[i].limit - 1, &error), &error);
+        assert_int_equal(ask(model, cases[i].limit + 1, &error), STATUS_UNSUPPORTED);
+        assert_non_null(strstr(error.message, cases[i].field));
+        error = (struct error){0};
+        assert_int_equal(reply(model, cases[i].limit, &error), STATUS_LIMIT);
+        assert_non_null(strstr(error.message, cases[i].field));
+        transformer_free(model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adapters_have_the_gradients),
+        cmocka_unit_test(nf4_changes_the_loss_little),
+        cmocka_unit_test(fused_projections_refuse),
+        cmocka_unit_test(longer_sequences_are_refused),
+    };
+    return cmocka_run_group_tests(tests, open_backend, close_backend);
+}
