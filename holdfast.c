@@ -3,6 +3,7 @@
 #include "ablate/ablate.h"
 #include "chat/chat_command.h"
 #include "data_gen/data_command.h"
+#include "eval/audit_command.h"
 #include "eval/eval_command.h"
 #include "train/inspect.h"
 #include "train/merge_command.h"
@@ -22,6 +23,7 @@ static const struct subcommand {
     {"score", score_command, "judge stored replies again"},
     {"report", report_command, "one HTML page from one or more evaluation runs"},
     {"ablate", ablate_command, "data, train and eval over several refusal ratios"},
+    {"audit", audit_command, "find evaluation requests that stand in training data"},
     {"merge", merge_command, "fold a LoRA adapter into the weights of its model"},
     {"chat", chat_command, "talk to a model on the terminal"},
     {"inspect", inspect_command, "tokens, templates, masks, logits, gradients, tenses"},
