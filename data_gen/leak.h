@@ -50,6 +50,9 @@ const char *leak_mode_name(enum leak_mode mode);
 struct leak_options {
     bool modes[LEAK_MODE_COUNT];
     double threshold; /* of the tense mode */
+    /* Rows that a mix marks benign or contrast are compared verbatim only: a harmful
+     * request's harmless neighbour, answered, is not its twin. */
+    bool benign_verbatim;
 };
 
 /* Modes and threshold with which an unrelated request is seldom called a leak. */

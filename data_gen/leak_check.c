@@ -47,8 +47,8 @@ enum status leak_check_run(struct leak_check *check, const struct string_list *t
     check->training = memory_allocate_array(training->count + 1, sizeof *check->training);
     for (size_t i = 0; i < training->count && !status; i++) {
         check->training_count++;
-        status = leak_rows_read(&check->training[i], training->items[i], i, on_row,
-                                check->index, error);
+        status = leak_rows_read(&check->training[i], training->items[i], i,
+                                options->benign_verbatim, on_row, check->index, error);
     }
     if (status)
         leak_check_release(check);

@@ -42,9 +42,13 @@ size_t leak_check_leaked(const struct leak_check *check); /* requests with a lea
 void leak_check_describe(const struct leak_check *check, size_t list, size_t request,
                          struct text_buffer *out);
 
-/* Calls `visit` for every row of a training file that holds text. */
+/*
+ * Calls `visit` for every row of training file number `file` that holds text. With
+ * `benign_verbatim` nothing counts as asked in rows that are marked benign or contrast.
+ */
 typedef void leak_row_visit(void *context, const struct leak_row *row);
 enum status leak_rows_read(struct leak_training *training, const char *spec, size_t file,
-                           leak_row_visit *visit, void *context, struct error *error);
+                           bool benign_verbatim, leak_row_visit *visit, void *context,
+                           struct error *error);
 
 #endif

@@ -27,6 +27,8 @@ struct row_reader {
     struct leak_training *training;
     const struct source_spec *spec;
     size_t file;
+    bool benign_verbatim;
+    bool is_benign; /* the row, and benign_verbatim */
     leak_row_visit *visit;
     void *context;
     struct leak_source_text texts[ROW_TEXT_LIMIT];
@@ -37,7 +39,7 @@ static void text_add(struct row_reader *reader, const char *text, bool asked)
 {
     if (text && *text && reader->text_count < ROW_TEXT_LIMIT)
         reader->texts[reader->text_count++] =
-            (struct leak_source_text){.text = text, .asked = asked};
+            (struct leak_source_text){.text = text, .asked = asked && !reader->is_benign};
 }
 
 static void string_add(struct row_reader *reader, const cJSON *value, bool asked)
@@ -102,6 +104,13 @@ static enum status messages_visit(struct row_reader *reader, const cJSON *object
     return STATUS_OK;
 }
 
+static bool is_marked_benign(const cJSON *object)
+{
+    const cJSON *kind = json_get(object, "kind");
+    return cJSON_IsString(kind) && (strcmp(kind->valuestring, "benign") == 0 ||
+                                    strcmp(kind->valuestring, "contrast") == 0);
+}
+
 static enum status on_record(void *context, const cJSON *object, int64_t line,
                              struct error *error)
 {
@@ -109,6 +118,7 @@ static enum status on_record(void *context, const cJSON *object, int64_t line,
     reader->text_count = 0;
     if (!source_spec_matches(reader->spec, object))
         return STATUS_OK;
+    reader->is_benign = reader->benign_verbatim && is_marked_benign(object);
     if (!reader->spec->column && record_get(object, "messages"))
         return messages_visit(reader, object, line, error);
     if (reader->spec->column) {
@@ -125,8 +135,8 @@ static enum status on_record(void *context, const cJSON *object, int64_t line,
 }
 
 enum status leak_rows_read(struct leak_training *training, const char *spec_text,
-                           size_t file, leak_row_visit *visit, void *context,
-                           struct error *error)
+                           size_t file, bool benign_verbatim, leak_row_visit *visit,
+                           void *context, struct error *error)
 {
     struct source_spec spec;
     *training = (struct leak_training){0};
@@ -136,6 +146,7 @@ enum status leak_rows_read(struct leak_training *training, const char *spec_text
     reader->training = training;
     reader->spec = &spec;
     reader->file = file;
+    reader->benign_verbatim = benign_verbatim;
     reader->visit = visit;
     reader->context = context;
     training->path = memory_duplicate_string(spec.path);

@@ -175,12 +175,11 @@ static enum status held_out_write(const struct mix_build *build, const char *pat
     return status;
 }
 
-/* "dir/mix.jsonl" and ".test.csv" -> "dir/mix.test.csv" */
-static char *beside(const char *out, const char *ending)
+char *mix_path_beside(const char *mix, const char *ending)
 {
     struct text_buffer path = {0};
-    const size_t length = strlen(out) - (text_ends_with(out, ".jsonl") ? 6 : 0);
-    text_buffer_append_bytes(&path, out, length);
+    const size_t length = strlen(mix) - (text_ends_with(mix, ".jsonl") ? 6 : 0);
+    text_buffer_append_bytes(&path, mix, length);
     text_buffer_append(&path, ending);
     return text_buffer_detach(&path);
 }
@@ -188,8 +187,8 @@ static char *beside(const char *out, const char *ending)
 enum status mix_build_write(struct mix_build *build, const struct mix_recipe *recipe,
                             const struct data_options *options, struct error *error)
 {
-    char *manifest = beside(options->out, ".manifest.json");
-    char *held_out = beside(options->out, ".test.csv");
+    char *manifest = mix_path_beside(options->out, ".manifest.json");
+    char *held_out = mix_path_beside(options->out, ".test.csv");
     const bool messages_only = strcmp(options->format, "openai") == 0;
     enum status status = mix_write(build, options->out, messages_only, error);
     if (!status)

@@ -9,4 +9,7 @@
 enum status mix_build_write(struct mix_build *build, const struct mix_recipe *recipe,
                             const struct data_options *options, struct error *error);
 
+/* The file beside a mix: "dir/mix.jsonl" and ".test.csv" give "dir/mix.test.csv"; owned. */
+char *mix_path_beside(const char *mix, const char *ending);
+
 #endif

@@ -19,6 +19,13 @@ static const struct option_entry entries[] = {
      NULL},
     {"data", OPTION_STRING, FIELD(data), "MIX.jsonl",
      "training examples: a mix of `holdfast data`, or any JSONL of OpenAI messages", NULL},
+    {"held-out", OPTION_LIST, FIELD(held_out), "SPEC",
+     "requests that the model will be evaluated on: refuse data in which one stands, "
+     "reworded\nor not (MIX.test.csv, if it lies beside the data, is always looked at); "
+     "repeatable",
+     NULL},
+    {"allow-leak", OPTION_BOOL, FIELD(allow_leak), NULL,
+     "train on such data all the same, with a warning", NULL},
     {"out", OPTION_STRING, FIELD(out), "RUN",
      "folder of the run: config.yaml, metrics.jsonl, checkpoints/, final/", NULL},
     {"resume", OPTION_BOOL, FIELD(resume), NULL,

@@ -15,6 +15,8 @@ struct train_options {
     char *init;      /* config.json to start from with random weights */
     char *tokenizer; /* with init: a directory; NULL learns one from the data */
     char *data;
+    struct string_list held_out; /* lists that must not stand in the data */
+    bool allow_leak;
     char *out;
     bool resume;
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
 #include "train/checkpoint.h"
+#include "train/leak_guard.h"
 #include "train/show.h"
 #include "train/trainer_internal.h"
 
@@ -259,7 +260,9 @@ static enum status run(struct trainer *trainer, struct error *error)
     const struct train_options *options = trainer->options;
     const bool first = ranks_is_first(&trainer->ranks);
     struct architecture architecture;
-    enum status status = devices_open(trainer, error);
+    enum status status = options->show ? STATUS_OK : leak_guard(options, error);
+    if (!status)
+        status = devices_open(trainer, error);
     if (!status && !options->show && first)
         status = file_make_directories(options->out, error);
     if (!status)
