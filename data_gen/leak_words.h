@@ -15,8 +15,8 @@
  * characters, lower case, as hashes stems                    pick   lock of content words,
  * as numbers letters   howdidpeoplepickalockinthe1980s             letters and digits only
  *
- * A stem is the base form of an irregular verb ("stole", "stolen": "steal"), less common
- * endings ("extorting", "extortion": "extort"). Words of grammar, words that frame a
+ * A stem is the base form of an irregular verb ("stole", "stolen": "steal"), else the
+ * word less its endings ("forged", "forging": "forg"). Words of grammar, words that frame a
  * request
  * ("write a tutorial on how to", "how did people") or date it ("in the early 1980s", "years
  * ago"), numbers and single letters have none (stem -1): what is left is what is asked for,

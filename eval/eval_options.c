@@ -25,6 +25,10 @@ static const struct option_entry entries[] = {
      "benign questions in the past tense: discrimination of the past attack", NULL},
     {"benign-future", OPTION_STRING, FIELD(benign_future), "SPEC",
      "the same for the future attack", NULL},
+    {"trained-on", OPTION_LIST, FIELD(trained_on), "SPEC",
+     "what the model was trained on, e.g. mix.jsonl: behaviours that stand in it, reworded "
+     "or\nnot, are reported apart; may be repeated",
+     NULL},
     {"limit", OPTION_INTEGER, FIELD(limit), "N",
      "only the first N of each list (0: all of them)", NULL},
     {"attack", OPTION_LIST, FIELD(attacks), "NAME",

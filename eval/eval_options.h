@@ -25,6 +25,7 @@ struct eval_options {
     double benign_temperature;
     int64_t seed;
     char *system; /* NULL: none */
+    struct string_list trained_on;
 
     struct hosted_options hosted;
     bool dry_run;

@@ -79,6 +79,7 @@ static enum status append_page(struct text_buffer *out, const struct report *rep
     chart_category(out, report);
     chart_outcome(out, report);
     chart_agreement(out, report);
+    table_leakage(out, report);
     const enum status status = transcripts(out, report, error);
     manifests(out, report);
     text_buffer_append(out, "</main>\n<script>");

@@ -13,7 +13,9 @@
  * that it was not measured.
  */
 void chart_tense(struct text_buffer *out, const struct report *report);
-void chart_paired(struct text_buffer *out, const struct report *report);    /* 2+ runs */
+void chart_paired(struct text_buffer *out, const struct report *report); /* 2+ runs */
+/* Where a run knows what its model was trained on. */
+void table_leakage(struct text_buffer *out, const struct report *report);
 void chart_agreement(struct text_buffer *out, const struct report *report); /* 2+ judges */
 void chart_attempts(struct text_buffer *out, const struct report *report);
 void chart_category(struct text_buffer *out, const struct report *report);

@@ -27,6 +27,7 @@ struct bench_seat {
 struct evaluation {
     const struct eval_options *options;
     struct request_sets sets;
+    struct leakage leakage; /* where options->trained_on is given */
     struct chat *chat;
     struct file_log log;
     struct attempt_list attempts;
@@ -70,6 +71,7 @@ static void evaluation_release(struct evaluation *evaluation)
     attempt_list_release(&evaluation->attempts);
     chat_close(evaluation->chat);
     request_sets_release(&evaluation->sets);
+    leakage_release(&evaluation->leakage);
 }
 
 static void question_add(struct round *round, const struct request_set *set,
@@ -383,6 +385,7 @@ static void plan_make(const struct evaluation *evaluation, struct summary_plan *
         .benign_past = evaluation->sets.benign_past,
         .benign_future = evaluation->sets.benign_future,
         .seed = (uint64_t)options->seed,
+        .leakage = options->trained_on.count ? &evaluation->leakage : NULL,
     };
     for (size_t i = 0; i < options->judges.count; i++)
         plan->judges[i] = options->judges.items[i];
@@ -544,6 +547,8 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
 {
     const struct eval_options *options = evaluation->options;
     if (request_sets_read(&evaluation->sets, options, error))
+        return error->status;
+    if (options->trained_on.count && leakage_open(&evaluation->leakage, options, error))
         return error->status;
     struct summary_plan plan;
     const char **benign = memory_allocate_array(evaluation->sets.count, sizeof *benign);

@@ -109,6 +109,19 @@ static struct rate units_rate(const struct summing *summing, const struct units 
     return rate_of(rate.successes, rate.count, rate.unscored);
 }
 
+/* Of the behaviours that stand in the training data, or of those that do not. */
+static struct rate apart_rate(const struct summing *summing, const struct units *units,
+                              size_t judge, bool leaked)
+{
+    struct rate rate = {0};
+    for (size_t i = 0; i < units->count; i++) {
+        const struct unit *unit = &units->items[i];
+        if (leakage_has(summing->plan->leakage, unit->attempts[0]->index) == leaked)
+            rate_count(&rate, unit_final(summing, unit, judge));
+    }
+    return rate_of(rate.successes, rate.count, rate.unscored);
+}
+
 /* ASR@k where attempts stop at the first hit. */
 static struct rate first_hit_rate(const struct summing *summing, const struct units *units,
                                   int judge, int64_t k)
@@ -275,6 +288,10 @@ static void attack_make(const struct summing *summing, const char *name,
         judged->rate = units_rate(summing, &units, judge, NULL);
         curve_make(summing, &units, judge, judged);
         agreement_count(summing, &units, judge, judged);
+        if (summing->plan->leakage) {
+            result->clean[judge] = apart_rate(summing, &units, judge, false);
+            result->leaked[judge] = apart_rate(summing, &units, judge, true);
+        }
     }
     categories_make(summing, &units, result);
     judge_pairs_make(result, &units, summing->judges);
@@ -381,6 +398,7 @@ void summary_make(struct summary *summary, const struct attempt_list *attempts,
         .judge_errors = plan->judge_errors,
         .attempts = plan->attempts,
         .fixed_attempts = plan->fixed_attempts,
+        .leakage = plan->leakage,
         .attacks = memory_allocate_array(plan->attack_count, sizeof *summary->attacks),
         .attack_count = plan->attack_count,
         .benign = memory_allocate_array(plan->benign_count, sizeof *summary->benign),

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text_buffer.h"
 #include "eval/attempts.h"
+#include "eval/leakage.h"
 #include "eval/paired.h"
 #include "eval/statistics.h"
 
@@ -49,6 +50,10 @@
  *      "outcomes":{OUTCOME:behaviours},   of the attempt that decided, by the main judge
  *      "attacks":{ATTACK:{"attack","attempts","mode","behaviors","scored","judges",
  *                         "categories","outcomes"}},
+ *      "leakage":{"trained_on":[{"file","sha256","rows"}],"behaviors","leaked",
+ *                 "pairs":[{"index","request","file","line","text","mode","score"}],
+ *                 "attacks":{ATTACK:{"clean":{JUDGE:{"successes","n","asr","ci95",…}},
+ *                                    "leaked":{…}}}},   with plan->leakage only
  *      "degenerate":{"count","n","rate","ci95","sets":{"harmful:ATTACK"|"benign:SET":{…}}}}
  *
  * A judge's known errors (plan->judge_errors) correct its ASR@1, one verdict a behaviour
@@ -113,6 +118,8 @@ struct attack_result {
     signed char *hits;             /* [behaviors], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT];
     struct rate degenerate;
+    struct rate clean[JUDGE_LIMIT]; /* behaviours apart, where plan->leakage is known */
+    struct rate leaked[JUDGE_LIMIT];
 };
 
 struct benign_result {
@@ -149,6 +156,7 @@ struct summary {
     struct discrimination_result discriminations[DISCRIMINATION_LIMIT];
     size_t discrimination_count;
     struct rate degenerate;
+    const struct leakage *leakage; /* NULL: not looked for */
 };
 
 /* What the attempts themselves do not say. Names are borrowed by the summary. */
@@ -170,6 +178,7 @@ struct summary_plan {
     const char *benign_future;
     struct judge_errors judge_errors; /* of the main judge; m0 is 0: not known */
     uint64_t seed;                    /* of the bootstrap */
+    const struct leakage *leakage;    /* NULL: not looked for; outlives the summary */
 };
 
 /* Borrows names from `attempts` and `plan`; both must outlive the summary. */

@@ -230,6 +230,34 @@ static void degenerates_print(struct json_writer *json, const struct summary *su
     json_object_end(json);
 }
 
+static void apart_print(struct json_writer *json, const char *key,
+                        const struct attack_result *attack, const struct rate *rates)
+{
+    json_object_begin(json, key);
+    for (size_t judge = 0; judge < attack->judge_count; judge++) {
+        json_object_begin(json, attack->judges[judge].name);
+        rate_print(json, &rates[judge], "successes", "asr");
+        json_object_end(json);
+    }
+    json_object_end(json);
+}
+
+static void leakage_member_print(struct json_writer *json, const struct summary *summary)
+{
+    json_object_begin(json, "leakage");
+    leakage_print(summary->leakage, json);
+    json_object_begin(json, "attacks");
+    for (size_t i = 0; i < summary->attack_count; i++) {
+        const struct attack_result *attack = &summary->attacks[i];
+        json_object_begin(json, attack->name);
+        apart_print(json, "clean", attack, attack->clean);
+        apart_print(json, "leaked", attack, attack->leaked);
+        json_object_end(json);
+    }
+    json_object_end(json);
+    json_object_end(json);
+}
+
 void summary_print_json(const struct summary *summary, struct text_buffer *out)
 {
     static const int64_t no_outcomes[OUTCOME_COUNT];
@@ -251,6 +279,8 @@ void summary_print_json(const struct summary *summary, struct text_buffer *out)
     }
     json_object_end(&json);
     degenerates_print(&json, summary);
+    if (summary->leakage)
+        leakage_member_print(&json, summary);
     json_object_end(&json);
     text_buffer_append_char(out, '\n');
 }
@@ -355,6 +385,10 @@ static void attack_rows(struct text_buffer *out, const struct summary *summary,
                                 "  agrees with the stored verdict on",
                                 (long long)judge->agreed_count,
                                 (long long)judge->agreement_total);
+    }
+    if (summary->leakage) {
+        row_print(out, "  not in the training data", &attack->clean[0]);
+        row_print(out, "  leaked: in the training data", &attack->leaked[0]);
     }
     for (size_t i = 0; i < attack->pair_count; i++)
         pair_row(out, &attack->pairs[i]);
