@@ -25,9 +25,9 @@
  *
  *                      score = 2 |R and T| / (|R| + |T|) >= threshold    (Dice 1945)
  *
- *                  and at least two stems in common, or R = T.
- *                  T is taken of every clause, every two neighbouring clauses and the
- * whole.
+ *                  and three stems in common; or two, and a score of 0.8; or one that is
+ *                  all there is in both. T is taken of every clause, every two neighbouring
+ *                  clauses and the whole.
  *
  * A score depends on the two texts alone, not on what else is in the files. In the verbatim
  * modes the score is the share of the request's windows that were found.

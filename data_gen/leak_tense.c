@@ -95,20 +95,28 @@ static size_t shared_count(struct leak_tense *tense, size_t stem_count)
     return touched;
 }
 
+/* A few words in common are a topic, unless they are all or nearly all there is. */
+static bool is_twin(int32_t shared, double score, double threshold, bool whole)
+{
+    const double pair_threshold = 0.8; /* all of a text of two stems, in one of three */
+    if (shared == 1)
+        return whole && score == 1;
+    return score >= threshold && (shared > 2 || score >= pair_threshold);
+}
+
 static void part_search(struct leak_tense *tense, const struct leak_text *text,
                         size_t start, size_t end, double threshold, leak_twin_found *found,
                         void *context)
 {
+    const bool whole = end - start == text->word_count;
     const size_t count = stems_collect(tense, text, start, end);
     const size_t touched = shared_count(tense, count);
     for (size_t i = 0; i < touched; i++) {
         const int32_t request = tense->touched[i];
-        const double score =
-            2.0 * tense->shared[request] / ((double)tense->sizes[request] + (double)count);
-        /* One word in common is a topic, unless it is all there is. */
-        const bool enough = tense->shared[request] > 1 || score == 1;
+        const int32_t shared = tense->shared[request];
+        const double score = 2.0 * shared / ((double)tense->sizes[request] + (double)count);
         tense->shared[request] = 0;
-        if (score >= threshold && enough)
+        if (is_twin(shared, score, threshold, whole))
             found(context, request, score);
     }
 }

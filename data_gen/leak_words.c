@@ -199,7 +199,9 @@ static void clause_end(struct leak_text *text, uint32_t c)
 
 static void letter_add(struct leak_text *text, uint32_t c)
 {
-    if (utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_PC)
+    const bool joins =
+        c < 128 ? c == '_' : utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_PC;
+    if (joins)
         return; /* the underscore is a word character and no letter */
     array_reserve(text->letters, text->letter_capacity, text->letter_count + 1);
     text->letters[text->letter_count++] = c;
