@@ -139,18 +139,30 @@ static enum status train_stage(const struct ablate_options *options, const char 
     return status;
 }
 
-static enum status eval_stage(struct sweep *sweep, const char *model, const char *folder,
-                              struct error *error)
+/* A path as an item of a list of source specs, whatever is in it. */
+static char *spec_of(const char *path)
+{
+    struct text_buffer spec = {0};
+    text_buffer_append(&spec, "mix=");
+    for (; *path; path++)
+        text_buffer_appendf(&spec, *path == ',' ? "\\%c" : "%c", *path);
+    return text_buffer_detach(&spec);
+}
+
+/* `mix` is what the model was trained on, a source spec; NULL for the base. */
+static enum status eval_stage(struct sweep *sweep, const char *model, const char *mix,
+                              const char *folder, struct error *error)
 {
     struct eval_options settings;
     const struct override own[] = {{"model", model},
                                    {"out", folder},
                                    {"resume", "true"},
-                                   {"quiet", sweep->options->quiet ? "true" : "false"}};
+                                   {"quiet", sweep->options->quiet ? "true" : "false"},
+                                   {"trained_on", mix}};
+    const size_t own_count = sizeof own / sizeof *own - !mix;
     eval_options_defaults(&settings);
-    enum status status =
-        stage_settings(&eval_command_line, &settings, &sweep->options->eval, own,
-                       sizeof own / sizeof *own, error);
+    enum status status = stage_settings(&eval_command_line, &settings,
+                                        &sweep->options->eval, own, own_count, error);
     if (!status)
         status = eval_options_check(&settings, error);
     if (!status)
@@ -171,7 +183,7 @@ static enum status base_measure(struct sweep *sweep, struct error *error)
     log_info("base: eval");
     enum status status = file_make_directories(folder, error);
     if (!status)
-        status = eval_stage(sweep, sweep->options->model, folder, error);
+        status = eval_stage(sweep, sweep->options->model, NULL, folder, error);
     if (!status)
         status = sweep_table_add(&sweep->table, "base", "", folder, error);
     free(folder);
@@ -186,6 +198,8 @@ static enum status ratio_measure(struct sweep *sweep, const char *ratio, const c
     text_buffer_appendf(&folder, "%s/ratio-%s/seed-%s", options->out, ratio, seed);
     const char *path = text_buffer_string(&folder);
     char *final = path_join(path, "run/final");
+    char *data = path_join(path, "mix.jsonl");
+    char *mix = spec_of(data);
     char *eval = path_join(path, "eval");
     log_info("ratio %s, seed %s: data, train, eval", ratio, seed);
     enum status status = file_make_directories(eval, error);
@@ -194,12 +208,14 @@ static enum status ratio_measure(struct sweep *sweep, const char *ratio, const c
     if (!status)
         status = train_stage(options, path, seed, error);
     if (!status)
-        status = eval_stage(sweep, final, eval, error);
+        status = eval_stage(sweep, final, mix, eval, error);
     if (!status)
         status = sweep_table_add(&sweep->table, ratio, seed, eval, error);
     if (status)
         error_prefix(error, "ratio %s, seed %s", ratio, seed);
     free(eval);
+    free(mix);
+    free(data);
     free(final);
     text_buffer_release(&folder);
     return status;
