@@ -21,8 +21,6 @@ static const struct key {
     {"answer", false},
 };
 
-enum { ROW_TEXT_LIMIT = 4096 };
-
 struct row_reader {
     struct leak_training *training;
     const struct source_spec *spec;
@@ -31,15 +29,18 @@ struct row_reader {
     bool is_benign; /* the row, and benign_verbatim */
     leak_row_visit *visit;
     void *context;
-    struct leak_source_text texts[ROW_TEXT_LIMIT];
+    struct leak_source_text *texts;
     size_t text_count;
+    size_t text_capacity;
 };
 
 static void text_add(struct row_reader *reader, const char *text, bool asked)
 {
-    if (text && *text && reader->text_count < ROW_TEXT_LIMIT)
-        reader->texts[reader->text_count++] =
-            (struct leak_source_text){.text = text, .asked = asked && !reader->is_benign};
+    if (!text || !*text)
+        return;
+    array_reserve(reader->texts, reader->text_capacity, reader->text_count + 1);
+    reader->texts[reader->text_count++] =
+        (struct leak_source_text){.text = text, .asked = asked && !reader->is_benign};
 }
 
 static void string_add(struct row_reader *reader, const cJSON *value, bool asked)
@@ -142,24 +143,23 @@ enum status leak_rows_read(struct leak_training *training, const char *spec_text
     *training = (struct leak_training){0};
     if (source_spec_parse(&spec, spec_text, error))
         return error->status;
-    struct row_reader *reader = memory_allocate(sizeof *reader);
-    reader->training = training;
-    reader->spec = &spec;
-    reader->file = file;
-    reader->benign_verbatim = benign_verbatim;
-    reader->visit = visit;
-    reader->context = context;
+    struct row_reader reader = {.training = training,
+                                .spec = &spec,
+                                .file = file,
+                                .benign_verbatim = benign_verbatim,
+                                .visit = visit,
+                                .context = context};
     training->path = memory_duplicate_string(spec.path);
     enum status status = file_sha256(training->sha256, spec.path, error);
     if (!status)
-        status = records_read(spec.path, on_record, reader, error);
+        status = records_read(spec.path, on_record, &reader, error);
     if (!status && training->row_count == training->unread_count)
         status = error_set(error, STATUS_FORMAT,
                            "%s: no text to compare: known keys are messages, "
                            "conversations, goal, request, prompt, instruction, question, "
                            "text, …; name another as %s:COLUMN",
                            spec.path, spec.path);
-    free(reader);
+    free(reader.texts);
     source_spec_release(&spec);
     return status;
 }
