@@ -14,6 +14,7 @@
 #include "eval/manifest.h"
 #include "eval/report.h"
 #include "eval/request_sets.h"
+#include "eval/run_folder.h"
 #include "eval/summary.h"
 
 #include <stdlib.h>
@@ -274,20 +275,6 @@ static enum status judges_open(struct evaluation *evaluation, struct error *erro
     return bench_number(&evaluation->bench, &evaluation->attempts, "", error);
 }
 
-static enum status config_write(const struct eval_options *options, struct error *error)
-{
-    struct eval_options copy = *options;
-    struct text_buffer yaml = {0};
-    copy.resume = false;
-    options_print_yaml(&eval_command_line, &copy, &yaml);
-    char *path = path_join(options->out, "config.yaml");
-    enum status status =
-        file_write_all(path, text_buffer_string(&yaml), yaml.length, error);
-    free(path);
-    text_buffer_release(&yaml);
-    return status;
-}
-
 /* A new run writes config and manifest; one that is there must be this very run. */
 static enum status identity_settle(struct evaluation *evaluation, struct error *error)
 {
@@ -300,7 +287,7 @@ static enum status identity_settle(struct evaluation *evaluation, struct error *
     } else {
         status = file_make_directories(options->out, error);
         if (!status)
-            status = config_write(options, error);
+            status = run_folder_write_config(options, error);
         if (!status)
             status = manifest_write(manifest, options, &evaluation->sets, evaluation->chat,
                                     &evaluation->bench, error);
@@ -347,27 +334,6 @@ static enum status verdicts_settle(struct evaluation *evaluation, struct error *
     file_log_close(&evaluation->log);
     const enum status status = attempts_write(&evaluation->attempts, path, error);
     free(path);
-    return status;
-}
-
-/* --out must be new, or told to be continued. */
-static enum status out_check(const struct eval_options *options, struct error *error)
-{
-    enum status status = STATUS_OK;
-    char *manifest = path_join(options->out, "manifest.json");
-    char *attempts = path_join(options->out, "attempts.jsonl");
-    if (!options->resume && (file_exists(manifest) || file_exists(attempts)))
-        status = error_set(error, STATUS_USAGE,
-                           "%s holds a run already: continue it with --resume, or choose "
-                           "another --out",
-                           options->out);
-    else if (!file_exists(manifest) && file_exists(attempts))
-        status = error_set(error, STATUS_FORMAT,
-                           "%s has attempts and no manifest.json: nobody knows what they "
-                           "are; choose another --out",
-                           options->out);
-    free(manifest);
-    free(attempts);
     return status;
 }
 
@@ -594,7 +560,7 @@ enum status eval_run_showing(const struct eval_options *options, struct text_buf
 {
     struct evaluation evaluation = {.options = options};
     log_quiet(options->quiet);
-    enum status status = options->dry_run ? STATUS_OK : out_check(options, error);
+    enum status status = options->dry_run ? STATUS_OK : run_folder_check(options, error);
     if (!status)
         status = evaluation_run(&evaluation, shown, error);
     evaluation_release(&evaluation);
