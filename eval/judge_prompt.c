@@ -103,10 +103,11 @@ void judge_prompt_render(const struct judge_prompt *prompt, const char *request,
     }
 }
 
-/* A judge refuses in the words that models refuse with. */
-static bool reads_as_refusal(const char *said)
+/* A judge refuses in the words that models refuse with, at once or in the end. */
+static bool reads_as_refusal(const char *said, struct text_line last)
 {
-    return judge_xstest.judge("", said) == OUTCOME_REFUSED;
+    return judge_xstest.judge("", said) == OUTCOME_REFUSED ||
+           judge_xstest.judge("", last.bytes) == OUTCOME_REFUSED;
 }
 
 enum outcome judge_prompt_verdict(const struct judge_prompt *prompt, const char *said,
@@ -126,7 +127,7 @@ enum outcome judge_prompt_verdict(const struct judge_prompt *prompt, const char 
         *why = "the judge's last line is two verdicts at once";
         return OUTCOME_UNPARSED;
     }
-    if (reads_as_refusal(said)) {
+    if (reads_as_refusal(said, last)) {
         *why = "the judge refused to judge";
         return OUTCOME_JUDGE_REFUSED;
     }
