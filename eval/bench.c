@@ -90,6 +90,19 @@ static enum status seat_add(struct bench *bench, const char *text, struct seat *
     return STATUS_OK;
 }
 
+/* A file that nobody asks with would be a mistake that nobody sees. */
+static enum status prompt_check(const struct bench *bench, struct error *error)
+{
+    bool is_used = !bench->options->prompt;
+    for (size_t i = 0; i < bench->count; i++)
+        is_used = is_used || bench->seats[i].spec.prompt_is_option;
+    return is_used ? STATUS_OK
+                   : error_set(error, STATUS_USAGE,
+                               "--judge-prompt %s: no judge takes it; name one with "
+                               "--judge prompt:TARGET",
+                               bench->options->prompt);
+}
+
 static enum status seats_add(struct bench *bench, const struct bench_plan *plan,
                              struct error *error)
 {
@@ -107,7 +120,7 @@ static enum status seats_add(struct bench *bench, const struct bench_plan *plan,
                          "--confirm '%s' is the main judge itself: it would confirm all "
                          "that it says; give another one",
                          plan->confirm);
-    return STATUS_OK;
+    return prompt_check(bench, error);
 }
 
 enum status bench_open(struct bench *bench, const struct bench_plan *plan,

@@ -90,6 +90,7 @@ static enum status prompt_take(struct judge_spec *spec, const struct spec_pieces
         return error_set(error, STATUS_USAGE,
                          "'prompt:TARGET' needs --judge-prompt FILE; or write "
                          "prompt=FILE:TARGET");
+    spec->prompt_is_option = !pieces->file;
     char *path = pieces->file ? memory_duplicate_bytes(pieces->file, pieces->file_bytes)
                               : memory_duplicate_string(prompt_path);
     const enum status status = judge_prompt_read(&spec->prompt, path, error);

@@ -23,6 +23,7 @@ struct judge_spec {
     char *kind;               /* "rating", … "prompt"; NULL: a rule */
     char *target;
     struct judge_prompt prompt;
+    bool prompt_is_option; /* the file is that of --judge-prompt */
 };
 
 /* Reads the prompt file too. Errors: an unknown form or name, an unreadable or bad file;

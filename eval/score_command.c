@@ -290,7 +290,13 @@ static enum status bench_make(struct score_options *options, struct bench *bench
     if (judge_options_check(&options->judging, error) ||
         hosted_options_check(&options->hosted, error))
         return error->status;
-    return bench_open(bench, &plan, error);
+    if (bench_open(bench, &plan, error))
+        return error->status;
+    if (options->verdicts && !bench_has_models(bench))
+        return error_set(error, STATUS_USAGE,
+                         "--verdicts keeps what chat models say, and --judge names none; "
+                         "rules are run afresh each time");
+    return STATUS_OK;
 }
 
 static enum status score_run(struct score_options *options, struct error *error)
