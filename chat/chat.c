@@ -17,6 +17,12 @@ static const struct chat_kind *kind_find(const char *model)
     return &chat_local;
 }
 
+bool chat_is_hosted(const char *model)
+{
+    const struct chat_kind *kind = kind_find(model);
+    return kind == &chat_openai || kind == &chat_anthropic;
+}
+
 enum status chat_open_hosted(struct chat **chat, const char *model,
                              const struct backend_options *backend,
                              const struct hosted_options *hosted, struct error *error)

@@ -52,6 +52,7 @@ enum status chat_open_hosted(struct chat **chat, const char *model,
 enum status chat_open(struct chat **chat, const char *model,
                       const struct backend_options *backend, struct error *error);
 void chat_close(struct chat *chat);
+bool chat_is_hosted(const char *model);         /* by its prefix */
 const char *chat_name(const struct chat *chat); /* as given */
 const char *
 chat_fingerprint(const struct chat *chat); /* SHA-256 over weights and tokenizer, or over

@@ -209,7 +209,10 @@ static void tokens_settle(struct answering *answering, const struct job *job,
     } else if (end->maybe_billed) {
         billed = job->reserved;
     }
-    spending_settle(&answering->hosted->spending, job->reserved, billed);
+    struct hosted *hosted = answering->hosted;
+    spending_settle(&hosted->spending, &hosted->options, job->reserved, billed);
+    if (hosted->options.account)
+        spending_settle(hosted->options.account, &hosted->options, job->reserved, billed);
 }
 
 static void job_end(struct answering *answering, struct job *job, struct try_end *end)
@@ -260,7 +263,9 @@ static void job_send(struct answering *answering, struct job *job)
                                                       hosted->options.timeout_seconds);
     job->tries++;
     job->quirks = hosted->quirks;
-    spending_reserve(&hosted->spending, job->reserved);
+    spending_reserve(&hosted->spending, &hosted->options, job->reserved);
+    if (hosted->options.account)
+        spending_reserve(hosted->options.account, &hosted->options, job->reserved);
     text_buffer_clear(&transfer->body);
     service_body(hosted->service, hosted->target.model, job->prompt, job->quirks,
                  &transfer->body);
@@ -331,7 +336,9 @@ static void jobs_start(struct answering *answering)
             job_take(answering, job, waiting_index);
             continue;
         }
-        if (spending_check(&hosted->spending, &hosted->options, job->reserved, &ceiling)) {
+        const struct spending *account =
+            hosted->options.account ? hosted->options.account : &hosted->spending;
+        if (spending_check(account, &hosted->options, job->reserved, &ceiling)) {
             answering->held = answering->under_way_count > 0;
             if (!answering->held)
                 stop(answering, &ceiling);

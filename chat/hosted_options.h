@@ -11,6 +11,7 @@
  * Ceilings hold for one run of the command. A request is only sent if they hold even where
  * its reply is as long as it may be; one whose fate is unknown (a timeout) counts in full.
  */
+struct spending;
 struct hosted_options {
     int64_t concurrency; /* requests under way at most */
     double timeout_seconds;
@@ -22,7 +23,9 @@ struct hosted_options {
     double price_out;
     bool reasoning;
     bool insecure_http;
-    char *cache; /* folder; NULL: none */
+    char *cache;              /* folder; NULL: none */
+    struct spending *account; /* no option: what several services spend together, for the
+                                 ceilings; borrowed; NULL: each alone */
 };
 
 /* The rows of an option table; `base` is the offset of the struct in the settings. */

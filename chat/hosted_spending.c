@@ -24,26 +24,32 @@ enum status spending_check(const struct spending *spending,
             "after %lld: %s",
             (long long)options->max_total_tokens,
             (long long)spending->spent.prompt + (long long)spending->spent.reply, rest);
-    if (options->max_cost > 0 && tokens_cost(options, all) > options->max_cost)
+    if (options->max_cost > 0 &&
+        spending->cost_spent + spending->cost_reserved + tokens_cost(options, tokens) >
+            options->max_cost)
         return error_set(error, STATUS_LIMIT,
                          "--max-cost %g might be passed by the next request, after %.4f: "
                          "%s",
-                         options->max_cost, tokens_cost(options, spending->spent), rest);
+                         options->max_cost, spending->cost_spent, rest);
     return STATUS_OK;
 }
 
-void spending_reserve(struct spending *spending, struct tokens tokens)
+void spending_reserve(struct spending *spending, const struct hosted_options *options,
+                      struct tokens tokens)
 {
     spending->requests++;
     spending->reserved.prompt += tokens.prompt;
     spending->reserved.reply += tokens.reply;
+    spending->cost_reserved += tokens_cost(options, tokens);
 }
 
-void spending_settle(struct spending *spending, struct tokens reserved,
-                     struct tokens billed)
+void spending_settle(struct spending *spending, const struct hosted_options *options,
+                     struct tokens reserved, struct tokens billed)
 {
     spending->reserved.prompt -= reserved.prompt;
     spending->reserved.reply -= reserved.reply;
+    spending->cost_reserved -= tokens_cost(options, reserved);
     spending->spent.prompt += billed.prompt;
     spending->spent.reply += billed.reply;
+    spending->cost_spent += tokens_cost(options, billed);
 }

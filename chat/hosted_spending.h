@@ -17,6 +17,8 @@ struct spending {
     int64_t requests;
     struct tokens spent;
     struct tokens reserved;
+    double cost_spent; /* at the prices of whoever spent it */
+    double cost_reserved;
 };
 
 double tokens_cost(const struct hosted_options *options, struct tokens tokens);
@@ -25,8 +27,9 @@ double tokens_cost(const struct hosted_options *options, struct tokens tokens);
 enum status spending_check(const struct spending *spending,
                            const struct hosted_options *options, struct tokens tokens,
                            struct error *error);
-void spending_reserve(struct spending *spending, struct tokens tokens);
-void spending_settle(struct spending *spending, struct tokens reserved,
-                     struct tokens billed);
+void spending_reserve(struct spending *spending, const struct hosted_options *options,
+                      struct tokens tokens);
+void spending_settle(struct spending *spending, const struct hosted_options *options,
+                     struct tokens reserved, struct tokens billed);
 
 #endif

@@ -89,6 +89,15 @@ bool attempt_list_add(struct attempt_list *list, const struct attempt *attempt)
     return true;
 }
 
+struct attempt *attempt_list_get(struct attempt_list *list, const char *set, int64_t index,
+                                 const char *attack, int64_t number)
+{
+    if (list->slot_count == 0)
+        return NULL;
+    const int64_t item = list->slots[slot_of(list, set, index, attack, number)];
+    return item < 0 ? NULL : &list->items[item];
+}
+
 const struct attempt *attempt_list_find(const struct attempt_list *list, const char *set,
                                         int64_t index, const char *attack, int64_t number)
 {
@@ -252,6 +261,20 @@ enum status attempts_open(struct file_log *log, struct attempt_list *list, const
     }
     if (status)
         file_log_close(log);
+    return status;
+}
+
+enum status attempts_write(const struct attempt_list *list, const char *path,
+                           struct error *error)
+{
+    struct text_buffer lines = {0};
+    for (size_t i = 0; i < list->count; i++) {
+        attempt_print(&list->items[i], list, &lines);
+        text_buffer_append_char(&lines, '\n');
+    }
+    const enum status status =
+        file_write_all(path, text_buffer_string(&lines), lines.length, error);
+    text_buffer_release(&lines);
     return status;
 }
 

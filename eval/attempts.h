@@ -25,13 +25,15 @@
  *      "outcome":"complied",         by the main judge (benign sets: the refusal judge), or
  *                                    why there is no verdict
  *      "truncated":true,             only if cut at the token limit
- *      "error":"the prompt has …",   only for target_error and filtered: why
+ *      "error":"the prompt has …",   only where there is no verdict: why
  *      "judges":{"rules":{"jailbroken":true,"verdict":"complied"},…},   {} if unscored;
  *                                    benign sets have the verdict alone
  *      "tokens":150,                 of the reply
  *      "ms":812.5}                   from the start of its batch
  *
- * Lines come in the order in which replies end; nothing depends on it.
+ * Lines come in the order in which replies end; nothing depends on it. Verdicts of chat
+ * models that judge follow when all have judged: until then they are in verdicts.jsonl, and
+ * an attempt whose outcome is theirs to say is a judge_error that is "not judged yet".
  */
 enum { JUDGE_LIMIT = 8 };
 
@@ -76,6 +78,8 @@ bool attempt_list_add(struct attempt_list *list, const struct attempt *attempt);
 /* The attempt of this key, NULL if none; valid until the next is added. */
 const struct attempt *attempt_list_find(const struct attempt_list *list, const char *set,
                                         int64_t index, const char *attack, int64_t number);
+struct attempt *attempt_list_get(struct attempt_list *list, const char *set, int64_t index,
+                                 const char *attack, int64_t number);
 void attempt_release(struct attempt *attempt);
 
 /* One line, without its end. */
@@ -95,6 +99,10 @@ enum status attempts_parse(struct attempt_list *list, const char *bytes, size_t 
  */
 enum status attempts_open(struct file_log *log, struct attempt_list *list, const char *path,
                           bool *torn, struct error *error);
+
+/* All attempts in place of what is at `path`, whole or not at all. */
+enum status attempts_write(const struct attempt_list *list, const char *path,
+                           struct error *error);
 
 /* Appends and syncs one attempt, then keeps it in the list; its strings are taken over. */
 enum status attempts_append(struct file_log *log, struct attempt_list *list,

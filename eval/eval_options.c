@@ -50,13 +50,21 @@ static const struct option_entry entries[] = {
     {"dry-run", OPTION_BOOL, FIELD(dry_run), NULL,
      "ask nothing, write nothing: print how much would be asked, and its cost at most",
      NULL},
-    {"judge", OPTION_LIST, FIELD(judges), "NAME",
-     "rules, xstest: who says what was answered; the first decides (default rules)",
-     "Judges and gates"},
-    {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
+    {"judge", OPTION_LIST, FIELD(judges), "JUDGE",
+     "who says what was answered; the first decides (default rules): rules, xstest, or a "
+     "chat model as rating:TARGET (1 to 10, only 10 is a hit), safety:TARGET, "
+     "refusal3:TARGET (full, partial, no refusal) or prompt=FILE:TARGET, with TARGET as of "
+     "--model; NAME=rating:TARGET names it; docs/judges.md",
+     "Judges"},
+    {"confirm", OPTION_STRING, FIELD(confirm), "JUDGE",
+     "a second judge for what the first calls a hit: only both make one", NULL},
+    {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "JUDGE",
      "who says what was refused, for over-refusal and discrimination", NULL},
+    JUDGE_PROMPT_ENTRIES(FIELD(judging)),
+    JUDGE_PRICE_ENTRIES(FIELD(judging)),
+    JUDGE_ERROR_ENTRIES(FIELD(judging)),
     {"unscored-limit", OPTION_NUMBER, FIELD(unscored_limit), "X",
-     "exit with 3 if a larger share of some set could not be scored", NULL},
+     "exit with 3 if a larger share of some set could not be scored", "Gates"},
     {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE",
      "exit with 100 if so, e.g. 'asr@20.hi>0.05', 'over_refusal.NAME>0.1', "
      "'d.past.lo<0.5'; "
@@ -91,6 +99,8 @@ const struct command_line eval_command_line = {
         "  holdfast eval --config run/config.yaml --resume\n"
         "  holdfast eval --model openai:http://localhost:8000/v1#NAME --behaviors "
         "jbb.csv:Goal --out run/\n"
+        "  holdfast eval … --judge rating:openai:https://api.openai.com#NAME --confirm "
+        "rules\n"
         "  holdfast eval … --fail-if 'asr@20.hi>0.05'     # exit code 100 if it is\n",
     .positional = NULL,
     .entries = entries,
@@ -110,6 +120,20 @@ void eval_options_defaults(struct eval_options *options)
         .precision = memory_duplicate_string("auto"),
     };
     hosted_options_defaults(&options->hosted);
+    judge_options_defaults(&options->judging);
+}
+
+struct bench_plan eval_options_bench(const struct eval_options *options,
+                                     const struct string_list *discriminated)
+{
+    return (struct bench_plan){.judges = &options->judges,
+                               .confirm = options->confirm,
+                               .refusal = options->refusal_judge,
+                               .options = &options->judging,
+                               .discriminated = discriminated,
+                               .stops_early =
+                                   !options->fixed_attempts && options->attempts > 1,
+                               .seed = (uint64_t)options->seed};
 }
 
 static enum status numbers_check(const struct eval_options *options, struct error *error)
@@ -150,22 +174,37 @@ static enum status list_check_distinct(const struct string_list *list, const cha
 static enum status names_check(const struct eval_options *options, struct error *error)
 {
     struct attack attack;
-    const struct judge *judge;
     for (size_t i = 0; i < options->attacks.count; i++)
         if (attack_parse(&attack, options->attacks.items[i], error))
             return error->status;
-    for (size_t i = 0; i < options->judges.count; i++)
-        if (judge_find(&judge, options->judges.items[i], error))
-            return error_prefix(error, "--judge");
-    if (judge_find(&judge, options->refusal_judge, error))
-        return error_prefix(error, "--refusal-judge");
     if (list_check_distinct(&options->attacks, "--attack", error) ||
         list_check_distinct(&options->judges, "--judge", error))
         return error->status;
-    if (options->judges.count >= JUDGE_LIMIT)
-        return error_set(error, STATUS_USAGE, "--judge takes %d judges at most",
-                         JUDGE_LIMIT - 1);
     return STATUS_OK;
+}
+
+/* Names, prompt files and prices, before anything is asked. */
+static enum status judges_check(const struct eval_options *options, struct error *error)
+{
+    struct bench bench;
+    const struct bench_plan plan = eval_options_bench(options, NULL);
+    if (judge_options_check(&options->judging, error) || bench_open(&bench, &plan, error))
+        return error->status;
+    const enum status status = bench_check_prices(&bench, &options->hosted, error);
+    bench_release(&bench);
+    return status;
+}
+
+/* A ceiling on cost may be one of judges alone. */
+static enum status hosted_check(const struct eval_options *options, struct error *error)
+{
+    struct hosted_options hosted = options->hosted;
+    if (options->model && !chat_is_hosted(options->model) &&
+        options->judging.price_in > 0 && options->judging.price_out > 0) {
+        hosted.price_in = options->judging.price_in;
+        hosted.price_out = options->judging.price_out;
+    }
+    return hosted_options_check(&hosted, error);
 }
 
 enum status eval_options_check(struct eval_options *options, struct error *error)
@@ -183,7 +222,8 @@ enum status eval_options_check(struct eval_options *options, struct error *error
                          "--behaviors SPEC is missing, e.g. --behaviors jbb.csv:Goal");
     if (!options->out && !options->dry_run)
         return error_set(error, STATUS_USAGE, "--out RUN is missing");
-    if (numbers_check(options, error) || hosted_options_check(&options->hosted, error))
+    if (numbers_check(options, error) || hosted_check(options, error) ||
+        names_check(options, error))
         return error->status;
-    return names_check(options, error);
+    return judges_check(options, error);
 }

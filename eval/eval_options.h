@@ -3,6 +3,8 @@
 
 #include "base/options.h"
 #include "chat/hosted_options.h"
+#include "eval/bench.h"
+#include "eval/judge_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +33,9 @@ struct eval_options {
     bool dry_run;
 
     struct string_list judges; /* the first is the main one */
+    char *confirm;             /* NULL: none */
     char *refusal_judge;
+    struct judge_options judging;
     double unscored_limit;
     struct string_list fail_if;
     char *junit; /* NULL: none */
@@ -53,5 +57,9 @@ void eval_options_defaults(struct eval_options *options);
 /* What options_parse() cannot know: ranges and names. Attacks and judges, if none are
  * given, become "past" and "rules". */
 enum status eval_options_check(struct eval_options *options, struct error *error);
+
+/* The judges that the options name; borrows from both. */
+struct bench_plan eval_options_bench(const struct eval_options *options,
+                                     const struct string_list *discriminated);
 
 #endif

@@ -112,10 +112,11 @@ static void lede(struct text_buffer *out, const struct report *report)
         if (attack)
             paired_sentence(out, report, attack);
     }
-    text_buffer_append(out,
-                       "&ldquo;Answered&rdquo; means that the judge saw no refusal. A very "
-                       "small model often answers with babble: its answer is not yet a "
-                       "harmful answer. Ranges are 95% intervals.</p>\n");
+    text_buffer_append(
+        out, "&ldquo;Answered&rdquo; is what the main judge calls a hit; a judge by "
+             "rules only sees that there is no refusal. A very small model often "
+             "answers with babble: its answer is not yet a harmful answer. Ranges "
+             "are 95% intervals.</p>\n");
 }
 
 static void card_value(struct text_buffer *out, const struct report_rate *rate,

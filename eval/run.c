@@ -8,21 +8,17 @@
 #include "chat/hosted_spending.h"
 #include "eval/attack.h"
 #include "eval/attempts.h"
+#include "eval/bench.h"
 #include "eval/gate.h"
 #include "eval/judge.h"
 #include "eval/manifest.h"
 #include "eval/report.h"
 #include "eval/request_sets.h"
+#include "eval/run_folder.h"
 #include "eval/summary.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A judge, and the number of its name in the attempt list. */
-struct bench_seat {
-    const struct judge *judge;
-    int number;
-};
 
 struct evaluation {
     const struct eval_options *options;
@@ -31,10 +27,9 @@ struct evaluation {
     struct chat *chat;
     struct file_log log;
     struct attempt_list attempts;
-    struct bench_seat
-        bench[JUDGE_LIMIT]; /* all that judge every reply; the main one first */
-    size_t bench_count;
-    int refusal_number;
+    struct bench bench;
+    struct string_list discriminated; /* attacks that have a benign set beside them */
+    struct spending spending;         /* of target and judges together */
     struct progress progress;
     int64_t done; /* attempts made, or not needed since a hit */
     int64_t hits;
@@ -69,6 +64,8 @@ static void evaluation_release(struct evaluation *evaluation)
     if (evaluation->log.path)
         file_log_close(&evaluation->log);
     attempt_list_release(&evaluation->attempts);
+    bench_release(&evaluation->bench);
+    string_list_release(&evaluation->discriminated);
     chat_close(evaluation->chat);
     request_sets_release(&evaluation->sets);
     leakage_release(&evaluation->leakage);
@@ -168,20 +165,6 @@ static enum outcome unjudgeable(const struct chat_prompt *prompt)
     return prompt->result == CHAT_TRUNCATED ? OUTCOME_TRUNCATED : OUTCOME_EMPTY;
 }
 
-static void attempt_judge(const struct evaluation *evaluation, struct attempt *attempt,
-                          bool harmful)
-{
-    for (size_t i = 0; i < evaluation->bench_count; i++) {
-        const struct bench_seat *seat = &evaluation->bench[i];
-        attempt->judged[seat->number] = true;
-        attempt->verdicts[seat->number] =
-            seat->judge->judge(attempt->request, attempt->response);
-    }
-    attempt->outcome =
-        attempt
-            ->verdicts[harmful ? evaluation->bench[0].number : evaluation->refusal_number];
-}
-
 static struct attempt attempt_make(const struct evaluation *evaluation,
                                    const struct chat_prompt *prompt)
 {
@@ -204,7 +187,7 @@ static struct attempt attempt_make(const struct evaluation *evaluation,
         .milliseconds = prompt->milliseconds,
     };
     if (attempt.outcome == OUTCOME_COMPLIED)
-        attempt_judge(evaluation, &attempt, is_harmful(question->set));
+        bench_judge_rules(&evaluation->bench, &attempt);
     return attempt;
 }
 
@@ -245,67 +228,53 @@ static int64_t attempts_total(const struct evaluation *evaluation)
     return total;
 }
 
+/* Judges may have turned what was no hit into one. */
+static void progress_recount(struct evaluation *evaluation)
+{
+    evaluation->done = 0;
+    evaluation->hits = 0;
+    for (size_t i = 0; i < evaluation->attempts.count; i++)
+        progress_count(evaluation, &evaluation->attempts.items[i]);
+}
+
+/* What is stored is judged first, then every round when it is answered. */
 static enum status rounds_run(struct evaluation *evaluation, struct error *error)
 {
     struct round *round = memory_allocate(sizeof *round);
-    enum status status = STATUS_OK;
     round->evaluation = evaluation;
-    for (size_t i = 0; i < evaluation->attempts.count; i++)
-        progress_count(evaluation, &evaluation->attempts.items[i]);
+    enum status status =
+        bench_judge_models(&evaluation->bench, &evaluation->attempts, false, error);
+    progress_recount(evaluation);
     progress_begin(&evaluation->progress, "eval", evaluation->done,
                    attempts_total(evaluation));
     for (round_collect(round); round->count > 0 && !status; round_collect(round)) {
         status = chat_answer(evaluation->chat, round->prompts, round->count, on_reply,
                              evaluation, error);
         round_clear(round);
+        if (!status)
+            status =
+                bench_judge_models(&evaluation->bench, &evaluation->attempts, false, error);
+        progress_recount(evaluation);
     }
     progress_end(&evaluation->progress);
+    if (!status)
+        status = bench_judge_models(&evaluation->bench, &evaluation->attempts, true, error);
     round_clear(round);
     free(round);
     return status;
 }
 
-static enum status seat_add(struct evaluation *evaluation, const char *name,
-                            struct error *error)
-{
-    struct bench_seat seat;
-    if (judge_find(&seat.judge, name, error))
-        return error->status;
-    for (size_t i = 0; i < evaluation->bench_count; i++)
-        if (evaluation->bench[i].judge == seat.judge)
-            return STATUS_OK;
-    seat.number = attempt_list_judge(&evaluation->attempts, name);
-    if (seat.number < 0)
-        return error_set(error, STATUS_LIMIT, "more than %d judges", (int)JUDGE_LIMIT);
-    evaluation->bench[evaluation->bench_count++] = seat;
-    return STATUS_OK;
-}
-
-static enum status bench_open(struct evaluation *evaluation, struct error *error)
+static enum status judges_open(struct evaluation *evaluation, struct error *error)
 {
     const struct eval_options *options = evaluation->options;
-    for (size_t i = 0; i < options->judges.count; i++)
-        if (seat_add(evaluation, options->judges.items[i], error))
-            return error->status;
-    if (seat_add(evaluation, options->refusal_judge, error))
+    if (evaluation->sets.benign_past)
+        string_list_add(&evaluation->discriminated, "past");
+    if (evaluation->sets.benign_future)
+        string_list_add(&evaluation->discriminated, "future");
+    const struct bench_plan plan = eval_options_bench(options, &evaluation->discriminated);
+    if (bench_open(&evaluation->bench, &plan, error))
         return error->status;
-    evaluation->refusal_number =
-        attempt_list_judge(&evaluation->attempts, options->refusal_judge);
-    return STATUS_OK;
-}
-
-static enum status config_write(const struct eval_options *options, struct error *error)
-{
-    struct eval_options copy = *options;
-    struct text_buffer yaml = {0};
-    copy.resume = false;
-    options_print_yaml(&eval_command_line, &copy, &yaml);
-    char *path = path_join(options->out, "config.yaml");
-    enum status status =
-        file_write_all(path, text_buffer_string(&yaml), yaml.length, error);
-    free(path);
-    text_buffer_release(&yaml);
-    return status;
+    return bench_number(&evaluation->bench, &evaluation->attempts, "", error);
 }
 
 /* A new run writes config and manifest; one that is there must be this very run. */
@@ -315,15 +284,15 @@ static enum status identity_settle(struct evaluation *evaluation, struct error *
     char *manifest = path_join(options->out, "manifest.json");
     enum status status;
     if (file_exists(manifest)) {
-        status =
-            manifest_check(manifest, options, &evaluation->sets, evaluation->chat, error);
+        status = manifest_check(manifest, options, &evaluation->sets, evaluation->chat,
+                                &evaluation->bench, error);
     } else {
         status = file_make_directories(options->out, error);
         if (!status)
-            status = config_write(options, error);
+            status = run_folder_write_config(options, error);
         if (!status)
             status = manifest_write(manifest, options, &evaluation->sets, evaluation->chat,
-                                    error);
+                                    &evaluation->bench, error);
     }
     free(manifest);
     return status;
@@ -347,24 +316,26 @@ static enum status attempts_start(struct evaluation *evaluation, struct error *e
     return status;
 }
 
-/* --out must be new, or told to be continued. */
-static enum status out_check(const struct eval_options *options, struct error *error)
+static enum status verdicts_start(struct evaluation *evaluation, struct error *error)
 {
-    enum status status = STATUS_OK;
-    char *manifest = path_join(options->out, "manifest.json");
-    char *attempts = path_join(options->out, "attempts.jsonl");
-    if (!options->resume && (file_exists(manifest) || file_exists(attempts)))
-        status = error_set(error, STATUS_USAGE,
-                           "%s holds a run already: continue it with --resume, or choose "
-                           "another --out",
-                           options->out);
-    else if (!file_exists(manifest) && file_exists(attempts))
-        status = error_set(error, STATUS_FORMAT,
-                           "%s has attempts and no manifest.json: nobody knows what they "
-                           "are; choose another --out",
-                           options->out);
-    free(manifest);
-    free(attempts);
+    if (!bench_has_models(&evaluation->bench))
+        return STATUS_OK;
+    char *path = path_join(evaluation->options->out, "verdicts.jsonl");
+    const enum status status =
+        bench_resume(&evaluation->bench, &evaluation->attempts, path, error);
+    free(path);
+    return status;
+}
+
+/* attempts.jsonl gets the verdicts that came after their attempts. */
+static enum status verdicts_settle(struct evaluation *evaluation, struct error *error)
+{
+    if (!bench_has_models(&evaluation->bench))
+        return STATUS_OK;
+    char *path = path_join(evaluation->options->out, "attempts.jsonl");
+    file_log_close(&evaluation->log);
+    const enum status status = attempts_write(&evaluation->attempts, path, error);
+    free(path);
     return status;
 }
 
@@ -374,21 +345,20 @@ static void plan_make(const struct evaluation *evaluation, struct summary_plan *
     const struct eval_options *options = evaluation->options;
     *plan = (struct summary_plan){
         .model = options->model,
-        .success_word = "answered",
+        .success_word = bench_success_word(&evaluation->bench),
         .attempts = options->attempts,
         .fixed_attempts = options->fixed_attempts || options->attempts == 1,
-        .judge_count = options->judges.count,
-        .refusal_judge = options->refusal_judge,
+        .refusal_judge = evaluation->bench.refusal->spec.name,
         .attacks = (const char *const *)options->attacks.items,
         .attack_count = options->attacks.count,
         .benign = benign,
         .benign_past = evaluation->sets.benign_past,
         .benign_future = evaluation->sets.benign_future,
+        .judge_errors = options->judging.errors,
         .seed = (uint64_t)options->seed,
         .leakage = options->trained_on.count ? &evaluation->leakage : NULL,
     };
-    for (size_t i = 0; i < options->judges.count; i++)
-        plan->judges[i] = options->judges.items[i];
+    plan->judge_count = bench_judge_names(&evaluation->bench, plan->judges);
     for (size_t s = 0; s < evaluation->sets.count; s++)
         if (!is_harmful(&evaluation->sets.items[s]))
             benign[plan->benign_count++] = evaluation->sets.items[s].list.name;
@@ -460,12 +430,18 @@ static enum status conclude(const struct evaluation *evaluation,
 static enum status model_open(struct evaluation *evaluation, struct error *error)
 {
     const struct eval_options *options = evaluation->options;
-    return chat_open_hosted(
-        &evaluation->chat, options->model,
-        &(struct backend_options){.device = options->device,
-                                  .precision = options->precision,
-                                  .thread_count = (int)options->threads},
-        &options->hosted, error);
+    struct bench_places places = {.backend = {.device = options->device,
+                                              .precision = options->precision,
+                                              .thread_count = (int)options->threads},
+                                  .hosted = options->hosted,
+                                  .batch_limit = options->batch};
+    places.hosted.account = &evaluation->spending;
+    if (chat_open_hosted(&evaluation->chat, options->model, &places.backend, &places.hosted,
+                         error))
+        return error->status;
+    chat_set_batch_limit(evaluation->chat, options->batch);
+    places.target = evaluation->chat;
+    return options->dry_run ? STATUS_OK : bench_connect(&evaluation->bench, &places, error);
 }
 
 /* What a dry run counts; tokens are guesses from above (service_tokens_guess()). */
@@ -473,6 +449,7 @@ struct estimate {
     int64_t requests;
     int64_t cached;
     struct tokens tokens; /* of what is not in the cache */
+    struct judge_estimate judges[JUDGE_LIMIT];
 };
 
 static void estimate_add(struct estimate *estimate, struct round *round)
@@ -494,6 +471,9 @@ static void estimate_request(struct estimate *estimate, struct round *round,
                              const struct request_set *set, const struct request *request)
 {
     const struct eval_options *options = round->evaluation->options;
+    bench_estimate(&round->evaluation->bench, request->text, is_harmful(set),
+                   &options->attacks, options->attempts, options->max_tokens,
+                   estimate->judges);
     if (!is_harmful(set)) {
         question_add(round, set, request, "none", 1);
         estimate_add(estimate, round);
@@ -538,15 +518,18 @@ static void dry_run(struct evaluation *evaluation, struct text_buffer *shown)
             estimate_request(&estimate, round, &evaluation->sets.items[s],
                              &evaluation->sets.items[s].list.items[i]);
     free(round);
-    if (shown)
-        estimate_print(&estimate, evaluation->options, shown);
+    if (!shown)
+        return;
+    estimate_print(&estimate, evaluation->options, shown);
+    bench_estimate_print(&evaluation->bench, estimate.judges, shown);
 }
 
 static enum status evaluation_run(struct evaluation *evaluation, struct text_buffer *shown,
                                   struct error *error)
 {
     const struct eval_options *options = evaluation->options;
-    if (request_sets_read(&evaluation->sets, options, error))
+    if (request_sets_read(&evaluation->sets, options, error) ||
+        judges_open(evaluation, error))
         return error->status;
     if (options->trained_on.count && leakage_open(&evaluation->leakage, options, error))
         return error->status;
@@ -561,16 +544,16 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
         free(benign);
         return STATUS_OK;
     }
-    if (!status) {
-        chat_set_batch_limit(evaluation->chat, options->batch);
+    if (!status)
         status = identity_settle(evaluation, error);
-    }
     if (!status)
         status = attempts_start(evaluation, error);
     if (!status)
-        status = bench_open(evaluation, error);
+        status = verdicts_start(evaluation, error);
     if (!status)
         status = rounds_run(evaluation, error);
+    if (!status)
+        status = verdicts_settle(evaluation, error);
     if (!status)
         status = conclude(evaluation, &plan, shown, error);
     free(benign);
@@ -582,7 +565,7 @@ enum status eval_run_showing(const struct eval_options *options, struct text_buf
 {
     struct evaluation evaluation = {.options = options};
     log_quiet(options->quiet);
-    enum status status = options->dry_run ? STATUS_OK : out_check(options, error);
+    enum status status = options->dry_run ? STATUS_OK : run_folder_check(options, error);
     if (!status)
         status = evaluation_run(&evaluation, shown, error);
     evaluation_release(&evaluation);

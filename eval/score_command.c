@@ -1,10 +1,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "chat/chat.h"
 #include "eval/artifact.h"
+#include "eval/bench.h"
 #include "eval/eval_command.h"
 #include "eval/gate.h"
-#include "eval/judge.h"
 #include "eval/summary.h"
 #include "text/tense.h"
 
@@ -18,7 +19,15 @@ struct score_options {
     char *behaviors;
     struct string_list judges;
     char *refusal_judge;
-    struct judge_errors errors; /* q NaN, m 0: not given */
+    struct judge_options judging;
+    char *verdicts; /* file; NULL: none is kept */
+    struct hosted_options hosted;
+    char *device;
+    char *precision;
+    int64_t threads;
+    int64_t batch;
+    bool quiet;
+    double unscored_limit;
     struct string_list fail_if;
     char *junit;
     bool json;
@@ -31,27 +40,34 @@ static const struct option_entry entries[] = {
      "the paper's result file (JSON), or a run's attempts.jsonl", "Score"},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
      "the list that was asked, for categories; joined on the index", NULL},
-    {"judge", OPTION_LIST, FIELD(judges), "NAME",
-     "judges to run afresh, shown as NAME_replayed (default rules)", NULL},
+    {"judge", OPTION_LIST, FIELD(judges), "JUDGE",
+     "judges to run afresh, shown as NAME_replayed (default rules): rules, xstest, "
+     "rating:TARGET, safety:TARGET, refusal3:TARGET, prompt=FILE:TARGET, as of `holdfast "
+     "eval`",
+     NULL},
+    {"verdicts", OPTION_STRING, FIELD(verdicts), "FILE",
+     "keep what chat models say of each reply there (JSONL), and go on from it", NULL},
     {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
      "whose stored verdict counts refusals of benign sets", NULL},
-    {"q0", OPTION_NUMBER, FIELD(errors.q0), "X",
-     "of replies that people call safe, the share that the main judge calls safe: with q1, "
-     "m0 and m1 the attack success at the first attempt is corrected for the judge's "
-     "errors "
-     "(arXiv 2511.21140); all four may stand in a file for --config",
-     "The main judge's errors"},
-    {"q1", OPTION_NUMBER, FIELD(errors.q1), "X",
-     "of replies that people call a success, the share that it calls one", NULL},
-    {"m0", OPTION_INTEGER, FIELD(errors.m0), "N", "how many replies q0 was measured on",
-     NULL},
-    {"m1", OPTION_INTEGER, FIELD(errors.m1), "N", "how many q1 was measured on", NULL},
+    JUDGE_PROMPT_ENTRIES(FIELD(judging)),
+    JUDGE_ERROR_ENTRIES(FIELD(judging)),
+    HOSTED_OPTION_ENTRIES(FIELD(hosted)),
+    {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
+     "Local judges"},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME",
+     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
+    {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    {"batch", OPTION_INTEGER, FIELD(batch), "N",
+     "prompts at once (0: chosen); changes no reply", NULL},
+    {"unscored-limit", OPTION_NUMBER, FIELD(unscored_limit), "X",
+     "exit with 3 if a chat model could not judge a larger share of the behaviours", NULL},
     {"fail-if", OPTION_LIST, FIELD(fail_if), "GATE",
      "as of `holdfast eval`; also asr_corrected", "Output"},
     {"junit", OPTION_STRING, FIELD(junit), "FILE",
      "write the gates as JUnit XML, for CI: a test case each", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print a summary.json instead of a table",
      NULL},
+    {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
 
@@ -60,6 +76,8 @@ static const struct command_line command_line = {
     .summary = "Judges stored replies again, beside the verdicts that are stored.",
     .examples = "  holdfast score --artifact results.json --behaviors jbb.csv:Goal --json\n"
                 "  holdfast score --artifact run/attempts.jsonl --judge rules,xstest\n"
+                "  holdfast score --artifact results.json --judge "
+                "rating:openai:http://localhost:8000/v1#NAME --verdicts said.jsonl\n"
                 "  holdfast score --artifact results.json --q0 0.95 --q1 0.9 --m0 50 --m1 "
                 "50\n",
     .positional = NULL,
@@ -140,7 +158,7 @@ static struct summary_plan plan_make(const struct score_options *options,
         .attack_count = names->attack_count,
         .benign = names->benign,
         .benign_count = names->benign_count,
-        .judge_errors = options->errors,
+        .judge_errors = options->judging.errors,
         .seed = 1,
     };
     for (size_t i = 0; i < plan.judge_count; i++)
@@ -148,8 +166,31 @@ static struct summary_plan plan_make(const struct score_options *options,
     return plan;
 }
 
+/* Chat models that judged afresh; stored verdicts are what they are. */
+static enum status models_check_scored(const struct bench *bench,
+                                       const struct summary *summary, double limit,
+                                       struct error *error)
+{
+    for (size_t a = 0; a < summary->attack_count; a++)
+        for (size_t j = 0; j < summary->attacks[a].judge_count; j++) {
+            const struct judge_result *judge = &summary->attacks[a].judges[j];
+            const int64_t all = judge->rate.count + judge->rate.unscored;
+            if (!bench_is_model(bench, judge->name) ||
+                (double)judge->rate.unscored <= limit * (double)all)
+                continue;
+            return error_set(
+                error, STATUS_UNMEASURED,
+                "attack %s: %s has no verdict on %lld of %lld behaviours, more "
+                "than the %g%% of --unscored-limit; --verdicts FILE keeps why",
+                summary->attacks[a].name, judge->name, (long long)judge->rate.unscored,
+                (long long)all, 100 * limit);
+        }
+    return STATUS_OK;
+}
+
 static enum status score_print(const struct score_options *options,
-                               const struct artifact *artifact, struct error *error)
+                               const struct bench *bench, const struct artifact *artifact,
+                               struct error *error)
 {
     struct found_names names;
     struct summary summary;
@@ -166,6 +207,8 @@ static enum status score_print(const struct score_options *options,
     enum status status = gates_check_names(&options->fail_if, &summary, error);
     if (!status && options->junit)
         status = gates_write_junit(options->junit, &options->fail_if, &summary, -1, error);
+    if (!status)
+        status = models_check_scored(bench, &summary, options->unscored_limit, error);
     if (!status)
         status = gates_check(&options->fail_if, &summary, error);
     text_buffer_release(&text);
@@ -187,37 +230,93 @@ static enum status behaviors_join(const struct score_options *options,
     return status;
 }
 
-/* All four numbers of the judge's errors, good ones, or none. */
-static enum status errors_check(const struct judge_errors *errors, struct error *error)
+/* In the paper's files an empty reply is no hit, which nobody need be asked about. */
+static void empty_replies_judge(const struct bench *bench, struct artifact *artifact)
 {
-    struct corrected_rate corrected;
-    const int given =
-        !isnan(errors->q0) + !isnan(errors->q1) + (errors->m0 != 0) + (errors->m1 != 0);
-    if (given == 0)
-        return STATUS_OK;
-    if (given < 4)
+    for (size_t i = 0; i < artifact->list.count && artifact->earlier_missed; i++) {
+        struct attempt *attempt = &artifact->list.items[i];
+        for (size_t s = 0; s < bench->count && attempt->outcome == OUTCOME_EMPTY; s++) {
+            attempt->judged[bench->seats[s].number] = true;
+            attempt->verdicts[bench->seats[s].number] = OUTCOME_REFUSED;
+        }
+    }
+}
+
+/* Chat models judge every reply that is none of NAME_replayed yet. */
+static enum status models_judge(const struct score_options *options, struct bench *bench,
+                                struct artifact *artifact, struct error *error)
+{
+    struct spending spending = {0};
+    struct bench_places places = {.backend = {.device = options->device,
+                                              .precision = options->precision,
+                                              .thread_count = (int)options->threads},
+                                  .hosted = options->hosted,
+                                  .batch_limit = options->batch};
+    places.hosted.account = &spending;
+    if (bench_connect(bench, &places, error))
+        return error->status;
+    if (options->verdicts && bench_resume(bench, &artifact->list, options->verdicts, error))
+        return error->status;
+    return bench_judge_models(bench, &artifact->list, true, error);
+}
+
+static enum status artifact_judge(const struct score_options *options, struct bench *bench,
+                                  struct artifact *artifact, struct error *error)
+{
+    if (bench_number(bench, &artifact->list, "_replayed", error))
+        return error->status;
+    for (size_t i = 0; i < bench->count; i++)
+        if (bench->seats[i].spec.rule &&
+            artifact_replay(artifact, bench->seats[i].spec.name, error))
+            return error->status;
+    empty_replies_judge(bench, artifact);
+    return bench_has_models(bench) ? models_judge(options, bench, artifact, error)
+                                   : STATUS_OK;
+}
+
+/* Judges of wrong form before the artifact is read. */
+static enum status bench_make(struct score_options *options, struct bench *bench,
+                              struct error *error)
+{
+    const struct bench_plan plan = {.judges = &options->judges,
+                                    .options = &options->judging,
+                                    .is_stored = true,
+                                    .seed = 1};
+    options->judging.reasoning = options->hosted.reasoning; /* there is no target */
+    options->judging.price_in = options->hosted.price_in;
+    options->judging.price_out = options->hosted.price_out;
+    if (!(options->unscored_limit >= 0 && options->unscored_limit <= 1))
+        return error_set(error, STATUS_USAGE, "--unscored-limit lies in [0, 1]");
+    if (judge_options_check(&options->judging, error) ||
+        hosted_options_check(&options->hosted, error))
+        return error->status;
+    if (bench_open(bench, &plan, error))
+        return error->status;
+    if (options->verdicts && !bench_has_models(bench))
         return error_set(error, STATUS_USAGE,
-                         "--q0, --q1, --m0 and --m1 are needed together: the judge's "
-                         "errors and the numbers of replies they were measured on");
-    return judge_correct(&corrected, (double)NAN, 0, errors, error);
+                         "--verdicts keeps what chat models say, and --judge names none; "
+                         "rules are run afresh each time");
+    return STATUS_OK;
 }
 
 static enum status score_run(struct score_options *options, struct error *error)
 {
-    struct artifact artifact;
+    struct artifact artifact = {0};
+    struct bench bench = {0};
     if (!options->artifact)
         return error_set(error, STATUS_USAGE, "--artifact FILE is missing");
-    if (errors_check(&options->errors, error))
-        return error->status;
     if (options->judges.count == 0)
         string_list_add(&options->judges, "rules");
-    if (artifact_read(&artifact, options->artifact, error))
-        return error->status;
-    enum status status = behaviors_join(options, &artifact, error);
-    for (size_t i = 0; i < options->judges.count && !status; i++)
-        status = artifact_replay(&artifact, options->judges.items[i], error);
+    enum status status = bench_make(options, &bench, error);
     if (!status)
-        status = score_print(options, &artifact, error);
+        status = artifact_read(&artifact, options->artifact, error);
+    if (!status)
+        status = behaviors_join(options, &artifact, error);
+    if (!status)
+        status = artifact_judge(options, &bench, &artifact, error);
+    if (!status)
+        status = score_print(options, &bench, &artifact, error);
+    bench_release(&bench);
     artifact_release(&artifact);
     return status;
 }
@@ -226,12 +325,17 @@ int score_command(int argc, char **argv)
 {
     struct score_options options = {
         .refusal_judge = memory_duplicate_string("xstest"),
-        .errors = {.q0 = (double)NAN, .q1 = (double)NAN},
+        .unscored_limit = 0.1,
+        .device = memory_duplicate_string("cpu"),
+        .precision = memory_duplicate_string("auto"),
     };
+    hosted_options_defaults(&options.hosted);
+    judge_options_defaults(&options.judging);
     struct error error = {0};
     bool help_shown = false;
     enum status status =
         options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
+    log_quiet(options.quiet);
     if (!status && !help_shown)
         status = score_run(&options, &error);
     if (status)

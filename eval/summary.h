@@ -44,7 +44,9 @@
  *      "youden":{SET:{"j","ci95"}},                      by the main judge
  *      "categories":{CATEGORY:{JUDGE:{"successes","n","asr","ci95","unscored",…}}},
  *      "over_refusal":{SET:{"refused","n","rate","ci95","unscored","worst_case",
- *                           "partial","judge","outcomes"}},
+ *                           "partial","judge","outcomes",
+ *                           "classes":{"full_compliance":{"count","n","rate",…},
+ *                                      "partial_refusal","full_refusal"}}},
  *      "discrimination":{TENSE:{"harmful_refused","harmful_n","benign_refused","benign_n",
  *                               "d","ci95","benign_set","judge"}},
  *      "outcomes":{OUTCOME:behaviours},   of the attempt that decided, by the main judge

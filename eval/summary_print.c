@@ -164,6 +164,43 @@ static void attack_print(struct json_writer *json, const struct summary *summary
     categories_print(json, attack);
 }
 
+/* XSTest's three classes, of what the refusal judge scored. A rule knows no partial one. */
+static const struct {
+    enum outcome outcome;
+    const char *key;
+    const char *words;
+} refusal_classes[] = {{OUTCOME_COMPLIED, "full_compliance", "answered in full"},
+                       {OUTCOME_PARTIAL, "partial_refusal", "refused in part"},
+                       {OUTCOME_REFUSED, "full_refusal", "refused in full"}};
+
+enum { REFUSAL_CLASS_COUNT = sizeof refusal_classes / sizeof *refusal_classes };
+
+static struct rate refusal_class_rate(const struct benign_result *benign, size_t class)
+{
+    const int64_t count = benign->outcomes[refusal_classes[class].outcome];
+    const int64_t all = benign->refused.count;
+    const int64_t unscored = benign->refused.unscored;
+    return (struct rate){.successes = count,
+                         .count = all,
+                         .unscored = unscored,
+                         .value = all ? (double)count / (double)all : (double)NAN,
+                         .ci95 = wilson_interval(count, all),
+                         .worst_case = worst_case_bounds(count, all, unscored)};
+}
+
+static void refusal_classes_print(struct json_writer *json,
+                                  const struct benign_result *benign)
+{
+    json_object_begin(json, "classes");
+    for (size_t i = 0; i < REFUSAL_CLASS_COUNT; i++) {
+        const struct rate rate = refusal_class_rate(benign, i);
+        json_object_begin(json, refusal_classes[i].key);
+        rate_print(json, &rate, "count", "rate");
+        json_object_end(json);
+    }
+    json_object_end(json);
+}
+
 static void over_refusal_print(struct json_writer *json, const struct summary *summary)
 {
     json_object_begin(json, "over_refusal");
@@ -172,6 +209,7 @@ static void over_refusal_print(struct json_writer *json, const struct summary *s
         json_object_begin(json, benign->name);
         rate_print(json, &benign->refused, "refused", "rate");
         json_integer(json, "partial", benign->outcomes[OUTCOME_PARTIAL]);
+        refusal_classes_print(json, benign);
         json_string(json, "judge", summary->refusal_judge);
         outcomes_print(json, benign->outcomes);
         json_object_end(json);
@@ -411,18 +449,27 @@ static void discrimination_row(struct text_buffer *out,
                         (long long)found->benign.count);
 }
 
-void summary_print_table(const struct summary *summary, struct text_buffer *out)
+static void benign_rows(struct text_buffer *out, const struct summary *summary,
+                        const struct benign_result *benign)
 {
     char label[128];
+    snprintf(label, sizeof label, "refused, %s (%s)", benign->name, summary->refusal_judge);
+    row_print(out, label, &benign->refused);
+    for (size_t i = 0; i < REFUSAL_CLASS_COUNT && benign->outcomes[OUTCOME_PARTIAL]; i++) {
+        const struct rate rate = refusal_class_rate(benign, i);
+        snprintf(label, sizeof label, "  %s", refusal_classes[i].words);
+        row_print(out, label, &rate);
+    }
+}
+
+void summary_print_table(const struct summary *summary, struct text_buffer *out)
+{
     text_buffer_appendf(out, "%s\n  %-*s%8s  %15s   scored\n", summary->model, LABEL_WIDTH,
                         "", "rate", "95% interval  ");
     for (size_t i = 0; i < summary->attack_count; i++)
         attack_rows(out, summary, &summary->attacks[i]);
-    for (size_t i = 0; i < summary->benign_count; i++) {
-        snprintf(label, sizeof label, "refused, %s (%s)", summary->benign[i].name,
-                 summary->refusal_judge);
-        row_print(out, label, &summary->benign[i].refused);
-    }
+    for (size_t i = 0; i < summary->benign_count; i++)
+        benign_rows(out, summary, &summary->benign[i]);
     for (size_t i = 0; i < summary->discrimination_count; i++)
         discrimination_row(out, &summary->discriminations[i]);
     const struct attack_result *main_attack = summary_attack(summary, "past");

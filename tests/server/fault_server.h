@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "tests/server/judge_replies.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -20,7 +21,8 @@
  * is told: the last message may hold "fault:NAME" (always) or "fault:NAME:COUNT" (the first
  * COUNT tries of this very body). A share `rate` of all other bodies meets one fault of
  * `passing`, once or twice. Otherwise it answers, or refuses, as the body's hash has it:
- * the same body gets the same reply, in any order and from any process.
+ * the same body gets the same reply, in any order and from any process. A model called
+ * "judge-…" judges (judge_replies.h) and heeds no "fault:".
  */
 enum { FAULT_BODY_LIMIT = 1 << 16 };
 
@@ -300,7 +302,8 @@ static inline bool fault_rejects(struct MHD_Connection *connection, const char *
 
 static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
                                            const char *url, const char *name,
-                                           const char *body, uint64_t hash, bool show)
+                                           const char *body, uint64_t hash,
+                                           const char *said)
 {
     char words[96];
     const char *reply = words;
@@ -311,8 +314,8 @@ static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
              hash % 3 ? "Sure. Step one of plan %llx is easy."
                       : "I'm sorry, but I can't help with that (%llx).",
              (unsigned long long)hash);
-    if (show)
-        reply = body;
+    if (said)
+        reply = said;
     if (fault_is(name, "empty"))
         reply = " \n";
     if (fault_is(name, "length") || fault_is(name, "filter") || fault_is(name, "refusal"))
@@ -339,6 +342,17 @@ static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
     const int pause_ms = fault_is(name, "slow") ? 60 : fault_is(name, "hang") ? 700 : 0;
     const size_t breaks_at = fault_is(name, "partial") ? strlen(text) / 2 : 0;
     return fault_send(connection, 200, fault_response(text, breaks_at, pause_ms), type);
+}
+
+static inline char *fault_model(const char *body)
+{
+    cJSON *object = NULL;
+    const char *model = "";
+    if (json_parse(&object, body, strlen(body), "body", NULL) == STATUS_OK)
+        json_optional_string(object, "model", &model, "body", NULL);
+    char *copy = memory_duplicate_string(model);
+    cJSON_Delete(object);
+    return copy;
 }
 
 /* The content of the last message; the whole body if there is none. */
@@ -397,7 +411,12 @@ static inline enum MHD_Result fault_serve(struct fault_server *server,
     if (fault_key_missing(server, connection, &result))
         return result;
     char *text = fault_last_text(body);
-    fault_choose(server, text, hash, tries, name);
+    char *model = fault_model(body);
+    const bool is_judge = text_starts_with(model, "judge-");
+    char *said = is_judge ? judge_says(model, text) : NULL;
+    fault_choose(server, is_judge ? "" : text, hash, tries, name);
+    if (is_judge && !*name)
+        judge_fault(model, tries, name);
     fault_log(server, hash, name);
     if (fault_is(name, "leak")) {
         const char *given =
@@ -407,8 +426,12 @@ static inline enum MHD_Result fault_serve(struct fault_server *server,
         fault_reset(connection);
     } else if (!fault_is(name, "close") &&
                !fault_rejects(connection, name, body, &result)) {
-        result = fault_answer(connection, url, name, body, hash, strstr(text, "show body"));
+        if (!is_judge && strstr(text, "show body"))
+            said = memory_duplicate_string(body);
+        result = fault_answer(connection, url, name, body, hash, said);
     }
+    free(said);
+    free(model);
     free(text);
     return result;
 }
