@@ -65,11 +65,13 @@ static bool is_word_alone(uint32_t point)
     return (point >= 0x3040 && point <= 0x9fff) || (point >= 0x20000 && point <= 0x3ffff);
 }
 
-/* Latin-1 signs, general punctuation and CJK punctuation part words as ASCII's do. */
+/* Latin-1 signs, general and CJK punctuation part words as ASCII's do; so do bytes that are
+ * not UTF-8 (UINT32_MAX) and what stands for them. */
 static bool is_word_point(uint32_t point)
 {
-    return point >= 0xc0 && !(point >= 0x2000 && point <= 0x206f) &&
-           !(point >= 0x3000 && point <= 0x303f) && !(point >= 0xff00 && point <= 0xff0f);
+    return point >= 0xc0 && point <= 0x10ffff && point != 0xfffd &&
+           !(point >= 0x2000 && point <= 0x206f) && !(point >= 0x3000 && point <= 0x303f) &&
+           !(point >= 0xff00 && point <= 0xff0f);
 }
 
 /*

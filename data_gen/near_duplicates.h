@@ -47,8 +47,8 @@ int near_duplicates_band_rows(double threshold);
 
 /*
  * Adds `text` and returns -1; or, if it is a near-duplicate of a text added before, adds
- * nothing and returns the number of the first such text (texts are numbered from 0 as they
- * were added).
+ * nothing and returns the number of the first such text that is known (texts are numbered
+ * from 0 as they were added). A text without any word is not added.
  */
 int64_t near_duplicates_add(struct near_duplicates *index, const char *text);
 
