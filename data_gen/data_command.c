@@ -26,41 +26,41 @@ static const struct option_entry entries[] = {
      "benign questions in the attack's own tense, with answers; repeatable", NULL},
     {"count", OPTION_INTEGER, FIELD(count), "N", "examples in all, in the largest mix",
      "Mix"},
-    {"ratio", OPTION_LIST, FIELD(ratio), "X,…",
-     "share of refusals, 0 to 1; several make nested mixes from one pool: the refusals of\n"
+    {"ratio", OPTION_LIST, FIELD(ratio), "X",
+     "share of refusals, 0 to 1; several make nested mixes from one pool: the refusals of "
      "a smaller ratio are among those of a larger one, and --out names a folder",
      NULL},
     {"ratio-by", OPTION_STRING, FIELD(ratio_by), "WHAT",
-     "what --ratio is a share of: examples, tokens (of all messages) or target-tokens (of\n"
+     "what --ratio is a share of: examples, tokens (of all messages) or target-tokens (of "
      "what the assistant says); the latter two need --tokenizer",
      NULL},
     {"tokenizer", OPTION_STRING, FIELD(tokenizer), "DIR",
      "model directory whose tokenizer counts the tokens", NULL},
     {"hold", OPTION_STRING, FIELD(hold), "WHAT",
-     "what mixes of several ratios share: count (refusals take the place of benign chats)\n"
+     "what mixes of several ratios share: count (refusals take the place of benign chats) "
      "or benign (refusals are added, and a smaller mix is contained in a larger one)",
      NULL},
-    {"contrast-ratio", OPTION_LIST, FIELD(contrast_ratio), "X,…",
+    {"contrast-ratio", OPTION_LIST, FIELD(contrast_ratio), "X",
      "share of contrast examples, 0 to 1; one for all sources together or one for each",
      NULL},
     {"imperatives", OPTION_NUMBER, FIELD(imperatives), "X",
      "share of benign questions turned into imperatives (\"Write a tutorial on how to …\")",
      NULL},
-    {"tenses", OPTION_LIST, FIELD(tenses), "NAME[:X],…",
-     "tenses that the refused requests are put in, in turn or by shares that sum to 1:\n"
+    {"tenses", OPTION_LIST, FIELD(tenses), "NAME[:X]",
+     "tenses that the refused requests are put in, in turn or by shares that sum to 1: "
      "past:0.6,present:0.3,none:0.1; none leaves a request as it stands",
      NULL},
-    {"balance", OPTION_LIST, FIELD(balance), "ROLE,…",
+    {"balance", OPTION_LIST, FIELD(balance), "ROLE",
      "harmful, benign, contrast: take as much of each category (or topic) as there is",
      NULL},
     {"max-per-behavior", OPTION_INTEGER, FIELD(max_per_behavior), "N",
      "refusals of one behaviour at most; 0: no limit", NULL},
     {"near-duplicates", OPTION_NUMBER, FIELD(near_duplicates), "X",
-     "leave out what shares this much of its word 5-grams with a text before it (Jaccard\n"
+     "leave out what shares this much of its word 5-grams with a text before it (Jaccard "
      "index; 0.8 is usual); 0: only exact duplicates are left out",
      NULL},
     {"refusals", OPTION_STRING, FIELD(refusals), "STYLE",
-     "fixed, varied, alternative (with an offer of a harmless subject near the category),\n"
+     "fixed, varied, alternative (with an offer of a harmless subject near the category), "
      "@FILE (one a line) or a sentence of your own",
      NULL},
     {"system", OPTION_STRING, FIELD(system), "TEXT",
@@ -68,18 +68,18 @@ static const struct option_entry entries[] = {
     {"system-share", OPTION_NUMBER, FIELD(system_share), "X",
      "share of these examples that get one, whatever their kind", NULL},
     {"splits", OPTION_LIST, FIELD(splits), "NAME:X,…",
-     "shares of train, validation, test; a behaviour stands in one only, and those of\n"
+     "shares of train, validation, test; a behaviour stands in one only, and those of "
      "test are left out of the mix and listed in MIX.test.csv",
      NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "same seed, same bytes", NULL},
     {"split-seed", OPTION_INTEGER, FIELD(split_seed), "N",
      "seed of the deal of behaviours to splits: the same for every --seed", NULL},
     {"out", OPTION_STRING, FIELD(out), "PATH",
-     "file to write, its manifest beside it; with several ratios a folder, or a path with\n"
+     "file to write, its manifest beside it; with several ratios a folder, or a path with "
      "{ratio} in it",
      "Output"},
     {"format", OPTION_STRING, FIELD(format), "NAME",
-     "mix (all fields), openai, sharegpt, trl-messages or trl-prompt-completion; but for\n"
+     "mix (all fields), openai, sharegpt, trl-messages or trl-prompt-completion; but for "
      "mix, validation goes to a file of its own",
      NULL},
     {"from", OPTION_STRING, FIELD(from), "MIX.jsonl",

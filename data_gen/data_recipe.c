@@ -17,7 +17,7 @@ static bool is_share(double value)
 static bool named_share_read(const char *text, size_t *name_length, double *share)
 {
     *name_length = strcspn(text, ":");
-    *share = NAN;
+    *share = (double)NAN;
     return text[*name_length] == '\0' || text_parse_number(text + *name_length + 1, share);
 }
 
