@@ -22,7 +22,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Wcast-qual -Wwrite-strings -Wformat=2 -Wdouble-promotion -Wconversion \
 	-Wno-sign-conversion -Werror
-PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle
+PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle zlib libzstd
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags-only-I $(PACKAGES))
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 # No -march: hot loops are compiled for several processors and chosen at run time.

@@ -132,20 +132,30 @@ static void requests_take_column_filter_and_index(void **state)
     assert_message("no row with kind = z");
 }
 
-static void assert_chat(const struct conversation *chat, const char *user,
-                        const char *reply)
+static struct conversation chat_of(const struct conversation_list *list, size_t index)
 {
-    assert_int_equal(chat->message_count, 2);
-    assert_string_equal(chat->messages[0].role, "user");
-    assert_string_equal(chat->messages[0].content, user);
-    assert_string_equal(chat->messages[1].role, "assistant");
-    assert_string_equal(chat->messages[1].content, reply);
+    struct conversation chat;
+    assert_ok(conversation_list_get(list, index, &chat, &error));
+    return chat;
+}
+
+static void assert_chat(const struct conversation_list *list, size_t index,
+                        const char *user, const char *reply)
+{
+    struct conversation chat = chat_of(list, index);
+    assert_int_equal(chat.message_count, 2);
+    assert_string_equal(chat.messages[0].role, "user");
+    assert_string_equal(chat.messages[0].content, user);
+    assert_string_equal(chat.messages[1].role, "assistant");
+    assert_string_equal(chat.messages[1].content, reply);
+    conversation_release(&chat);
 }
 
 static void chats_of_every_layout(void **state)
 {
     (void)state;
     struct conversation_list list;
+    struct conversation chat;
     const char *path = scratch_file(
         "c.json",
         "[{\"instruction\":\"I\",\"input\":\"\",\"output\":\"O\"},"
@@ -163,16 +173,22 @@ static void chats_of_every_layout(void **state)
     assert_int_equal(list.count, 7);
     assert_int_equal(list.skipped_count, 3);
     assert_non_null(strstr(list.first_skipped, "line 8"));
-    assert_chat(&list.items[0], "I", "O");
-    assert_chat(&list.items[1], "I\n\nC", "R");
-    assert_string_equal(list.items[1].topic, "qa");
-    assert_chat(&list.items[2], "I\n\nN", "R");
-    assert_chat(&list.items[3], "P", "C");
-    assert_chat(&list.items[4], "H", "G");
-    assert_string_equal(list.items[4].id, "s1");
-    assert_string_equal(list.items[3].id, "c-3");
-    assert_chat(&list.items[5], "ab", "c");
-    assert_chat(&list.items[6], "Q", "A");
+    assert_chat(&list, 0, "I", "O");
+    assert_chat(&list, 1, "I\n\nC", "R");
+    chat = chat_of(&list, 1);
+    assert_string_equal(chat.topic, "qa");
+    conversation_release(&chat);
+    assert_chat(&list, 2, "I\n\nN", "R");
+    assert_chat(&list, 3, "P", "C");
+    assert_chat(&list, 4, "H", "G");
+    chat = chat_of(&list, 4);
+    assert_string_equal(chat.id, "s1");
+    conversation_release(&chat);
+    chat = chat_of(&list, 3);
+    assert_string_equal(chat.id, "c-3");
+    conversation_release(&chat);
+    assert_chat(&list, 5, "ab", "c");
+    assert_chat(&list, 6, "Q", "A");
     conversation_list_release(&list);
 }
 
@@ -186,7 +202,7 @@ static void a_column_replaces_the_request(void **state)
         scratch_file("h.jsonl",
                      "{\"question\":\"Q?\",\"imperative\":\"Do\",\"answer\":\"A\"}\n"));
     assert_ok(conversation_list_read(&list, spec, &error));
-    assert_chat(&list.items[0], "Do", "A");
+    assert_chat(&list, 0, "Do", "A");
     conversation_list_release(&list);
 }
 
