@@ -80,11 +80,16 @@ static long hexadecimal_at(const struct json_scan *scan, size_t at)
 /* At a '\'; moves behind the escape. */
 static void scan_escape(struct json_scan *scan)
 {
-    if (!is_one_of_at(scan, scan->at + 1, "\"\\/bfnrtu")) {
+    const int kind = scan->at + 1 < scan->count ? scan->bytes[scan->at + 1] : 0;
+    if (kind == 'n' || kind == '"') { /* nearly all */
+        scan->at += 2;
+        return;
+    }
+    if (!is_one_of_at(scan, scan->at + 1, "\\/bfrtu")) {
         scan->problem = "malformed escape in a string";
         return;
     }
-    if (scan->bytes[scan->at + 1] != 'u') {
+    if (kind != 'u') {
         scan->at += 2;
         return;
     }
@@ -104,20 +109,23 @@ static void scan_escape(struct json_scan *scan)
     scan->has_nul = scan->has_nul || unit == 0;
 }
 
+typedef unsigned char byte_block __attribute__((vector_size(16)));
+
 /*
- * Eight bytes at once. The lowest set bit of the result is the high bit of the first byte
- * that is '"', '\\' or below 0x20 (borrows spoil only bytes above it); 0 if there is none.
+ * The number of bytes of 16 before the first that is '"', '\\' or below 0x20. A comparison
+ * of vectors leaves 0xFF where it holds; the lowest byte of a word is the first.
  */
-static uint64_t special_bytes(const char *at)
+static unsigned plain_bytes(const char *at)
 {
-    const uint64_t ones = 0x0101010101010101U;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    const uint64_t quote = word ^ ones * '"';
-    const uint64_t backslash = word ^ ones * '\\';
-    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-            ((word - ones * 0x20) & ~word)) &
-           ones << 7;
+    byte_block block;
+    uint64_t words[2];
+    memcpy(&block, at, sizeof block);
+    const byte_block special =
+        (byte_block)((block == '"') | (block == '\\') | (block < 0x20));
+    memcpy(words, &special, sizeof words);
+    if (words[0])
+        return (unsigned)__builtin_ctzll(words[0]) / 8;
+    return words[1] ? 8 + (unsigned)__builtin_ctzll(words[1]) / 8 : 16;
 }
 
 /* Most of a string needs no look: a loop of its own keeps it in registers. */
@@ -125,11 +133,9 @@ static void skip_plain(struct json_scan *scan)
 {
     const char *at = scan->bytes + scan->at;
     const char *end = scan->bytes + scan->count;
-    uint64_t special = 0;
-    while (end - at >= 8 && !(special = special_bytes(at)))
-        at += 8;
-    if (special)
-        at += __builtin_ctzll(special) / 8;
+    unsigned plain = 16;
+    while (end - at >= 16 && plain == 16)
+        at += plain = plain_bytes(at);
     while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
         at++;
     scan->at = (size_t)(at - scan->bytes);
