@@ -62,7 +62,7 @@ static const struct added_token *original_of(const struct chat_template *chat_te
     for (size_t i = 0; i < chat_template->controls.count; i++)
         if (chat_template->originals[i].id == id)
             return &chat_template->originals[i];
-    CHECK(!"a control token");
+    CHECK(false && "a control token");
     return NULL;
 }
 

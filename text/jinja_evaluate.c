@@ -251,7 +251,7 @@ static struct jinja_value evaluate_kind(struct jinja_run *run,
     case NODE_CONCAT:
         return evaluate_concat(run, node);
     default:
-        CHECK(!"an expression");
+        CHECK(false && "an expression");
     }
     return jinja_undefined();
 }

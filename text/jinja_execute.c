@@ -260,7 +260,7 @@ static void execute_one(struct jinja_run *run, const struct jinja_node *node)
         run->leaving = node->kind == NODE_BREAK ? LEAVING_BREAK : LEAVING_CONTINUE;
         break;
     default:
-        CHECK(!"a statement");
+        CHECK(false && "a statement");
     }
 }
 
