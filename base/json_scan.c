@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -11,9 +10,6 @@
  * character off. Therefore this scan comes first.
  */
 enum { NUMBER_BYTES_MAXIMUM = 63 }; /* cJSON's */
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "skip_plain() counts from the low byte");
 
 static void keep_token(struct json_scan *scan, size_t begin, size_t end, char kind)
 {
@@ -70,27 +66,39 @@ static void scan_number(struct json_scan *scan)
 /* The value of four hexadecimal digits, or -1. */
 static long hexadecimal_at(const struct json_scan *scan, size_t at)
 {
-    char digits[5] = "";
-    if (scan->count - at < 4)
+    long value = 0;
+    if (at > scan->count || scan->count - at < 4)
         return -1;
-    memcpy(digits, scan->bytes + at, 4);
-    return strspn(digits, "0123456789abcdefABCDEF") == 4 ? strtol(digits, NULL, 16) : -1;
+    for (size_t i = at; i < at + 4; i++) {
+        const char c = scan->bytes[i];
+        const char lower = (char)(c | 0x20);
+        if (c >= '0' && c <= '9')
+            value = 16 * value + (c - '0');
+        else if (lower >= 'a' && lower <= 'f')
+            value = 16 * value + (lower - 'a' + 10);
+        else
+            return -1;
+    }
+    return value;
+}
+
+/* Whether '\' and this make an escape of two bytes. */
+static bool is_short_escape(char c)
+{
+    return c == 'n' || c == '"' || c == '\\' || c == 't' || c == 'r' || c == '/' ||
+           c == 'b' || c == 'f';
 }
 
 /* At a '\'; moves behind the escape. */
 static void scan_escape(struct json_scan *scan)
 {
-    const int kind = scan->at + 1 < scan->count ? scan->bytes[scan->at + 1] : 0;
-    if (kind == 'n' || kind == '"') { /* nearly all */
+    const char kind = scan->at + 1 < scan->count ? scan->bytes[scan->at + 1] : '\0';
+    if (is_short_escape(kind)) {
         scan->at += 2;
-        return;
-    }
-    if (!is_one_of_at(scan, scan->at + 1, "\\/bfrtu")) {
-        scan->problem = "malformed escape in a string";
         return;
     }
     if (kind != 'u') {
-        scan->at += 2;
+        scan->problem = "malformed escape in a string";
         return;
     }
     const long unit = hexadecimal_at(scan, scan->at + 2);
@@ -109,36 +117,63 @@ static void scan_escape(struct json_scan *scan)
     scan->has_nul = scan->has_nul || unit == 0;
 }
 
-typedef unsigned char byte_block __attribute__((vector_size(16)));
-
-/*
- * The number of bytes of 16 before the first that is '"', '\\' or below 0x20. A comparison
- * of vectors leaves 0xFF where it holds; the lowest byte of a word is the first.
- */
-static unsigned plain_bytes(const char *at)
+/* The next 64 bytes: bit i is set if byte i is '"', '\\' or below 0x20. */
+enum { BLOCK_BYTES = 64 };
+static uint64_t special_bytes(const char *at)
 {
-    byte_block block;
-    uint64_t words[2];
-    memcpy(&block, at, sizeof block);
-    const byte_block special =
-        (byte_block)((block == '"') | (block == '\\') | (block < 0x20));
-    memcpy(words, &special, sizeof words);
-    if (words[0])
-        return (unsigned)__builtin_ctzll(words[0]) / 8;
-    return words[1] ? 8 + (unsigned)__builtin_ctzll(words[1]) / 8 : 16;
+    typedef unsigned char byte_vector __attribute__((vector_size(16)));
+    uint64_t mask = 0;
+    for (int i = 0; i < BLOCK_BYTES; i += 16) {
+        byte_vector block;
+        memcpy(&block, at + i, sizeof block);
+        const byte_vector special =
+            (byte_vector)((block == '"') | (block == '\\') | (block < 0x20));
+#ifdef __SSE2__
+        typedef char sse_vector __attribute__((vector_size(16)));
+        const unsigned bits = (unsigned)__builtin_ia32_pmovmskb128((sse_vector)special);
+#else
+        unsigned bits = 0;
+        for (int k = 0; k < 16; k++)
+            bits |= (special[k] & 1U) << k;
+#endif
+        mask |= (uint64_t)bits << i;
+    }
+    return mask;
 }
 
-/* Most of a string needs no look: a loop of its own keeps it in registers. */
-static void skip_plain(struct json_scan *scan)
+/*
+ * In a string: moves over all that needs no look, blocks at a time and short escapes
+ * included, to what does: its end, \u, a wrong byte; or to within a block of the text's
+ * end.
+ */
+static void skip_plain_blocks(struct json_scan *scan)
 {
     const char *at = scan->bytes + scan->at;
     const char *end = scan->bytes + scan->count;
-    unsigned plain = 16;
-    while (end - at >= 16 && plain == 16)
-        at += plain = plain_bytes(at);
-    while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
-        at++;
+    while (end - at > BLOCK_BYTES) { /* an escape may reach one byte further */
+        size_t step = BLOCK_BYTES;
+        for (uint64_t mask = special_bytes(at); mask;) {
+            const int first = __builtin_ctzll(mask);
+            if (at[first] != '\\' || !is_short_escape(at[first + 1])) {
+                scan->at = (size_t)(at + first - scan->bytes);
+                return;
+            }
+            mask &= first < BLOCK_BYTES - 2 ? ~(uint64_t)3 << first : 0;
+            step = first == BLOCK_BYTES - 1 ? BLOCK_BYTES + 1 : BLOCK_BYTES;
+        }
+        at += step;
+    }
     scan->at = (size_t)(at - scan->bytes);
+}
+
+static void skip_plain(struct json_scan *scan)
+{
+    skip_plain_blocks(scan);
+    const unsigned char *at = (const unsigned char *)scan->bytes + scan->at;
+    const unsigned char *end = (const unsigned char *)scan->bytes + scan->count;
+    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
+        at++;
+    scan->at = (size_t)((const char *)at - scan->bytes);
 }
 
 static void scan_string(struct json_scan *scan)
