@@ -104,8 +104,8 @@ static enum status map_copy(struct file_map *map, int descriptor, const char *pa
             result = error_set_errno(error, errno, "%s: cannot map", path);
         } else {
             memcpy(pages, buffer.data, buffer.length);
-            *map = (struct file_map){
-                .data = pages, .bytes = buffer.length, .is_copy = true};
+            *map =
+                (struct file_map){.data = pages, .bytes = buffer.length, .is_copy = true};
         }
     }
     text_buffer_release(&buffer);

@@ -112,7 +112,7 @@ static enum status zstd_pieces(const struct unpacking *work, ZSTD_DStream *strea
                                struct error *error)
 {
     ZSTD_inBuffer in = {.src = work->bytes};
-        for (;;) {
+    for (;;) {
         const size_t left = work->count - in.pos;
         ZSTD_outBuffer out = {.dst = work->piece, .size = PIECE_BYTES};
         in.size = in.pos + (left < INPUT_BYTES ? left : INPUT_BYTES);
@@ -166,8 +166,10 @@ enum status bytes_check_readable(const void *bytes, size_t count, const char *wh
         const char *words;
     } kinds[] = {
         {"PAR1\x15", 5,
-         "a Parquet file, for which Debian has no C library: convert it to JSONL, e.g. with "
-         "pandas' read_parquet() and to_json(orient='records', lines=True), or with duckdb"},
+         "a Parquet file, for which Debian has no C library: convert it to JSONL, e.g. "
+         "with "
+         "pandas' read_parquet() and to_json(orient='records', lines=True), or with "
+         "duckdb"},
         {"ARROW1\0", 7,
          "an Arrow file: convert it to JSONL, e.g. with pandas' read_feather() and "
          "to_json(orient='records', lines=True)"},

@@ -16,7 +16,8 @@
 
 static const struct option_entry entries[] = {
     {"harmful", OPTION_LIST, FIELD(harmful), "SPEC",
-     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL; "
+     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL, plain or "
+     "packed with gzip or zstd; "
      "repeatable",
      "Sources"},
     {"benign", OPTION_LIST, FIELD(benign), "SPEC",
