@@ -17,20 +17,22 @@ void chat_user_text(const struct conversation *conversation, struct text_buffer 
     }
 }
 
-static const struct conversation *chat_at(const struct chat_stream *stream, int64_t number,
-                                          size_t *list)
+/* Reads chat `number`; false, with the stream's error, if that fails. */
+static bool chat_at(struct chat_stream *stream, int64_t number, size_t *list,
+                    struct conversation *conversation)
 {
     size_t item = (size_t)number;
     size_t at = 0;
     while (item >= stream->lists[at].count)
         item -= stream->lists[at++].count;
     *list = at;
-    return &stream->lists[at].items[item];
+    return conversation_list_get(&stream->lists[at], item, conversation, &stream->error) ==
+           STATUS_OK;
 }
 
 /* Places of the shuffled order, to be brought together by topic. */
 struct placed_chat {
-    const char *topic;
+    char *topic;
     size_t place;
     int64_t number;
 };
@@ -48,11 +50,18 @@ static int placed_compare(const void *a, const void *b)
 static void topics_make(struct chat_stream *stream)
 {
     struct placed_chat *chats = memory_allocate_array(stream->count + 1, sizeof *chats);
+    const size_t chat_count = stream->count;
     size_t capacity = 0;
     size_t list = 0;
-    for (size_t i = 0; i < stream->count; i++)
-        chats[i] = (struct placed_chat){chat_at(stream, stream->order[i], &list)->topic, i,
-                                        stream->order[i]};
+    for (size_t i = 0; i < stream->count; i++) {
+        struct conversation conversation;
+        if (!chat_at(stream, stream->order[i], &list, &conversation))
+            stream->count = 0; /* none is given: the error is told instead */
+        else
+            chats[i] = (struct placed_chat){memory_duplicate_string(conversation.topic), i,
+                                            stream->order[i]};
+        conversation_release(&conversation);
+    }
     qsort(chats, stream->count, sizeof *chats, placed_compare);
     for (size_t i = 0; i < stream->count; i++) {
         stream->order[i] = chats[i].number;
@@ -62,6 +71,8 @@ static void topics_make(struct chat_stream *stream)
         }
         stream->topics[stream->topic_count - 1].end++;
     }
+    for (size_t i = 0; i < chat_count; i++)
+        free(chats[i].topic);
     free(chats);
 }
 
@@ -86,6 +97,7 @@ void chat_stream_open(struct chat_stream *stream, const char *name, uint64_t see
 
 void chat_stream_close(struct chat_stream *stream)
 {
+    conversation_release(&stream->current);
     free(stream->order);
     free(stream->topics);
     *stream = (struct chat_stream){0};
@@ -125,12 +137,14 @@ const struct conversation *chat_stream_next(struct chat_stream *stream, size_t *
     for (struct chat_topic *topic; (topic = topic_next(stream)) != NULL;) {
         size_t list = 0;
         *number = stream->order[topic->next++];
-        const struct conversation *conversation = chat_at(stream, *number, &list);
+        conversation_release(&stream->current);
+        if (!chat_at(stream, *number, &list, &stream->current))
+            return NULL;
         *source = stream->first_source + list;
-        if (!chat_is_new(stream, conversation, &stream->sources[*source]))
+        if (!chat_is_new(stream, &stream->current, &stream->sources[*source]))
             continue;
         topic->taken++;
-        return conversation;
+        return &stream->current;
     }
     return NULL;
 }

@@ -27,6 +27,8 @@ struct chat_stream {
         int64_t taken;
     } * topics;
     size_t topic_count;
+    struct conversation current; /* the chat that was given last */
+    struct error error;          /* why there is none: a chat could not be read */
 };
 
 /* `name` seeds the order. The sources must stay where they are while it is open. */
@@ -34,7 +36,10 @@ void chat_stream_open(struct chat_stream *stream, const char *name, uint64_t see
                       bool balance);
 void chat_stream_close(struct chat_stream *stream);
 
-/* The next chat, its source and its number in the stream's sources; NULL: no more. */
+/*
+ * The next chat, its source and its number in the stream's sources, until the next call;
+ * NULL: no more, or stream->error.
+ */
 const struct conversation *chat_stream_next(struct chat_stream *stream, size_t *source,
                                             int64_t *number);
 

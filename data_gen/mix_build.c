@@ -72,9 +72,12 @@ static int64_t chats_draw(struct builder *builder, struct chat_stream *stream,
     return made;
 }
 
-static enum status chats_lacking(enum mix_role role, int split, int64_t wanted,
-                                 int64_t made, struct error *error)
+static enum status chats_lacking(const struct chat_stream *stream, enum mix_role role,
+                                 int split, int64_t wanted, int64_t made,
+                                 struct error *error)
 {
+    if (stream->error.status)
+        return error_set(error, stream->error.status, "%s", stream->error.message);
     return error_set(error, STATUS_LIMIT,
                      "split %s: %" PRId64 " %s examples are wanted, and the --%s "
                      "sources have only %" PRId64 " left that are distinct: give "
@@ -96,7 +99,8 @@ static enum status contrast_draw(struct builder *builder, const struct split_pla
         const int64_t made = chats_draw(builder, &builder->contrast[i], ROLE_CONTRAST,
                                         plan->split, wanted, drawn);
         if (made < wanted)
-            return chats_lacking(ROLE_CONTRAST, plan->split, wanted, made, error);
+            return chats_lacking(&builder->contrast[i], ROLE_CONTRAST, plan->split, wanted,
+                                 made, error);
     }
     return STATUS_OK;
 }
@@ -110,8 +114,10 @@ static enum status split_draw(struct builder *builder, struct split_plan *plan,
         return error->status;
     const int64_t made = chats_draw(builder, &builder->benign, ROLE_BENIGN, plan->split,
                                     wanted, &rows->chats);
-    if (made < wanted && builder->recipe->measure == MEASURE_EXAMPLES)
-        return chats_lacking(ROLE_BENIGN, plan->split, wanted, made, error);
+    if (made < wanted &&
+        (builder->recipe->measure == MEASURE_EXAMPLES || builder->benign.error.status))
+        return chats_lacking(&builder->benign, ROLE_BENIGN, plan->split, wanted, made,
+                             error);
     refusal_stream_open(&builder->refusal_stream, builder->recipe, &builder->pool,
                         &builder->seen, plan->split);
     enum status status = split_plan_make(plan, rows, refusals_make, builder, error);
@@ -255,7 +261,9 @@ static enum status builder_run(struct builder *builder, struct error *error)
         return error->status;
     builder_deal_behaviors(builder);
     streams_open(builder);
-    return cuts_make(builder, error);
+    if (cuts_make(builder, error) || builder_hash_chats(builder, ROLE_BENIGN, error))
+        return error->status;
+    return builder_hash_chats(builder, ROLE_CONTRAST, error);
 }
 
 static void builder_release(struct builder *builder)

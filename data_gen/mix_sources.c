@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "data_gen/mix_builder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static struct mix_source *source_add(struct mix_build *build, enum mix_role role
                                   .name = memory_duplicate_string(name),
                                   .path = memory_duplicate_string(path),
                                   .rows = (int64_t)rows};
-    memcpy(source->sha256, sha256, sizeof source->sha256);
+    snprintf(source->sha256, sizeof source->sha256, "%s", sha256);
     return source;
 }
 
@@ -65,10 +66,22 @@ enum status builder_read_chats(struct builder *builder, enum mix_role role,
         struct conversation_list *list = &lists[i];
         if (conversation_list_read(list, specs->items[i], error))
             return error->status;
-        struct mix_source *source = source_add(builder->build, role, list->name, list->path,
-                                               list->sha256, list->count);
+        struct mix_source *source =
+            source_add(builder->build, role, list->name, list->path, "", list->count);
         source->skipped = list->skipped_count;
     }
+    return STATUS_OK;
+}
+
+enum status builder_hash_chats(struct builder *builder, enum mix_role role,
+                               struct error *error)
+{
+    struct mix_build *build = builder->build;
+    struct conversation_list *list = builder->chats[role];
+    for (size_t i = 0; i < build->source_count; i++)
+        if (build->sources[i].role == role &&
+            conversation_list_sha256(list++, build->sources[i].sha256, error))
+            return error->status;
     return STATUS_OK;
 }
 
