@@ -66,8 +66,15 @@ enum status records_parse(const char *bytes, size_t count, const char *where,
     return status;
 }
 
-enum status records_read(const char *path, char sha256[SHA256_HEX_BYTES],
-                         record_visit *visit, void *context, struct error *error)
+enum status records_read(const char *path, record_visit *visit, void *context,
+                         struct error *error)
+{
+    char sha256[SHA256_HEX_BYTES];
+    return records_read_hashed(path, sha256, visit, context, error);
+}
+
+enum status records_read_hashed(const char *path, char sha256[SHA256_HEX_BYTES],
+                                record_visit *visit, void *context, struct error *error)
 {
     struct source_file file;
     if (source_file_open(&file, path, error))

@@ -9,12 +9,14 @@
 
 /*
  * All rows of a source, whatever its kind (data_gen/record_reader.h), as JSON objects, one
- * after the other. `sha256` is that of the file.
+ * after the other; records_read_hashed() also gives the SHA-256 of the file.
  */
 typedef enum status record_visit(void *context, const cJSON *object, int64_t line,
                                  struct error *error);
-enum status records_read(const char *path, char sha256[SHA256_HEX_BYTES],
-                         record_visit *visit, void *context, struct error *error);
+enum status records_read(const char *path, record_visit *visit, void *context,
+                         struct error *error);
+enum status records_read_hashed(const char *path, char sha256[SHA256_HEX_BYTES],
+                                record_visit *visit, void *context, struct error *error);
 /* As records_read(), over bytes in memory; `where` names them in messages. */
 enum status records_parse(const char *bytes, size_t count, const char *where,
                           record_visit *visit, void *context, struct error *error);

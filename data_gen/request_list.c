@@ -95,7 +95,8 @@ enum status request_list_read(struct request_list *list, const char *spec_text,
     if (source_spec_parse(&spec, spec_text, error))
         return error->status;
     struct request_reader reader = {.list = list, .spec = &spec};
-    enum status status = records_read(spec.path, list->sha256, request_add, &reader, error);
+    enum status status =
+        records_read_hashed(spec.path, list->sha256, request_add, &reader, error);
     if (!status && list->count == 0)
         status = error_set(
             error, STATUS_FORMAT, "%s: no row%s%s%s%s", spec.path,
