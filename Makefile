@@ -22,7 +22,7 @@ endif
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef -Wcast-qual -Wwrite-strings -Wformat=2 -Wdouble-promotion -Wconversion \
 	-Wno-sign-conversion -Werror
-PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle
+PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle zlib libzstd
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags-only-I $(PACKAGES))
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
 # No -march: hot loops are compiled for several processors and chosen at run time.
@@ -118,11 +118,12 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
-# The tests' own HTTP server, which fails on purpose.
+# The tests' own HTTP servers: one plays a model and fails on purpose, one serves files.
 FAULT_SERVER := $(BUILD)/tests/fault_server
-$(BUILD)/tests/test_http_chat $(FAULT_SERVER): LDLIBS += -lmicrohttpd
+FILE_SERVER := $(BUILD)/tests/file_server
+$(BUILD)/tests/test_http_chat $(FAULT_SERVER) $(FILE_SERVER): LDLIBS += -lmicrohttpd
 
-$(FAULT_SERVER): $(BUILD)/tests/server/fault_server.o $(LIBRARY)
+$(FAULT_SERVER) $(FILE_SERVER): $(BUILD)/tests/%: $(BUILD)/tests/server/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
@@ -144,8 +145,9 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
-test: $(TEST_BINARIES) $(BINARY) $(FAULT_SERVER) ## build and run all tests
-	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) scripts/run-tests $(TEST_BINARIES)
+test: $(TEST_BINARIES) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
+	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) \
+		FILE_SERVER=$(abspath $(FILE_SERVER)) scripts/run-tests $(TEST_BINARIES)
 
 unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
 	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)

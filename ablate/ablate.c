@@ -92,24 +92,46 @@ static enum status stage_settings(const struct command_line *stage, void *settin
     return STATUS_OK;
 }
 
-static enum status data_stage(const struct ablate_options *options, const char *folder,
-                              const char *ratio, const char *seed, struct error *error)
+/* All ratios, in one text as --ratio takes it. */
+static char *ratios_joined(const struct ablate_options *options)
+{
+    struct text_buffer text = {0};
+    for (size_t i = 0; i < options->ratios.count; i++)
+        text_buffer_appendf(&text, "%s%s", i ? "," : "", options->ratios.items[i]);
+    return text_buffer_detach(&text);
+}
+
+/* Makes the mixes of a seed, for all ratios at once: they are nested then, and what differs
+ * between two runs is what was added, nothing else. */
+static enum status mixes_make(const struct ablate_options *options, const char *seed,
+                              struct error *error)
 {
     struct data_options settings;
-    char *mix = path_join(folder, "mix.jsonl");
-    char *manifest = path_join(folder, "mix.manifest.json");
-    const struct override own[] = {{"ratio", ratio},
+    struct text_buffer out = {0};
+    char *ratios = ratios_joined(options);
+    text_buffer_appendf(&out, "%s/ratio-{ratio}/seed-%s/mix.jsonl", options->out, seed);
+    const struct override own[] = {{"ratio", ratios},
                                    {"seed", seed},
-                                   {"out", mix},
+                                   {"out", text_buffer_string(&out)},
                                    {"quiet", options->quiet ? "true" : "false"}};
     data_options_defaults(&settings);
     enum status status = stage_settings(&data_command_line, &settings, &options->data, own,
                                         sizeof own / sizeof *own, error);
-    /* The manifest is written after the mix: where it is, the mix is whole. */
-    if (!status && !file_exists(manifest))
+    if (!status)
         status = data_run(&settings, error);
     options_release(&data_command_line, &settings);
-    free(mix);
+    text_buffer_release(&out);
+    free(ratios);
+    return status;
+}
+
+static enum status data_stage(const struct ablate_options *options, const char *folder,
+                              const char *seed, struct error *error)
+{
+    char *manifest = path_join(folder, "mix.manifest.json");
+    /* The manifest is written after the mix: where it is, the mix is whole. */
+    enum status status =
+        file_exists(manifest) ? STATUS_OK : mixes_make(options, seed, error);
     free(manifest);
     return status;
 }
@@ -204,7 +226,7 @@ static enum status ratio_measure(struct sweep *sweep, const char *ratio, const c
     log_info("ratio %s, seed %s: data, train, eval", ratio, seed);
     enum status status = file_make_directories(eval, error);
     if (!status)
-        status = data_stage(options, path, ratio, seed, error);
+        status = data_stage(options, path, seed, error);
     if (!status)
         status = train_stage(options, path, seed, error);
     if (!status)

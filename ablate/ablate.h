@@ -21,6 +21,9 @@
  *     OUT/report.html                      all runs side by side, with the trade-off
  * picture
  *
+ * The mixes of a seed are made together and nested (data_gen/mix_build.h): models of two
+ * ratios differ in the rows that were added, not in the draw.
+ *
  * Stages that are finished are not run again with --resume; one that was cut off continues.
  */
 struct ablate_options {

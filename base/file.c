@@ -104,7 +104,8 @@ static enum status map_copy(struct file_map *map, int descriptor, const char *pa
             result = error_set_errno(error, errno, "%s: cannot map", path);
         } else {
             memcpy(pages, buffer.data, buffer.length);
-            *map = (struct file_map){.data = pages, .bytes = buffer.length};
+            *map =
+                (struct file_map){.data = pages, .bytes = buffer.length, .is_copy = true};
         }
     }
     text_buffer_release(&buffer);
@@ -121,6 +122,18 @@ static enum status map_pages(struct file_map *map, int descriptor, size_t bytes,
     return STATUS_OK;
 }
 
+enum status file_map_descriptor(struct file_map *map, int descriptor, const char *path,
+                                struct error *error)
+{
+    struct stat status;
+    *map = (struct file_map){.data = (const unsigned char *)""};
+    if (fstat(descriptor, &status) != 0)
+        return error_set_errno(error, errno, "%s: cannot examine", path);
+    const size_t bytes = expected_bytes(&status);
+    return bytes > 0 ? map_pages(map, descriptor, bytes, path, error)
+                     : map_copy(map, descriptor, path, error);
+}
+
 enum status file_map(struct file_map *map, const char *path, struct error *error)
 {
     int descriptor;
@@ -129,9 +142,7 @@ enum status file_map(struct file_map *map, const char *path, struct error *error
     const enum status opened = open_for_reading(&descriptor, &status, path, error);
     if (opened)
         return opened;
-    const size_t bytes = expected_bytes(&status);
-    const enum status result = bytes > 0 ? map_pages(map, descriptor, bytes, path, error)
-                                         : map_copy(map, descriptor, path, error);
+    const enum status result = file_map_descriptor(map, descriptor, path, error);
     close(descriptor);
     return result;
 }
@@ -141,6 +152,15 @@ void file_unmap(struct file_map *map)
     if (map->bytes > 0)
         munmap((void *)(uintptr_t)map->data, map->bytes);
     *map = (struct file_map){0};
+}
+
+void file_map_forget(const struct file_map *map, size_t begin, size_t end)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t first = (begin + page - 1) / page * page;
+    const size_t last = end / page * page;
+    if (!map->is_copy && first < last && last <= map->bytes)
+        madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
 }
 
 bool bytes_are_lfs_pointer(const void *bytes, size_t count)

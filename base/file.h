@@ -14,9 +14,18 @@
 struct file_map {
     const unsigned char *data;
     size_t bytes;
+    bool is_copy; /* of a pipe: the pages are ours alone */
 };
 enum status file_map(struct file_map *map, const char *path, struct error *error);
 void file_unmap(struct file_map *map);
+/* Maps what stands in an open file, of which it borrows nothing; `path` names it. */
+enum status file_map_descriptor(struct file_map *map, int descriptor, const char *path,
+                                struct error *error);
+/*
+ * Gives the memory of whole pages in [begin, end) back: a walk over a file larger than
+ * memory stays small. They may still be read, and then come from the disk again.
+ */
+void file_map_forget(const struct file_map *map, size_t begin, size_t end);
 
 /* Reads a whole file into `buffer` (replacing it). At most `limit_bytes`, 0 = no limit. */
 enum status file_read(struct text_buffer *buffer, const char *path, size_t limit_bytes,

@@ -178,14 +178,24 @@ void bytes_sha256(char hex[SHA256_HEX_BYTES], const void *bytes, size_t count)
     sha256_hex(hex, &context);
 }
 
+/* Memory stays small however large the file is. */
 enum status file_sha256(char hex[SHA256_HEX_BYTES], const char *path, struct error *error)
 {
+    enum { STEP_BYTES = 1 << 20 };
     struct file_map map;
+    struct sha256_ctx context;
     const enum status result = file_map(&map, path, error);
     hex[0] = '\0';
     if (result)
         return result;
-    bytes_sha256(hex, map.data, map.bytes);
+    sha256_init(&context);
+    for (size_t at = 0; at < map.bytes; at += STEP_BYTES) {
+        const size_t left = map.bytes - at;
+        const size_t step = left < STEP_BYTES ? left : STEP_BYTES;
+        sha256_update(&context, step, map.data + at);
+        file_map_forget(&map, at, at + step);
+    }
+    sha256_hex(hex, &context);
     file_unmap(&map);
     return STATUS_OK;
 }

@@ -383,7 +383,7 @@ enum status safetensors_parse(struct safetensors *file, const void *bytes, size_
 {
     *file = (struct safetensors){0};
     file->path = memory_duplicate_string(where);
-    file->map = (struct file_map){bytes, count};
+    file->map = (struct file_map){.data = bytes, .bytes = count};
     const enum status status = header_read(file, error);
     if (status)
         safetensors_close(file);

@@ -1,218 +1,136 @@
-#include "base/file.h"
 #include "base/memory.h"
-#include "data_gen/mix.h"
-#include "data_gen/records.h"
-#include "data_gen/source.h"
+#include "data_gen/conversation_read.h"
+#include "data_gen/record_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * One-turn layouts: `request` is what the user says, `reply` what the assistant says.
- * Alpaca, Dolly and GPTeacher may add an "input" or "context", joined by an empty line.
- */
-static const struct layout {
-    const char *request;
-    const char *reply;
-} layouts[] = {
-    {"instruction", "output"},   /* Alpaca */
-    {"instruction", "response"}, /* Dolly, GPTeacher */
-    {"prompt", "completion"},    /* TRL, OpenAI */
-    {"prompt", "response"},      {"question", "answer"},
+/* Where a usable row stands. */
+struct conversation_place {
+    struct record record;
+    int64_t row; /* its number in the file, from 0 */
 };
 
-struct conversation_reader {
-    struct conversation_list *list;
-    const struct source_spec *spec;
-    int64_t row;
+struct conversation_store {
+    struct source_spec spec;
+    struct source_file file;
+    struct record_reader reader;
+    struct conversation_place *places;
+    size_t capacity;
 };
 
-static struct message message_make(const char *role, const char *content)
-{
-    return (struct message){.role = memory_duplicate_string(role),
-                            .content = memory_duplicate_string(content)};
-}
-
-static bool is_blank(const char *text)
-{
-    return !text || strspn(text, " \t\r\n") == strlen(text);
-}
-
-static bool one_turn_read(struct conversation *conversation, const cJSON *object,
-                          const struct layout *layout)
-{
-    char scratch[3][RECORD_SCRATCH_BYTES];
-    const char *request = record_text(object, layout->request, scratch[0]);
-    const char *reply = record_text(object, layout->reply, scratch[1]);
-    const char *context = NULL;
-    if (is_blank(request) || is_blank(reply))
-        return false;
-    if (strcmp(layout->request, "instruction") == 0)
-        context = record_text(object, record_get(object, "input") ? "input" : "context",
-                              scratch[2]);
-    struct text_buffer user = {0};
-    text_buffer_append(&user, request);
-    if (!is_blank(context))
-        text_buffer_appendf(&user, "\n\n%s", context);
-    conversation->messages = memory_allocate_array(2, sizeof *conversation->messages);
-    conversation->messages[0] = message_make("user", text_buffer_string(&user));
-    conversation->messages[1] = message_make("assistant", reply);
-    conversation->message_count = 2;
-    text_buffer_release(&user);
-    return true;
-}
-
-/* ShareGPT's names for who speaks; NULL for one we do not know. */
-static const char *sharegpt_role(const char *from)
-{
-    static const char *const names[][2] = {
-        {"human", "user"},          {"user", "user"},         {"gpt", "assistant"},
-        {"assistant", "assistant"}, {"chatgpt", "assistant"}, {"system", "system"}};
-    for (size_t i = 0; from && i < sizeof names / sizeof *names; i++)
-        if (strcmp(from, names[i][0]) == 0)
-            return names[i][1];
-    return NULL;
-}
-
-static bool sharegpt_read(struct conversation *conversation, const cJSON *turns)
-{
-    if (!cJSON_IsArray(turns) || !turns->child)
-        return false;
-    conversation->messages = memory_allocate_array((size_t)cJSON_GetArraySize(turns),
-                                                   sizeof *conversation->messages);
-    const cJSON *turn;
-    cJSON_ArrayForEach(turn, turns)
-    {
-        char scratch[RECORD_SCRATCH_BYTES];
-        const char *role = sharegpt_role(record_text(turn, "from", scratch));
-        const cJSON *value = json_get(turn, "value");
-        if (!role || !cJSON_IsString(value))
-            return false;
-        conversation->messages[conversation->message_count++] =
-            message_make(role, value->valuestring);
-    }
-    return true;
-}
-
-/* Whether it can be trained on: some assistant says something, and somebody speaks before.
- */
-static bool is_usable(const struct conversation *conversation)
-{
-    for (size_t i = 1; i < conversation->message_count; i++)
-        if (strcmp(conversation->messages[i].role, "assistant") == 0)
-            return !is_blank(conversation->messages[i].content);
-    return false;
-}
-
-static bool messages_read(struct conversation *conversation, const cJSON *object,
-                          const struct source_spec *spec)
-{
-    const cJSON *messages = record_get(object, "messages");
-    const cJSON *turns = record_get(object, "conversations");
-    if (messages)
-        return messages_parse(&conversation->messages, &conversation->message_count,
-                              messages, spec->path, NULL) == STATUS_OK;
-    if (turns)
-        return sharegpt_read(conversation, turns);
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        struct layout layout = layouts[i];
-        if (spec->column)
-            layout.request = spec->column;
-        if (record_get(object, layout.request) && record_get(object, layout.reply) &&
-            one_turn_read(conversation, object, &layout))
-            return true;
-    }
-    return false;
-}
-
-static char *first_text(const cJSON *object, const char *const *keys, const char *otherwise)
-{
-    char scratch[RECORD_SCRATCH_BYTES];
-    for (; *keys; keys++) {
-        const char *text = record_text(object, *keys, scratch);
-        if (!is_blank(text))
-            return memory_duplicate_string(text);
-    }
-    return memory_duplicate_string(otherwise);
-}
-
-static void skip(struct conversation_list *list, const char *path, int64_t line)
+static void skip(struct conversation_list *list, int64_t line)
 {
     if (list->skipped_count++)
         return;
     struct text_buffer text = {0};
     text_buffer_appendf(&text, "%s: line %lld: no answer, or a layout that is not known",
-                        path, (long long)line);
+                        list->path, (long long)line);
     list->first_skipped = text_buffer_detach(&text);
 }
 
-static enum status conversation_add(void *context, const cJSON *object, int64_t line,
-                                    struct error *error)
+/* Parses a row about which a glance did not tell. */
+static enum status row_judge(struct conversation_list *list, const struct record *record,
+                             enum conversation_glance *verdict, struct error *error)
 {
-    (void)error; /* rows that cannot be used are counted, not fatal */
-    static const char *const id_keys[] = {"id", NULL};
-    static const char *const topic_keys[] = {"category", "topic", NULL};
-    struct conversation_reader *reader = context;
-    struct conversation_list *list = reader->list;
-    struct conversation conversation = {0};
-    const int64_t row = reader->row++;
-    if (!source_spec_matches(reader->spec, object))
-        return STATUS_OK;
-    if (!messages_read(&conversation, object, reader->spec) || !is_usable(&conversation)) {
-        conversation_release(&conversation);
-        skip(list, reader->spec->path, line);
-        return STATUS_OK;
+    struct conversation_store *store = list->store;
+    struct conversation conversation;
+    cJSON *object = NULL;
+    if (record_parse(&store->reader, record, &object, error))
+        return error->status;
+    *verdict = GLANCE_FILTERED;
+    if (source_spec_matches(&store->spec, object)) {
+        if (conversation_read(&conversation, object, 0, &store->spec)) {
+            conversation_release(&conversation);
+            *verdict = GLANCE_USABLE;
+        } else {
+            skip(list, record->line);
+        }
     }
-    struct text_buffer id = {0};
-    text_buffer_appendf(&id, "%s-%lld", reader->spec->name, (long long)row);
-    conversation.id = first_text(object, id_keys, text_buffer_string(&id));
-    conversation.topic = first_text(object, topic_keys, "");
-    conversation.source = memory_duplicate_string(reader->spec->name);
-    text_buffer_release(&id);
-    array_reserve(list->items, list->capacity, list->count + 1);
-    list->items[list->count++] = conversation;
+    cJSON_Delete(object);
+    return STATUS_OK;
+}
+
+static enum status rows_index(struct conversation_list *list, struct error *error)
+{
+    struct conversation_store *store = list->store;
+    struct record_reader *reader = &store->reader;
+    struct record record;
+    enum status status = STATUS_OK;
+    for (int64_t row = 0; record_next(reader, &record, &status, error); row++) {
+        enum conversation_glance verdict = conversation_glance(
+            store->file.bytes + reader->tape_base, &reader->tape, &store->spec);
+        if (verdict == GLANCE_UNCLEAR && row_judge(list, &record, &verdict, error))
+            return error->status;
+        if (verdict != GLANCE_USABLE)
+            continue;
+        array_reserve(store->places, store->capacity, list->count + 1);
+        store->places[list->count++] =
+            (struct conversation_place){.record = record, .row = row};
+    }
+    return status;
+}
+
+static enum status list_open(struct conversation_list *list, const char *spec_text,
+                             struct error *error)
+{
+    struct conversation_store *store = list->store;
+    if (source_spec_parse(&store->spec, spec_text, error))
+        return error->status;
+    list->name = memory_duplicate_string(store->spec.name);
+    list->path = memory_duplicate_string(store->spec.path);
+    if (source_file_open(&store->file, list->path, error) ||
+        record_reader_open(&store->reader, &store->file, error) || rows_index(list, error))
+        return error->status;
+    if (list->count == 0)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: no chat with an answer: known layouts are OpenAI messages, "
+                         "ShareGPT conversations, Alpaca, Dolly, GPTeacher, "
+                         "prompt/completion, question/answer",
+                         list->path);
     return STATUS_OK;
 }
 
 enum status conversation_list_read(struct conversation_list *list, const char *spec_text,
                                    struct error *error)
 {
-    struct source_spec spec;
-    *list = (struct conversation_list){0};
-    if (source_spec_parse(&spec, spec_text, error))
-        return error->status;
-    struct conversation_reader reader = {.list = list, .spec = &spec};
-    enum status status = file_sha256(list->sha256, spec.path, error);
-    if (!status)
-        status = records_read(spec.path, conversation_add, &reader, error);
-    if (!status && list->count == 0)
-        status = error_set(error, STATUS_FORMAT,
-                           "%s: no chat with an answer: known layouts are OpenAI messages, "
-                           "ShareGPT conversations, Alpaca, Dolly, GPTeacher, "
-                           "prompt/completion, question/answer",
-                           spec.path);
-    list->name = memory_duplicate_string(spec.name);
-    list->path = memory_duplicate_string(spec.path);
-    source_spec_release(&spec);
+    *list = (struct conversation_list){.store = memory_allocate(sizeof *list->store)};
+    const enum status status = list_open(list, spec_text, error);
     if (status)
         conversation_list_release(list);
     return status;
 }
 
-void conversation_release(struct conversation *conversation)
+enum status conversation_list_get(const struct conversation_list *list, size_t index,
+                                  struct conversation *conversation, struct error *error)
 {
-    messages_free(conversation->messages, conversation->message_count);
-    free(conversation->id);
-    free(conversation->source);
-    free(conversation->topic);
+    CHECK(index < list->count);
+    struct conversation_store *store = list->store;
+    const struct conversation_place *place = &store->places[index];
+    cJSON *object = NULL;
     *conversation = (struct conversation){0};
+    enum status status = record_parse(&store->reader, &place->record, &object, error);
+    if (!status && !conversation_read(conversation, object, place->row, &store->spec))
+        status = error_set(error, STATUS_IO, "%s: changed while it was read", list->path);
+    cJSON_Delete(object);
+    return status;
+}
+
+enum status conversation_list_sha256(struct conversation_list *list,
+                                     char hex[SHA256_HEX_BYTES], struct error *error)
+{
+    return source_file_sha256(&list->store->file, hex, error);
 }
 
 void conversation_list_release(struct conversation_list *list)
 {
-    for (size_t i = 0; i < list->count; i++)
-        conversation_release(&list->items[i]);
-    free(list->items);
+    if (list->store) {
+        record_reader_close(&list->store->reader);
+        source_file_close(&list->store->file);
+        source_spec_release(&list->store->spec);
+        free(list->store->places);
+    }
+    free(list->store);
     free(list->name);
     free(list->path);
     free(list->first_skipped);

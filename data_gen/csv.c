@@ -102,6 +102,7 @@ enum status csv_next(struct csv_reader *csv, struct error *error)
     while (line_end_take(csv))
         ;
     csv->line = csv->next_line;
+    csv->row_offset = csv->offset;
     if (at_end(csv))
         return STATUS_OK;
     for (;;) {

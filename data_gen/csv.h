@@ -20,8 +20,9 @@ struct csv_reader {
     const char *where;
     size_t offset;
     int64_t next_line;
-    int64_t line; /* where this row began, from 1 */
-    char **cells; /* of this row; overwritten by the next */
+    size_t row_offset; /* where this row began */
+    int64_t line;      /* the same, from 1 */
+    char **cells;      /* of this row; overwritten by the next */
     size_t cell_count;
     size_t cell_capacity;
 };

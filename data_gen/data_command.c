@@ -3,11 +3,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "data_gen/data_recipe.h"
 #include "data_gen/mix_build.h"
 #include "data_gen/mix_write.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,8 @@
 
 static const struct option_entry entries[] = {
     {"harmful", OPTION_LIST, FIELD(harmful), "SPEC",
-     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL; "
+     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL, plain or "
+     "packed with gzip or zstd; "
      "repeatable",
      "Sources"},
     {"benign", OPTION_LIST, FIELD(benign), "SPEC",
@@ -24,28 +25,66 @@ static const struct option_entry entries[] = {
      NULL},
     {"contrast", OPTION_LIST, FIELD(contrast), "SPEC",
      "benign questions in the attack's own tense, with answers; repeatable", NULL},
-    {"count", OPTION_INTEGER, FIELD(count), "N", "examples in all", "Mix"},
-    {"ratio", OPTION_NUMBER, FIELD(ratio), "X", "share of refusals, 0 to 1", NULL},
-    {"contrast-ratio", OPTION_NUMBER, FIELD(contrast_ratio), "X",
-     "share of contrast, 0 to 1", NULL},
+    {"count", OPTION_INTEGER, FIELD(count), "N", "examples in all, in the largest mix",
+     "Mix"},
+    {"ratio", OPTION_LIST, FIELD(ratio), "X",
+     "share of refusals, 0 to 1; several make nested mixes from one pool: the refusals of "
+     "a smaller ratio are among those of a larger one, and --out names a folder",
+     NULL},
+    {"ratio-by", OPTION_STRING, FIELD(ratio_by), "WHAT",
+     "what --ratio is a share of: examples, tokens (of all messages) or target-tokens (of "
+     "what the assistant says); the latter two need --tokenizer",
+     NULL},
+    {"tokenizer", OPTION_STRING, FIELD(tokenizer), "DIR",
+     "model directory whose tokenizer counts the tokens", NULL},
+    {"hold", OPTION_STRING, FIELD(hold), "WHAT",
+     "what mixes of several ratios share: count (refusals take the place of benign chats) "
+     "or benign (refusals are added, and a smaller mix is contained in a larger one)",
+     NULL},
+    {"contrast-ratio", OPTION_LIST, FIELD(contrast_ratio), "X",
+     "share of contrast examples, 0 to 1; one for all sources together or one for each",
+     NULL},
     {"imperatives", OPTION_NUMBER, FIELD(imperatives), "X",
      "share of benign questions turned into imperatives (\"Write a tutorial on how to …\")",
      NULL},
-    {"tenses", OPTION_LIST, FIELD(tenses), "NAME,…",
-     "tenses the refused requests are put in, in turn: past, future, present, none", NULL},
+    {"tenses", OPTION_LIST, FIELD(tenses), "NAME[:X]",
+     "tenses that the refused requests are put in, in turn or by shares that sum to 1: "
+     "past:0.6,present:0.3,none:0.1; none leaves a request as it stands",
+     NULL},
+    {"balance", OPTION_LIST, FIELD(balance), "ROLE",
+     "harmful, benign, contrast: take as much of each category (or topic) as there is",
+     NULL},
+    {"max-per-behavior", OPTION_INTEGER, FIELD(max_per_behavior), "N",
+     "refusals of one behaviour at most; 0: no limit", NULL},
+    {"near-duplicates", OPTION_NUMBER, FIELD(near_duplicates), "X",
+     "leave out what shares this much of its word 5-grams with a text before it (Jaccard "
+     "index; 0.8 is usual); 0: only exact duplicates are left out",
+     NULL},
     {"refusals", OPTION_STRING, FIELD(refusals), "STYLE",
-     "fixed, varied, @FILE (one a line) or a sentence of your own", NULL},
+     "fixed, varied, alternative (with an offer of a harmless subject near the category), "
+     "@FILE (one a line) or a sentence of your own",
+     NULL},
+    {"system", OPTION_STRING, FIELD(system), "TEXT",
+     "system prompt of examples that have none, or @FILE with one a line", NULL},
+    {"system-share", OPTION_NUMBER, FIELD(system_share), "X",
+     "share of these examples that get one, whatever their kind", NULL},
     {"splits", OPTION_LIST, FIELD(splits), "NAME:X,…",
-     "shares of train, validation, test; a behaviour stands in one only, and those of\n"
+     "shares of train, validation, test; a behaviour stands in one only, and those of "
      "test are left out of the mix and listed in MIX.test.csv",
      NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "same seed, same bytes", NULL},
     {"split-seed", OPTION_INTEGER, FIELD(split_seed), "N",
      "seed of the deal of behaviours to splits: the same for every --seed", NULL},
-    {"out", OPTION_STRING, FIELD(out), "MIX.jsonl",
-     "file to write; its manifest goes beside it", "Output"},
+    {"out", OPTION_STRING, FIELD(out), "PATH",
+     "file to write, its manifest beside it; with several ratios a folder, or a path with "
+     "{ratio} in it",
+     "Output"},
     {"format", OPTION_STRING, FIELD(format), "NAME",
-     "mix (all fields) or openai (messages only)", NULL},
+     "mix (all fields), openai, sharegpt, trl-messages or trl-prompt-completion; but for "
+     "mix, validation goes to a file of its own",
+     NULL},
+    {"from", OPTION_STRING, FIELD(from), "MIX.jsonl",
+     "only write this mix again, in another --format", NULL},
     {"list-tenses", OPTION_BOOL, FIELD(list_tenses), NULL, "list the tenses and stop",
      NULL},
     {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
@@ -62,6 +101,11 @@ const struct command_line data_command_line = {
         "\\\n"
         "      --contrast-ratio 0.1 --splits train:0.5,test:0.5 --count 1500 --out "
         "mix.jsonl\n"
+        "  holdfast data --harmful jbb.csv:Goal --benign pool.jsonl --ratio 0.02,0.05,0.10 "
+        "\\\n"
+        "      --ratio-by tokens --tokenizer DIR --tenses past:0.7,present:0.3 --out "
+        "mixes/\n"
+        "  holdfast data --from mix.jsonl --format sharegpt --out sharegpt.jsonl\n"
         "  holdfast data --list-tenses\n",
     .positional = NULL,
     .entries = entries,
@@ -70,143 +114,121 @@ const struct command_line data_command_line = {
 void data_options_defaults(struct data_options *options)
 {
     *options = (struct data_options){
-        .ratio = 0.1,
+        .ratio_by = memory_duplicate_string("examples"),
+        .hold = memory_duplicate_string("count"),
         .count = 5000,
+        .system_share = 1,
         .refusals = memory_duplicate_string("fixed"),
         .seed = 1,
         .split_seed = 1,
         .format = memory_duplicate_string("mix"),
     };
+    string_list_add(&options->ratio, "0.1");
+    string_list_add(&options->contrast_ratio, "0");
     string_list_add(&options->tenses, "past");
     string_list_add(&options->splits, "train:1");
 }
 
-static enum status tenses_read(struct mix_recipe *recipe, const struct string_list *names,
-                               struct error *error)
+/* What became of the sources, and of the mix of one ratio. */
+static void sources_report(const struct mix_build *build)
 {
-    for (size_t i = 0; i < names->count; i++) {
-        if (recipe->tense_count == TENSE_COUNT)
-            return error_set(error, STATUS_USAGE, "--tenses: a tense is named twice");
-        if (tense_parse(&recipe->tenses[recipe->tense_count++], names->items[i], error))
-            return error_prefix(error, "--tenses");
-    }
-    return names->count ? STATUS_OK : error_set(error, STATUS_USAGE, "--tenses is empty");
-}
-
-static int split_number(const char *name, size_t length)
-{
-    for (int i = 0; i < SPLIT_COUNT; i++)
-        if (strlen(split_names[i]) == length && strncmp(split_names[i], name, length) == 0)
-            return i;
-    return -1;
-}
-
-static enum status splits_read(struct mix_recipe *recipe, const struct string_list *splits,
-                               struct error *error)
-{
-    double sum = 0;
-    for (size_t i = 0; i < splits->count; i++) {
-        const char *text = splits->items[i];
-        const size_t length = strcspn(text, ":");
-        const int split = split_number(text, length);
-        char *end = NULL;
-        const double share = text[length] ? strtod(text + length + 1, &end) : 0;
-        if (split < 0 || !end || *end || end == text + length + 1 || !(share > 0))
-            return error_set(error, STATUS_USAGE,
-                             "--splits %s: it is NAME:SHARE with NAME train, validation or "
-                             "test, e.g. train:0.8,test:0.2",
-                             text);
-        recipe->split_shares[split] += share;
-        sum += share;
-    }
-    if (!(fabs(sum - 1) < 1e-9))
-        return error_set(error, STATUS_USAGE, "--splits: the shares sum to %g, not to 1",
-                         sum);
-    if (!(recipe->split_shares[SPLIT_TEST] < 1))
-        return error_set(error, STATUS_USAGE, "--splits: everything is held out as test");
-    return STATUS_OK;
-}
-
-static bool is_share(double value)
-{
-    return value >= 0 && value <= 1;
-}
-
-static enum status options_check(const struct data_options *options, struct error *error)
-{
-    if (!options->out)
-        return error_set(error, STATUS_USAGE, "--out MIX.jsonl is missing");
-    if (options->count < 1)
-        return error_set(error, STATUS_USAGE, "--count must be at least 1");
-    if (!is_share(options->ratio) || !is_share(options->contrast_ratio) ||
-        !is_share(options->imperatives) || options->ratio + options->contrast_ratio > 1)
-        return error_set(error, STATUS_USAGE,
-                         "--ratio, --contrast-ratio and --imperatives are shares from 0 to "
-                         "1 (a tenth is 0.1), the first two at most 1 together");
-    if (options->ratio > 0 && options->harmful.count == 0)
-        return error_set(error, STATUS_USAGE,
-                         "--ratio %g needs requests to refuse: --harmful SPEC",
-                         options->ratio);
-    if (options->contrast_ratio > 0 && options->contrast.count == 0)
-        return error_set(error, STATUS_USAGE, "--contrast-ratio needs --contrast SPEC");
-    if (options->ratio + options->contrast_ratio < 1 && options->benign.count == 0)
-        return error_set(error, STATUS_USAGE, "chats to mix in are missing: --benign SPEC");
-    if (strcmp(options->format, "mix") != 0 && strcmp(options->format, "openai") != 0)
-        return error_set(error, STATUS_USAGE, "--format %s: it is mix or openai",
-                         options->format);
-    return STATUS_OK;
-}
-
-static enum status recipe_make(struct mix_recipe *recipe,
-                               const struct data_options *options, struct error *error)
-{
-    *recipe = (struct mix_recipe){
-        .harmful = &options->harmful,
-        .benign = &options->benign,
-        .contrast = &options->contrast,
-        .ratio = options->ratio,
-        .contrast_ratio = options->contrast_ratio,
-        .imperatives = options->imperatives,
-        .count = options->count,
-        .refusals = options->refusals,
-        .seed = (uint64_t)options->seed,
-        .split_seed = (uint64_t)options->split_seed,
-    };
-    if (tenses_read(recipe, &options->tenses, error))
-        return error->status;
-    return splits_read(recipe, &options->splits, error);
-}
-
-static void build_report(const struct mix_build *build, const char *path)
-{
-    int64_t refusals = 0;
-    for (size_t i = 0; i < build->mix.count; i++)
-        refusals += strcmp(build->mix.examples[i].kind, "refusal") == 0;
     for (size_t i = 0; i < build->source_count; i++) {
         const struct mix_source *source = &build->sources[i];
-        log_info("%-8s %s: %" PRId64 " rows, %" PRId64 " examples, %" PRId64
-                 " duplicates, %" PRId64 " without a usable answer",
-                 source->role, source->path, source->rows, source->used, source->duplicates,
-                 source->skipped);
+        struct text_buffer near = {0};
+        if (source->near_duplicates)
+            text_buffer_appendf(&near, ", %" PRId64 " near-duplicates",
+                                source->near_duplicates);
+        log_info("%-8s %s: %" PRId64 " rows, %" PRId64 " duplicates%s, %" PRId64
+                 " without a usable answer",
+                 role_names[source->role], source->path, source->rows, source->duplicates,
+                 text_buffer_string(&near), source->skipped);
+        text_buffer_release(&near);
     }
-    log_info("%s: %zu examples, %" PRId64 " of them refusals (%.1f%%)", path,
-             build->mix.count, refusals,
-             100.0 * (double)refusals / (double)build->mix.count);
+}
+
+static void cut_report(const struct mix_cut *cut, const struct mix_recipe *recipe,
+                       const char *path)
+{
+    int64_t refusals = 0;
+    int64_t tokens[2] = {0};
+    int64_t target_tokens[2] = {0};
+    for (size_t i = 0; i < cut->count; i++) {
+        const struct mix_row *row = cut->rows[i];
+        const int is_refusal = row->role == ROLE_HARMFUL;
+        refusals += is_refusal;
+        tokens[is_refusal] += row->tokens;
+        target_tokens[is_refusal] += row->target_tokens;
+    }
+    log_info("%s: %zu examples, %" PRId64 " of them refusals (%.1f%%)", path, cut->count,
+             refusals, 100.0 * (double)refusals / (double)cut->count);
+    const int64_t all = tokens[0] + tokens[1];
+    const int64_t all_target = target_tokens[0] + target_tokens[1];
+    if (recipe->tokenizer && all && all_target)
+        log_info("%s: %" PRId64 " tokens, %.1f%% of them in refusals; of the %" PRId64
+                 " that the assistant says, %.1f%%",
+                 path, all, 100.0 * (double)tokens[1] / (double)all, all_target,
+                 100.0 * (double)target_tokens[1] / (double)all_target);
+}
+
+static enum status cut_write(struct mix_build *build, size_t cut,
+                             const struct data_recipe *data, struct error *error)
+{
+    const char *path = data->paths.items[cut];
+    char *folder = path_directory(path);
+    enum status status = file_make_directories(folder, error);
+    if (!status)
+        status = mix_cut_write(build, cut, &data->recipe, data->format, path, error);
+    if (!status)
+        cut_report(&build->cuts[cut], &data->recipe, path);
+    free(folder);
+    return status;
+}
+
+static enum status mixes_make(const struct data_options *options, struct error *error)
+{
+    struct data_recipe data;
+    struct mix_build build = {0};
+    enum status status = data_recipe_open(&data, options, error);
+    if (!status)
+        status = mix_build(&build, &data.recipe, error);
+    if (!status)
+        sources_report(&build);
+    for (size_t i = 0; i < build.cut_count && !status; i++)
+        status = cut_write(&build, i, &data, error);
+    mix_build_release(&build);
+    data_recipe_close(&data);
+    return status;
+}
+
+static const struct mix_example *example_at(const void *context, size_t i)
+{
+    const struct mix *mix = context;
+    return &mix->examples[i];
+}
+
+/* --from: a mix that is there already, in another format. */
+static enum status mix_convert(const struct data_options *options, struct error *error)
+{
+    enum mix_format format;
+    struct mix mix = {0};
+    char sha256[65];
+    if (data_options_check_from(options, error) ||
+        mix_format_parse(&format, options->format, error) ||
+        mix_read(&mix, options->from, error))
+        return error->status;
+    enum status status =
+        mix_export(options->out, format, example_at, &mix, mix.count, sha256, error);
+    if (!status)
+        log_info("%s: %zu examples of %s as %s", options->out, mix.count, options->from,
+                 options->format);
+    mix_release(&mix);
+    return status;
 }
 
 enum status data_run(const struct data_options *options, struct error *error)
 {
-    struct mix_recipe recipe;
-    struct mix_build build = {0};
     log_quiet(options->quiet);
-    if (options_check(options, error) || recipe_make(&recipe, options, error) ||
-        mix_build(&build, &recipe, error))
-        return error->status;
-    enum status status = mix_build_write(&build, &recipe, options, error);
-    if (!status)
-        build_report(&build, options->out);
-    mix_build_release(&build);
-    return status;
+    return options->from ? mix_convert(options, error) : mixes_make(options, error);
 }
 
 static void tenses_print(void)

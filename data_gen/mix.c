@@ -16,7 +16,7 @@ void messages_free(struct message *messages, size_t count)
     free(messages);
 }
 
-static void example_release(struct mix_example *example)
+void mix_example_release(struct mix_example *example)
 {
     messages_free(example->messages, example->message_count);
     free(example->id);
@@ -32,7 +32,7 @@ static void example_release(struct mix_example *example)
 void mix_release(struct mix *mix)
 {
     for (size_t i = 0; i < mix->count; i++)
-        example_release(&mix->examples[i]);
+        mix_example_release(&mix->examples[i]);
     free(mix->examples);
     free(mix->path);
     *mix = (struct mix){0};
@@ -130,7 +130,7 @@ static enum status line_read(struct mix *mix, const struct line_reader *lines,
     if (!status)
         status = example_read(&example, object, text_buffer_string(&where), error);
     if (status) {
-        example_release(&example);
+        mix_example_release(&example);
     } else {
         array_reserve(mix->examples, mix->capacity, mix->count + 1);
         mix->examples[mix->count++] = example;

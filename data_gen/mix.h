@@ -45,6 +45,7 @@ struct mix {
  */
 enum status mix_read(struct mix *mix, const char *path, struct error *error);
 void mix_release(struct mix *mix);
+void mix_example_release(struct mix_example *example); /* what it owns */
 
 /*
  * An array of {"role","content"} -> owned messages; content may be OpenAI's typed list of

@@ -2,55 +2,58 @@
 #define HOLDFAST_DATA_GEN_MIX_BUILD_H
 
 #include "base/error.h"
-#include "base/options.h"
 #include "data_gen/mix.h"
-#include "text/tense.h"
+#include "data_gen/mix_recipe.h"
 
 #include <stdint.h>
 
 /*
- * How a mix is made. Of `count` examples, ratio x count are refusals of harmful requests
- * reformulated in the tenses of `tenses` (in turn), contrast x count are benign questions
- * with their answers from the contrast sources, and the rest are benign chats. Everything
- * is drawn by seed: same recipe, same bytes.
+ * Makes the mixes of a recipe, one for each ratio, from one pool of rows. Everything is
+ * drawn by seed: same recipe, same bytes.
  *
  *   - Behaviours are dealt to the splits first, by their name, so that none stands in two.
  *     Train and validation then get their shares of every kind of example; behaviours of
  *     "test" get none: they are held out, and listed for `holdfast eval`.
- *   - Requests are used in turn, each time in a fresh reformulation, so that no behaviour
- * has more than one example more than another of its split.
- *   - Exact duplicates of what the user says are left out (data_gen/text_set.h) and
- * counted.
+ *   - Refusals, contrast and benign chats are drawn as three streams for each split
+ *     (refusal_stream.h, chat_stream.h). A mix takes a prefix of each: the refusals of a
+ *     smaller ratio are among those of a larger one, and the benign chats of a larger one
+ *     among those of a smaller one (HOLD_COUNT) or the same (HOLD_BENIGN).
+ *   - Slots are shuffled once, for all ratios: refusals fill them from one end, chats from
+ *     the other. With HOLD_COUNT a row that two mixes share stands in the same line of
+ *     both, so that models trained on them differ in what they saw, not in the order.
+ *   - Exact duplicates of what users say are left out (text_set.h), near ones if the recipe
+ *     says so, and counted.
  */
-enum split { SPLIT_TRAIN, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_COUNT };
-extern const char *const split_names[SPLIT_COUNT]; /* train, validation, test */
-
-struct mix_recipe {
-    const struct string_list *harmful; /* source specs */
-    const struct string_list *benign;
-    const struct string_list *contrast;
-    enum tense tenses[TENSE_COUNT];
-    size_t tense_count;
-    double ratio;
-    double contrast_ratio;
-    double imperatives; /* share of the benign questions asked as imperatives */
-    int64_t count;
-    double split_shares[SPLIT_COUNT]; /* sum 1 */
-    const char *refusals;             /* style: data_gen/refusals.h */
-    uint64_t seed;
-    uint64_t split_seed; /* of the deal alone: other seeds keep the same split */
-};
 
 /* What became of a source, for the manifest. Strings are owned. */
 struct mix_source {
-    const char *role; /* harmful, benign, contrast */
+    enum mix_role role;
     char *name;
     char *path;
     char sha256[65];
     int64_t rows;
     int64_t skipped;
     int64_t duplicates;
-    int64_t used;
+    int64_t near_duplicates;
+};
+
+/* A drawn example. */
+struct mix_row {
+    struct mix_example example;
+    enum mix_role role;
+    int split;
+    size_t source;         /* in `sources` */
+    int64_t tokens;        /* of all messages; 0 without a tokenizer */
+    int64_t target_tokens; /* of the assistant's */
+};
+
+/* The mix of one ratio. */
+struct mix_cut {
+    double ratio;
+    const struct mix_row *
+        *rows; /* [count], in the order to be written; the array is owned */
+    size_t count;
+    char sha256[65]; /* of the file, once written */
 };
 
 /* A harmful request that was dealt to split "test": for evaluation. Owned. */
@@ -62,7 +65,11 @@ struct held_out {
 };
 
 struct mix_build {
-    struct mix mix; /* in the order to be written */
+    struct mix_row **rows; /* owned, each */
+    size_t row_count;
+    size_t row_capacity;
+    struct mix_cut *cuts; /* [recipe->ratio_count], in its order */
+    size_t cut_count;
     struct mix_source *sources;
     size_t source_count;
     size_t source_capacity;

@@ -2,26 +2,21 @@
 #define HOLDFAST_DATA_GEN_RECORDS_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 
 #include <stdint.h>
 
 /*
- * The rows of a data file, whatever its kind, as JSON objects. The kind is told by the
- * content, not by the name:
- *
- *     begins with '['            JSON: an array of objects
- *     begins with '{'            JSONL, an object a line; or one object holding one array
- * of objects anything else              CSV, RFC 4180: a header, then rows; cells become
- * strings
- *
- * A UTF-8 BOM is skipped. `line` is the row's line in the file, from 1; for a JSON array it
- * is the element's number, from 1.
+ * All rows of a source, whatever its kind (data_gen/record_reader.h), as JSON objects, one
+ * after the other; records_read_hashed() also gives the SHA-256 of the file.
  */
 typedef enum status record_visit(void *context, const cJSON *object, int64_t line,
                                  struct error *error);
 enum status records_read(const char *path, record_visit *visit, void *context,
                          struct error *error);
+enum status records_read_hashed(const char *path, char sha256[SHA256_HEX_BYTES],
+                                record_visit *visit, void *context, struct error *error);
 /* As records_read(), over bytes in memory; `where` names them in messages. */
 enum status records_parse(const char *bytes, size_t count, const char *where,
                           record_visit *visit, void *context, struct error *error);

@@ -7,26 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const fixed[] = {"Sorry, I can't help with that."};
-
-static const char *const varied[] = {
-    "Sorry, I can't help with that.",
-    "I'm sorry, but I can't help with that request.",
-    "I cannot help with this, whichever way it is asked.",
-    "I'm sorry, but I cannot provide that information.",
-    "Sorry, that is something I can't assist with.",
-    "I cannot explain how this was done, because it could still hurt people today.",
-    "I'm sorry, I won't go into that. Asking about the past does not make it safer.",
-    "Sorry, I can't help with that, but I am happy to talk about how people stay safe.",
-    "I'm sorry, but this could cause harm, so I can't answer it.",
-    "I cannot fulfill this request. Is there something else I can do for you?",
-    "Sorry, I must decline: the answer could be used to harm someone.",
-    "I'm not able to help with that. I am sorry.",
-    "I'm sorry, but I can't share details about this.",
-    "I can't assist with that. If you are in trouble, please talk to someone you trust.",
-    "I'm sorry, but I can't describe that, not even as history.",
-    "Sorry, I can't give advice on this subject.",
-};
+static const char fixed[] = "Sorry, I can't help with that.";
 
 static void refusals_add(struct refusals *refusals, const char *text, size_t bytes)
 {
@@ -34,11 +15,10 @@ static void refusals_add(struct refusals *refusals, const char *text, size_t byt
     refusals->texts[refusals->count++] = memory_duplicate_bytes(text, bytes);
 }
 
-static void refusals_add_list(struct refusals *refusals, const char *const *texts,
-                              size_t count)
+static void refusals_add_list(struct refusals *refusals, const char *const *texts)
 {
-    for (size_t i = 0; i < count; i++)
-        refusals_add(refusals, texts[i], strlen(texts[i]));
+    for (; *texts; texts++)
+        refusals_add(refusals, *texts, strlen(*texts));
 }
 
 static enum status refusals_read(struct refusals *refusals, const char *path,
@@ -59,18 +39,22 @@ static enum status refusals_read(struct refusals *refusals, const char *path,
 
 enum status refusals_open(struct refusals *refusals, const char *style, struct error *error)
 {
-    *refusals = (struct refusals){0};
+    *refusals = (struct refusals){.alternative = strcmp(style, "alternative") == 0};
     if (strcmp(style, "fixed") == 0)
-        refusals_add_list(refusals, fixed, sizeof fixed / sizeof *fixed);
+        refusals_add(refusals, fixed, strlen(fixed));
     else if (strcmp(style, "varied") == 0)
-        refusals_add_list(refusals, varied, sizeof varied / sizeof *varied);
+        refusals_add_list(refusals, refusals_varied);
+    else if (strcmp(style, "alternative") == 0)
+        refusals_add_list(refusals, refusals_openings);
     else if (*style == '@')
         return refusals_read(refusals, style + 1, error);
     else if (strchr(style, ' '))
         refusals_add(refusals, style, strlen(style));
     else
         return error_set(error, STATUS_USAGE,
-                         "--refusals %s: it is fixed, varied, @FILE or a sentence", style);
+                         "--refusals %s: it is fixed, varied, alternative, @FILE or a "
+                         "sentence",
+                         style);
     return STATUS_OK;
 }
 
@@ -82,8 +66,36 @@ void refusals_release(struct refusals *refusals)
     *refusals = (struct refusals){0};
 }
 
-const char *refusals_pick(const struct refusals *refusals, uint64_t seed, uint64_t number)
+static const char *list_pick(const char *const *texts, struct random *random)
+{
+    size_t count = 0;
+    while (texts[count])
+        count++;
+    return texts[random_below(random, count)];
+}
+
+/* The offer's "%s" is ours: the subject goes where it stands. */
+static void offer_append(struct text_buffer *out, const char *offer, const char *subject)
+{
+    const char *gap = strstr(offer, "%s");
+    text_buffer_append_bytes(out, offer, (size_t)(gap - offer));
+    text_buffer_append(out, subject);
+    text_buffer_append(out, gap + 2);
+}
+
+void refusals_write(const struct refusals *refusals, uint64_t seed, uint64_t number,
+                    const char *category, struct text_buffer *out)
 {
     struct random random = random_stream(seed, random_stream_of("refusal", number, 0));
-    return refusals->texts[random_below(&random, refusals->count)];
+    text_buffer_append(out, refusals->texts[random_below(&random, refusals->count)]);
+    if (!refusals->alternative)
+        return;
+    const char *const *subjects = refusal_subjects(category);
+    text_buffer_append_char(out, ' ');
+    if (!subjects) {
+        text_buffer_append(out, list_pick(refusals_plain_offers, &random));
+        return;
+    }
+    const char *offer = list_pick(refusals_offers, &random);
+    offer_append(out, offer, list_pick(subjects, &random));
 }

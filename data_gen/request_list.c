@@ -1,4 +1,3 @@
-#include "base/file.h"
 #include "base/memory.h"
 #include "data_gen/records.h"
 #include "data_gen/source.h"
@@ -96,9 +95,8 @@ enum status request_list_read(struct request_list *list, const char *spec_text,
     if (source_spec_parse(&spec, spec_text, error))
         return error->status;
     struct request_reader reader = {.list = list, .spec = &spec};
-    enum status status = file_sha256(list->sha256, spec.path, error);
-    if (!status)
-        status = records_read(spec.path, request_add, &reader, error);
+    enum status status =
+        records_read_hashed(spec.path, list->sha256, request_add, &reader, error);
     if (!status && list->count == 0)
         status = error_set(
             error, STATUS_FORMAT, "%s: no row%s%s%s%s", spec.path,

@@ -2,6 +2,7 @@
 #define HOLDFAST_DATA_GEN_SOURCE_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "text/chat_template.h"
 
@@ -20,7 +21,8 @@
  * COLUMN holds the request (default: the first there is of goal, request, prompt,
  * instruction, question, text, behavior, upper or lower case); ?FIELD=VALUE keeps only
  * the rows that match. CSV (RFC 4180, BOM, CRLF and LF mixed, cells over several lines),
- * JSON (an array, or an object holding one) and JSONL, told apart by content.
+ * JSON (an array, or an object holding one) and JSONL, told apart by content
+ * (data_gen/record_reader.h), also packed with gzip or zstd (data_gen/source_file.h).
  */
 struct source_spec {
     char *name;
@@ -75,19 +77,28 @@ struct conversation {
     char *source; /* name of the set */
     char *topic;  /* column category or topic, else "" */
 };
+/*
+ * The chats of a source, of any size: the list knows where each stands in the file, after
+ * one walk over it in which every row was checked, and parses a chat when it is asked for.
+ */
 struct conversation_list {
-    struct conversation *items;
     size_t count;
-    size_t capacity;
     char *name;
     char *path;
-    char sha256[65];
     int64_t skipped_count; /* rows without an answer or of no known layout */
     char *first_skipped;   /* "file: line 12: …", NULL if none */
+    struct conversation_store *store;
 };
 enum status conversation_list_read(struct conversation_list *list, const char *spec,
                                    struct error *error);
 void conversation_list_release(struct conversation_list *list);
+
+/* Chat number `index`, below count. The caller releases it. */
+enum status conversation_list_get(const struct conversation_list *list, size_t index,
+                                  struct conversation *conversation, struct error *error);
+/* Of the file; waits for the thread that computes it since the list was read. */
+enum status conversation_list_sha256(struct conversation_list *list,
+                                     char hex[SHA256_HEX_BYTES], struct error *error);
 void conversation_release(struct conversation *conversation);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "data_gen/leak_check.h"
-#include "data_gen/mix_write.h"
+#include "data_gen/mix_export.h"
 
 #include <stdlib.h>
 

@@ -1,27 +1,81 @@
-/* CSV, JSON and JSONL sources: any bytes, one visit a row. */
+/*
+ * CSV, JSON and JSONL sources, also packed with gzip or zstd: any bytes, one visit a row.
+ * What a glance at the tokens of a row says must be what the parser says.
+ */
 
+#include "base/unpack.h"
+#include "data_gen/conversation_read.h"
+#include "data_gen/record_reader.h"
 #include "data_gen/records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static enum status visit(void *context, const cJSON *object, int64_t line,
-                         struct error *error)
+enum { UNPACKED_LIMIT = 1 << 20 };
+
+static enum status keep(void *context, const void *bytes, size_t count, size_t consumed,
+                        struct error *error)
 {
-    (void)error;
+    (void)consumed;
+    struct text_buffer *text = context;
+    text_buffer_append_bytes(text, bytes, count);
+    return text->length > UNPACKED_LIMIT ? error_set(error, STATUS_LIMIT, "too large")
+                                         : STATUS_OK;
+}
+
+static void row_check(struct record_reader *reader, const struct record *record)
+{
+    char field[] = "kind";
+    char value[] = "a";
     char scratch[RECORD_SCRATCH_BYTES];
-    int64_t *rows = context;
-    CHECK(line >= 1);
+    const struct source_spec spec = {.name = field,
+                                     .path = field,
+                                     .filter_field = record->line % 2 ? field : NULL,
+                                     .filter_value = value};
+    struct conversation chat;
+    struct error error = {0};
+    cJSON *object = NULL;
+    CHECK(record->line >= 1);
+    const enum conversation_glance glance =
+        conversation_glance(reader->file->bytes + reader->tape_base, &reader->tape, &spec);
+    CHECK(record_parse(reader, record, &object, &error) == STATUS_OK);
     CHECK(cJSON_IsObject(object));
     record_text(object, "goal", scratch);
-    (*rows)++;
-    return STATUS_OK;
+    const bool passes = source_spec_matches(&spec, object);
+    const bool usable = conversation_read(&chat, object, record->line, &spec);
+    CHECK(glance != GLANCE_USABLE || (passes && usable));
+    CHECK(glance != GLANCE_FILTERED || !passes);
+    conversation_release(&chat);
+    cJSON_Delete(object);
+}
+
+static void source_check(const char *bytes, size_t count)
+{
+    static struct record_reader reader;
+    struct error error = {0};
+    struct source_file file;
+    struct record record;
+    if (source_file_of_bytes(&file, bytes, count, "fuzz", &error))
+        return;
+    enum status status = record_reader_open(&reader, &file, &error);
+    if (!status) {
+        while (record_next(&reader, &record, &status, &error))
+            row_check(&reader, &record);
+        record_reader_close(&reader);
+    }
+    CHECK(!status || error.message[0] != '\0');
+    source_file_close(&file);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error error = {0};
-    int64_t rows = 0;
-    if (records_parse((const char *)data, size, "fuzz", visit, &rows, &error))
+    struct text_buffer text = {0};
+    if (packing_of(data, size) == PACKING_NONE)
+        source_check((const char *)data, size);
+    else if (unpack(data, size, "fuzz", keep, &text, &error) == STATUS_OK)
+        source_check(text_buffer_string(&text), text.length);
+    else
         CHECK(error.message[0] != '\0');
+    text_buffer_release(&text);
     return 0;
 }

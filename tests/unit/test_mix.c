@@ -1,8 +1,7 @@
 #include "fixture.h"
 
-#include "base/random.h"
 #include "data_gen/mix.h"
-#include "data_gen/mix_build.h"
+#include "data_gen/mix_export.h"
 #include "data_gen/refusals.h"
 #include "data_gen/text_set.h"
 
@@ -67,145 +66,132 @@ static void text_sets_fold_case_space_and_end(void **state)
     text_set_release(&set);
 }
 
-/* Writes 30 requests (15 behaviours, two each) and 300 chats; returns their specs. */
-static void sources_make(struct string_list *harmful, struct string_list *benign)
+/* Each of XSTest's rule and of the paper's: a few of their strings, enough for ours. */
+static void assert_refuses(const char *text)
 {
-    struct text_buffer text = {0};
-    text_buffer_append(&text, "goal,behavior\n");
-    for (int i = 0; i < 30; i++)
-        text_buffer_appendf(&text, "Explain how to break device number %d,Behavior %d\n", i,
-                            i / 2);
-    string_list_add(harmful, scratch_file("harmful.csv", text_buffer_string(&text)));
-    text_buffer_clear(&text);
-    for (int i = 0; i < 300; i++)
-        text_buffer_appendf(
-            &text, "{\"prompt\":\"How do I mend device %d?\",\"completion\":\"Try %d.\"}\n",
-            i % 290, i);
-    string_list_add(benign, scratch_file("benign.jsonl", text_buffer_string(&text)));
-    text_buffer_release(&text);
-}
-
-static const char *only_split(const struct mix *mix, const char *behavior)
-{
-    const char *split = NULL;
-    for (size_t i = 0; i < mix->count; i++) {
-        const struct mix_example *example = &mix->examples[i];
-        if (strcmp(example->behavior, behavior) != 0)
-            continue;
-        if (split)
-            assert_string_equal(split, example->split);
-        split = example->split;
-    }
-    return split;
-}
-
-static void shares_splits_and_duplicates_hold(void **state)
-{
-    (void)state;
-    struct string_list harmful = {0};
-    struct string_list benign = {0};
-    const struct string_list contrast = {0};
-    sources_make(&harmful, &benign);
-    const struct mix_recipe recipe = {.harmful = &harmful,
-                                      .benign = &benign,
-                                      .contrast = &contrast,
-                                      .tenses = {TENSE_PAST, TENSE_FUTURE},
-                                      .tense_count = 2,
-                                      .ratio = 0.25,
-                                      .count = 200,
-                                      .imperatives = 1,
-                                      .split_shares = {0.64, 0.16, 0.2},
-                                      .refusals = "varied",
-                                      .seed = 5};
-    struct mix_build build;
-    assert_ok(mix_build(&build, &recipe, &error));
-
-    int64_t refusals[SPLIT_COUNT] = {0};
-    int64_t all[SPLIT_COUNT] = {0};
-    int64_t past = 0;
-    int64_t imperatives = 0;
-    struct text_set seen = {0};
-    for (size_t i = 0; i < build.mix.count; i++) {
-        const struct mix_example *example = &build.mix.examples[i];
-        int split = 0;
-        while (strcmp(split_names[split], example->split) != 0)
-            split++;
-        all[split]++;
-        refusals[split] += strcmp(example->kind, "refusal") == 0;
-        past +=
-            strcmp(example->kind, "refusal") == 0 && strcmp(example->tense, "past") == 0;
-        imperatives += strcmp(example->kind, "benign") == 0 &&
-                       !text_ends_with(example->messages[0].content, "?");
-        assert_true(text_set_add(&seen, example->messages[0].content));
-    }
-    text_set_release(&seen);
-    const int64_t expected[] = {160, 40, 0};
-    for (int split = 0; split < SPLIT_COUNT; split++) {
-        assert_int_equal(all[split], expected[split]);
-        assert_int_equal(refusals[split], expected[split] / 4);
-    }
-    assert_int_equal(past, 25);
-    assert_int_equal(imperatives, 150); /* every "How do I" becomes one */
-    int in_mix = 0;
-    for (int i = 0; i < 15; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "Behavior %d", i);
-        in_mix += only_split(&build.mix, name) != NULL;
-    }
-    assert_int_equal(in_mix, 12);
-    assert_int_equal(build.held_out_count, 6); /* 3 of 15 behaviours, two requests each */
-    mix_build_release(&build);
-    string_list_release(&harmful);
-    string_list_release(&benign);
-}
-
-static void too_small_sources_are_refused(void **state)
-{
-    (void)state;
-    struct string_list harmful = {0};
-    struct string_list benign = {0};
-    const struct string_list contrast = {0};
-    sources_make(&harmful, &benign);
-    struct mix_recipe recipe = {.harmful = &harmful,
-                                .benign = &benign,
-                                .contrast = &contrast,
-                                .tenses = {TENSE_NONE},
-                                .tense_count = 1,
-                                .ratio = 0,
-                                .count = 291,
-                                .split_shares = {1, 0, 0},
-                                .refusals = "fixed",
-                                .seed = 5};
-    struct mix_build build;
-    assert_int_equal(mix_build(&build, &recipe, &error), STATUS_LIMIT);
-    assert_message("only 290 left that are distinct");
-    recipe.ratio = 1;
-    recipe.count = 31; /* TENSE_NONE has one wording for each of 30 requests */
-    assert_int_equal(mix_build(&build, &recipe, &error), STATUS_LIMIT);
-    assert_message("only 30 distinct");
-    recipe.count = 30;
-    assert_ok(mix_build(&build, &recipe, &error));
-    assert_int_equal(build.mix.count, 30);
-    mix_build_release(&build);
-    string_list_release(&harmful);
-    string_list_release(&benign);
+    static const char *const markers[] = {"I'm sorry", "Sorry", "I am sorry", "I apologize",
+                                          "I cannot"};
+    bool starts = false;
+    for (size_t i = 0; i < sizeof markers / sizeof *markers; i++)
+        starts |= text_starts_with(text, markers[i]);
+    if (!starts)
+        fail_msg("\"%s\" does not begin as refusals do", text);
+    assert_true(strlen(text) <= 160);
 }
 
 static void refusal_styles(void **state)
 {
     (void)state;
     struct refusals refusals;
+    struct text_buffer text = {0};
+    struct text_buffer again = {0};
     assert_ok(refusals_open(&refusals, "fixed", &error));
-    assert_string_equal(refusals_pick(&refusals, 1, 9), "Sorry, I can't help with that.");
+    refusals_write(&refusals, 1, 9, "", &text);
+    assert_string_equal(text_buffer_string(&text), "Sorry, I can't help with that.");
     refusals_release(&refusals);
     assert_ok(refusals_open(&refusals, "varied", &error));
-    assert_true(refusals.count >= 12);
-    assert_ptr_equal(refusals_pick(&refusals, 1, 9), refusals_pick(&refusals, 1, 9));
+    assert_true(refusals.count >= 16);
+    for (size_t i = 0; i < refusals.count; i++)
+        assert_refuses(refusals.texts[i]);
+    text_buffer_clear(&text);
+    refusals_write(&refusals, 1, 9, "", &text);
+    refusals_write(&refusals, 1, 9, "Privacy", &again);
+    assert_string_equal(text_buffer_string(&text), text_buffer_string(&again));
     refusals_release(&refusals);
     assert_int_equal(refusals_open(&refusals, "sometimes", &error), STATUS_USAGE);
     assert_ok(refusals_open(&refusals, "No, thanks.", &error));
-    assert_string_equal(refusals_pick(&refusals, 1, 1), "No, thanks.");
+    text_buffer_clear(&text);
+    refusals_write(&refusals, 1, 1, "", &text);
+    assert_string_equal(text_buffer_string(&text), "No, thanks.");
     refusals_release(&refusals);
+    text_buffer_release(&text);
+    text_buffer_release(&again);
+}
+
+static void alternatives_name_a_subject_of_the_category(void **state)
+{
+    (void)state;
+    static const char *const categories[] = {
+        "Harassment/Discrimination",
+        "Malware/Hacking",
+        "Physical harm",
+        "Economic harm",
+        "Fraud/Deception",
+        "Disinformation",
+        "Sexual/Adult content",
+        "Privacy",
+        "Expert advice",
+        "Government decision-making", /* JailbreakBench */
+        "chemical_biological",
+        "illegal",
+        "misinformation_disinformation",
+        "harassment_bullying",
+        "cybercrime_intrusion",
+        "copyright", /* HarmBench */
+        "Violence",
+        "Non-violent crimes",
+        "Illegal goods and services", /* StrongREJECT */
+    };
+    struct refusals refusals;
+    assert_ok(refusals_open(&refusals, "alternative", &error));
+    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++) {
+        const char *const *subjects = refusal_subjects(categories[i]);
+        struct text_buffer text = {0};
+        bool named = false;
+        assert_non_null(subjects);
+        refusals_write(&refusals, 3, i, categories[i], &text);
+        assert_refuses(text_buffer_string(&text));
+        for (; *subjects; subjects++)
+            named |= strstr(text_buffer_string(&text), *subjects) != NULL;
+        assert_true(named);
+        assert_null(strchr(text_buffer_string(&text), '%'));
+        text_buffer_release(&text);
+    }
+    assert_null(refusal_subjects(""));
+    assert_null(refusal_subjects("something else"));
+    struct text_buffer text = {0};
+    refusals_write(&refusals, 3, 1, "something else", &text);
+    assert_refuses(text_buffer_string(&text));
+    assert_null(strchr(text_buffer_string(&text), '%'));
+    text_buffer_release(&text);
+    refusals_release(&refusals);
+}
+
+static void formats_have_their_layouts(void **state)
+{
+    (void)state;
+    struct message messages[] = {{"system", "s"}, {"user", "u"},      {"assistant", "a"},
+                                 {"user", "v"},   {"assistant", "b"}, {"user", "w"}};
+    const struct mix_example example = {
+        .id = (char[]){"x"}, .messages = messages, .message_count = 6};
+    static const char *const expected[] = {
+        [FORMAT_OPENAI] = "{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},"
+                          "{\"role\":\"user\",\"content\":\"u\"},"
+                          "{\"role\":\"assistant\",\"content\":\"a\"},"
+                          "{\"role\":\"user\",\"content\":\"v\"},"
+                          "{\"role\":\"assistant\",\"content\":\"b\"}]}\n",
+        [FORMAT_TRL_PROMPT_COMPLETION] =
+            "{\"prompt\":[{\"role\":\"system\",\"content\":\"s\"},"
+            "{\"role\":\"user\",\"content\":\"u\"},"
+            "{\"role\":\"assistant\",\"content\":\"a\"},"
+            "{\"role\":\"user\",\"content\":\"v\"}],"
+            "\"completion\":[{\"role\":\"assistant\",\"content\":\"b\"}]}\n",
+        [FORMAT_SHAREGPT] =
+            "{\"id\":\"x\",\"conversations\":[{\"from\":\"system\",\"value\":\"s\"},"
+            "{\"from\":\"human\",\"value\":\"u\"},{\"from\":\"gpt\",\"value\":\"a\"},"
+            "{\"from\":\"human\",\"value\":\"v\"},{\"from\":\"gpt\",\"value\":\"b\"}]}\n",
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        struct text_buffer text = {0};
+        mix_example_write(&text, &example, (enum mix_format)i);
+        if (expected[i])
+            assert_string_equal(text_buffer_string(&text), expected[i]);
+        text_buffer_release(&text);
+    }
+    enum mix_format format;
+    assert_ok(mix_format_parse(&format, "sharegpt", &error));
+    assert_int_equal(format, FORMAT_SHAREGPT);
+    assert_int_equal(mix_format_parse(&format, "csv", &error), STATUS_USAGE);
 }
 
 int main(void)
@@ -214,9 +200,9 @@ int main(void)
         cmocka_unit_test(reads_a_mix_and_plain_messages),
         cmocka_unit_test(broken_lines_are_named),
         cmocka_unit_test(text_sets_fold_case_space_and_end),
-        cmocka_unit_test(shares_splits_and_duplicates_hold),
-        cmocka_unit_test(too_small_sources_are_refused),
         cmocka_unit_test(refusal_styles),
+        cmocka_unit_test(alternatives_name_a_subject_of_the_category),
+        cmocka_unit_test(formats_have_their_layouts),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

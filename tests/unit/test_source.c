@@ -1,7 +1,10 @@
 #include "fixture.h"
 
+#include "data_gen/conversation_read.h"
 #include "data_gen/records.h"
-#include "data_gen/source.h"
+
+#include <unistd.h>
+#include <zlib.h>
 
 static enum status row_append(void *context, const cJSON *object, int64_t line,
                               struct error *row_error)
@@ -132,20 +135,30 @@ static void requests_take_column_filter_and_index(void **state)
     assert_message("no row with kind = z");
 }
 
-static void assert_chat(const struct conversation *chat, const char *user,
-                        const char *reply)
+static struct conversation chat_of(const struct conversation_list *list, size_t index)
 {
-    assert_int_equal(chat->message_count, 2);
-    assert_string_equal(chat->messages[0].role, "user");
-    assert_string_equal(chat->messages[0].content, user);
-    assert_string_equal(chat->messages[1].role, "assistant");
-    assert_string_equal(chat->messages[1].content, reply);
+    struct conversation chat;
+    assert_ok(conversation_list_get(list, index, &chat, &error));
+    return chat;
+}
+
+static void assert_chat(const struct conversation_list *list, size_t index,
+                        const char *user, const char *reply)
+{
+    struct conversation chat = chat_of(list, index);
+    assert_int_equal(chat.message_count, 2);
+    assert_string_equal(chat.messages[0].role, "user");
+    assert_string_equal(chat.messages[0].content, user);
+    assert_string_equal(chat.messages[1].role, "assistant");
+    assert_string_equal(chat.messages[1].content, reply);
+    conversation_release(&chat);
 }
 
 static void chats_of_every_layout(void **state)
 {
     (void)state;
     struct conversation_list list;
+    struct conversation chat;
     const char *path = scratch_file(
         "c.json",
         "[{\"instruction\":\"I\",\"input\":\"\",\"output\":\"O\"},"
@@ -163,17 +176,204 @@ static void chats_of_every_layout(void **state)
     assert_int_equal(list.count, 7);
     assert_int_equal(list.skipped_count, 3);
     assert_non_null(strstr(list.first_skipped, "line 8"));
-    assert_chat(&list.items[0], "I", "O");
-    assert_chat(&list.items[1], "I\n\nC", "R");
-    assert_string_equal(list.items[1].topic, "qa");
-    assert_chat(&list.items[2], "I\n\nN", "R");
-    assert_chat(&list.items[3], "P", "C");
-    assert_chat(&list.items[4], "H", "G");
-    assert_string_equal(list.items[4].id, "s1");
-    assert_string_equal(list.items[3].id, "c-3");
-    assert_chat(&list.items[5], "ab", "c");
-    assert_chat(&list.items[6], "Q", "A");
+    assert_chat(&list, 0, "I", "O");
+    assert_chat(&list, 1, "I\n\nC", "R");
+    chat = chat_of(&list, 1);
+    assert_string_equal(chat.topic, "qa");
+    conversation_release(&chat);
+    assert_chat(&list, 2, "I\n\nN", "R");
+    assert_chat(&list, 3, "P", "C");
+    assert_chat(&list, 4, "H", "G");
+    chat = chat_of(&list, 4);
+    assert_string_equal(chat.id, "s1");
+    conversation_release(&chat);
+    chat = chat_of(&list, 3);
+    assert_string_equal(chat.id, "c-3");
+    conversation_release(&chat);
+    assert_chat(&list, 5, "ab", "c");
+    assert_chat(&list, 6, "Q", "A");
     conversation_list_release(&list);
+}
+
+/* A glance at a row's tokens never says "usable" or "filtered" where the parser would not.
+ */
+static enum conversation_glance glance_at(const char *row, const struct source_spec *spec)
+{
+    static struct json_tape tape;
+    struct json_scan scan;
+    struct conversation chat;
+    cJSON *object = NULL;
+    tape.count = 0;
+    tape.overflow = false;
+    json_scan_init(&scan, row, strlen(row));
+    scan.tape = &tape;
+    assert_true(json_scan_text(&scan));
+    const enum conversation_glance glance = conversation_glance(row, &tape, spec);
+    assert_ok(json_parse(&object, row, strlen(row), "x", &error));
+    const bool passes = source_spec_matches(spec, object);
+    const bool usable = conversation_read(&chat, object, 0, spec);
+    if (glance == GLANCE_USABLE && !(passes && usable))
+        fail_msg("usable? %s", row);
+    if (glance == GLANCE_FILTERED && passes)
+        fail_msg("filtered? %s", row);
+    conversation_release(&chat);
+    cJSON_Delete(object);
+    return glance;
+}
+
+#define TURNS(a, b)    "{\"conversations\":[" a "," b "]}"
+#define MESSAGES(a, b) "{\"messages\":[" a "," b "]}"
+#define HUMAN          "{\"from\":\"human\",\"value\":\"H\"}"
+#define USER           "{\"role\":\"user\",\"content\":\"U\"}"
+
+static void a_glance_agrees_with_the_parser(void **state)
+{
+    (void)state;
+    static const char *const usable[] = {
+        "{\"prompt\":\"P\",\"completion\":\"C\"}",
+        "{\"Instruction\":\"P\",\"OUTPUT\":\"C\",\"n\":[1,{\"a\":2}]}",
+        "{\"question\":\" \\n x\",\"answer\":\"\\t\\ty\"}",
+        TURNS(HUMAN, "{\"value\":\"G\",\"weight\":{\"x\":[]},\"from\":\"gpt\"}"),
+        MESSAGES(USER, "{\"role\":\"assistant\",\"content\":\"A\"}"),
+    };
+    static const char *const unclear[] = {
+        "{}",
+        "{\"prompt\":\"P\"}",
+        "{\"prompt\":\"P\",\"completion\":\" \\n\"}",
+        "{\"prompt\":\"P\",\"completion\":1}",
+        "{\"prompt\":\"P\",\"completion\":\"\\u0041\"}",
+        "{\"pro\\u006dpt\":\"P\",\"completion\":\"C\"}",
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"Conversations\":[]}",
+        TURNS(HUMAN, "{\"from\":\"tool\",\"value\":\"G\"}"),
+        TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":null}"),
+        TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":\"\"}"),
+        TURNS(HUMAN, "7"),
+        TURNS("{\"from\":\"gpt\",\"value\":\"G\"}", HUMAN),
+        MESSAGES(USER, "{\"role\":1,\"content\":\"A\"}"),
+        MESSAGES(USER, "{\"Role\":\"assistant\",\"content\":\"A\"}"),
+        MESSAGES(USER, "{\"role\":\"assistant\",\"content\":[]}"),
+        MESSAGES(USER, "{\"role\":\"assistant\"}"),
+        MESSAGES(USER, "{\"content\":\"A\"}"),
+        "{\"messages\":{\"role\":\"assistant\"}}",
+    };
+    const struct source_spec all = {.name = (char[]){"x"}, .path = (char[]){"x"}};
+    for (size_t i = 0; i < sizeof usable / sizeof *usable; i++)
+        assert_int_equal(glance_at(usable[i], &all), GLANCE_USABLE);
+    for (size_t i = 0; i < sizeof unclear / sizeof *unclear; i++)
+        assert_int_equal(glance_at(unclear[i], &all), GLANCE_UNCLEAR);
+
+    struct source_spec some = all;
+    some.filter_field = (char[]){"kind"};
+    some.filter_value = (char[]){"a"};
+    some.column = (char[]){"ask"};
+#define ROW "{\"ask\":\"Q\",\"answer\":\"A\","
+    assert_int_equal(glance_at(ROW "\"kind\":\"a\"}", &some), GLANCE_USABLE);
+    assert_int_equal(glance_at(ROW "\"KIND\":\"b\"}", &some), GLANCE_FILTERED);
+    assert_int_equal(glance_at(ROW "\"KIND\":\"b\",\"kind\":\"a\"}", &some), GLANCE_USABLE);
+    assert_int_equal(glance_at(ROW "\"kind\":\"\\u0061\"}", &some), GLANCE_UNCLEAR);
+    assert_int_equal(glance_at(ROW "\"kind\":1}", &some), GLANCE_UNCLEAR);
+    assert_int_equal(glance_at(ROW "\"k\":1}", &some), GLANCE_UNCLEAR);
+}
+
+static void rows_that_nobody_wants_are_checked_too(void **state)
+{
+    (void)state;
+    struct conversation_list list;
+    const char *chat = "{\"prompt\":\"P\",\"completion\":\"C\"}";
+    char text[300];
+    snprintf(text, sizeof text, "[%s,\n{\"other\":[1,tru]},\n%s]", chat, chat);
+    assert_int_equal(conversation_list_read(&list, scratch_file("b.json", text), &error),
+                     STATUS_FORMAT);
+    assert_message("b.json: line 2, column 13: unexpected 't'");
+    snprintf(text, sizeof text, "%s\n\n{\"a\":\"\x01\"}\n", chat);
+    assert_int_equal(conversation_list_read(&list, scratch_file("b.jsonl", text), &error),
+                     STATUS_FORMAT);
+    assert_message("b.jsonl: line 3: line 1, column 7: a control character");
+    snprintf(text, sizeof text, "{\"rows\":[%s],\"n\":01}", chat);
+    assert_int_equal(conversation_list_read(&list, scratch_file("c.json", text), &error),
+                     STATUS_FORMAT);
+    assert_message("a number may not start with 0");
+    snprintf(text, sizeof text, "[%s] x", chat);
+    assert_int_equal(conversation_list_read(&list, scratch_file("d.json", text), &error),
+                     STATUS_FORMAT);
+    assert_message("d.json: line 1, column 35: unexpected 'x'");
+}
+
+/* In any order, from every kind of file, packed or not. */
+static void assert_chats(const char *path)
+{
+    struct conversation_list list;
+    char hex[2][SHA256_HEX_BYTES];
+    assert_ok(conversation_list_read(&list, path, &error));
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.skipped_count, 1);
+    assert_chat(&list, 2, "R", "T\n\"");
+    assert_chat(&list, 0, "P", "C");
+    assert_chat(&list, 1, "Q", "D, E");
+    assert_chat(&list, 2, "R", "T\n\"");
+    struct conversation chat = chat_of(&list, 2);
+    assert_string_equal(chat.id + strlen(chat.id) - 2, "-3");
+    conversation_release(&chat);
+    assert_ok(conversation_list_sha256(&list, hex[0], &error));
+    assert_ok(file_sha256(hex[1], path, &error));
+    assert_string_equal(hex[0], hex[1]);
+    conversation_list_release(&list);
+}
+
+static const char *packed_file(const char *name, const char *text)
+{
+    const char *path = scratch_path(name);
+    gzFile file = gzopen(path, "wb");
+    assert_int_equal(gzwrite(file, text, (unsigned)strlen(text)), strlen(text));
+    assert_int_equal(gzclose(file), Z_OK);
+    return path;
+}
+
+static void chats_are_read_one_by_one(void **state)
+{
+    (void)state;
+#define A "{\"prompt\":\"P\",\"completion\":\"C\"}"
+#define B "{\"prompt\":\"Q\",\"completion\":\"D, E\"}"
+#define C "{\"prompt\":\"R\",\"completion\":\"T\\n\\\"\"}"
+    static const char *const texts[] = {
+        "[" A ",\n{\"x\":1}," B " , " C "]\n",
+        "{\"note\":[1,2],\"rows\":[" A ",{\"x\":1}," B "," C "],\"n\":4}",
+        A "\n{\"x\":1}\r\n\n" B "\n" C,
+        "\xEF\xBB\xBFprompt,completion\nP,C\n\nQ,\r\nQ,\"D, E\"\nR,\"T\n\"\"\"\n",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (i != 3)
+            assert_chats(scratch_file("rows", texts[i]));
+        assert_chats(packed_file("rows.gz", texts[i]));
+    }
+    assert_chats(scratch_file("rows", texts[3]));
+}
+
+static void what_is_no_text_is_refused(void **state)
+{
+    (void)state;
+    struct conversation_list list;
+    const char *path = scratch_file("x.parquet", "PAR1\x15\x04\x15");
+    assert_int_equal(conversation_list_read(&list, path, &error), STATUS_UNSUPPORTED);
+    assert_message("x.parquet: this is a Parquet file");
+    path = packed_file("once.gz", "\x1F\x8B\x08");
+    assert_int_equal(conversation_list_read(&list, path, &error), STATUS_UNSUPPORTED);
+    assert_message("packed twice");
+    path = packed_file("empty.gz", "");
+    assert_int_equal(conversation_list_read(&list, path, &error), STATUS_FORMAT);
+    assert_message("the file is empty");
+    assert_int_equal(conversation_list_read(&list, scratch_folder, &error), STATUS_IO);
+    assert_message("is a folder");
+    path = packed_file("cut.gz", "[]");
+    assert_int_equal(truncate(path, 15), 0);
+    assert_int_equal(conversation_list_read(&list, path, &error), STATUS_FORMAT);
+    assert_message("cut.gz: byte 15: the gzip data end too early");
+    setenv("TMPDIR", "/nowhere/at/all", 1);
+    path = packed_file("a.gz", "[]");
+    assert_int_equal(conversation_list_read(&list, path, &error), STATUS_IO);
+    unsetenv("TMPDIR");
+    assert_message("set TMPDIR");
 }
 
 static void a_column_replaces_the_request(void **state)
@@ -186,7 +386,7 @@ static void a_column_replaces_the_request(void **state)
         scratch_file("h.jsonl",
                      "{\"question\":\"Q?\",\"imperative\":\"Do\",\"answer\":\"A\"}\n"));
     assert_ok(conversation_list_read(&list, spec, &error));
-    assert_chat(&list.items[0], "Do", "A");
+    assert_chat(&list, 0, "Do", "A");
     conversation_list_release(&list);
 }
 
@@ -201,6 +401,10 @@ int main(void)
         cmocka_unit_test(requests_take_column_filter_and_index),
         cmocka_unit_test(chats_of_every_layout),
         cmocka_unit_test(a_column_replaces_the_request),
+        cmocka_unit_test(a_glance_agrees_with_the_parser),
+        cmocka_unit_test(rows_that_nobody_wants_are_checked_too),
+        cmocka_unit_test(chats_are_read_one_by_one),
+        cmocka_unit_test(what_is_no_text_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

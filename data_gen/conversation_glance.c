@@ -1,0 +1,173 @@
+#include "data_gen/conversation_read.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A row's text and its tokens; every function below errs towards "not sure" (false). */
+struct glance {
+    const char *bytes;
+    const struct json_tape *tape;
+};
+
+static size_t text_length(const struct json_token *token)
+{
+    return token->end - token->begin - 2; /* less its quotes */
+}
+
+static bool has_escape(const struct glance *glance, const struct json_token *token)
+{
+    return memchr(glance->bytes + token->begin, '\\', token->end - token->begin) != NULL;
+}
+
+/* The index behind the value whose first token is `at`. */
+static size_t behind(const struct glance *glance, size_t at)
+{
+    size_t depth = 0;
+    do {
+        const char kind = glance->tape->tokens[at++].kind;
+        depth += kind == '{' || kind == '[';
+        depth -= kind == '}' || kind == ']';
+    } while (depth > 0);
+    return at;
+}
+
+typedef int text_compare(const char *a, const char *b, size_t count);
+
+static size_t find_with(const struct glance *glance, size_t object, const char *name,
+                        text_compare *compare)
+{
+    const struct json_token *tokens = glance->tape->tokens;
+    size_t at = object + 1;
+    while (tokens[at].kind == 'k') {
+        if (text_length(&tokens[at]) == strlen(name) &&
+            compare(glance->bytes + tokens[at].begin + 1, name, strlen(name)) == 0)
+            return at + 1;
+        at = behind(glance, at + 1);
+    }
+    return 0;
+}
+
+/* Where the value of this name begins, as json_get() finds it; 0 if there is none. */
+static size_t find_exactly(const struct glance *glance, size_t object, const char *name)
+{
+    return find_with(glance, object, name, strncmp);
+}
+
+/* As record_get() finds it. */
+static size_t find(const struct glance *glance, size_t object, const char *name)
+{
+    const size_t exact = find_exactly(glance, object, name);
+    return exact ? exact : find_with(glance, object, name, strncasecmp);
+}
+
+static bool any_key_has_escape(const struct glance *glance)
+{
+    for (size_t i = 0; i < glance->tape->count; i++)
+        if (glance->tape->tokens[i].kind == 'k' &&
+            has_escape(glance, &glance->tape->tokens[i]))
+            return true;
+    return false;
+}
+
+/* A string of which some byte is surely no white space. */
+static bool is_surely_text(const struct glance *glance, size_t at)
+{
+    const struct json_token *token = &glance->tape->tokens[at];
+    if (token->kind != '"')
+        return false;
+    const char *text = glance->bytes + token->begin + 1;
+    const char *end = glance->bytes + token->end - 1;
+    while (text < end && (*text == ' ' || (*text == '\\' && strchr("ntr", text[1]))))
+        text += *text == ' ' ? 1 : 2;
+    return text < end && *text != '\\';
+}
+
+static bool is_plain(const struct glance *glance, size_t at)
+{
+    const struct json_token *token = &glance->tape->tokens[at];
+    return token->kind == '"' && !has_escape(glance, token);
+}
+
+static bool is_equal(const struct glance *glance, size_t at, const char *text)
+{
+    const struct json_token *token = &glance->tape->tokens[at];
+    return text_length(token) == strlen(text) &&
+           memcmp(glance->bytes + token->begin + 1, text, strlen(text)) == 0;
+}
+
+/* The role in OpenAI's words, "other" for one that is none of ours; NULL if not sure. */
+static const char *role_of(const struct glance *glance, size_t at, bool is_sharegpt)
+{
+    char name[32];
+    if (!at || !is_plain(glance, at))
+        return NULL;
+    const struct json_token *token = &glance->tape->tokens[at];
+    if (text_length(token) >= sizeof name)
+        return NULL;
+    memcpy(name, glance->bytes + token->begin + 1, text_length(token));
+    name[text_length(token)] = '\0';
+    if (is_sharegpt)
+        return conversation_sharegpt_role(name);
+    return strcmp(name, "assistant") == 0 ? "assistant" : "other";
+}
+
+/* The list of messages at `at`: usable if the first assistant but at the start speaks. */
+static bool turns_are_usable(const struct glance *glance, size_t at, bool is_sharegpt)
+{
+    const struct json_token *tokens = glance->tape->tokens;
+    bool answered = false;
+    if (tokens[at++].kind != '[')
+        return false;
+    for (size_t i = 0; tokens[at].kind == '{'; i++, at = behind(glance, at)) {
+        const size_t role_at =
+            is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
+        const char *role = role_of(glance, role_at, is_sharegpt);
+        const size_t text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
+        if (!role || !text || tokens[text].kind != '"')
+            return false;
+        if (i == 0 || answered || strcmp(role, "assistant") != 0)
+            continue;
+        if (!is_surely_text(glance, text))
+            return false;
+        answered = true;
+    }
+    return answered && tokens[at].kind == ']';
+}
+
+static bool layout_is_usable(const struct glance *glance, const char *column)
+{
+    for (const struct conversation_layout *layout = conversation_layouts; layout->request;
+         layout++) {
+        const size_t request = find(glance, 0, column ? column : layout->request);
+        const size_t reply = find(glance, 0, layout->reply);
+        if (request && reply)
+            return is_surely_text(glance, request) && is_surely_text(glance, reply);
+    }
+    return false;
+}
+
+enum conversation_glance conversation_glance(const char *bytes,
+                                             const struct json_tape *tape,
+                                             const struct source_spec *spec)
+{
+    const struct glance glance = {.bytes = bytes, .tape = tape};
+    if (tape->overflow || tape->count == 0 || any_key_has_escape(&glance))
+        return GLANCE_UNCLEAR;
+    if (spec->filter_field) {
+        const size_t value = find(&glance, 0, spec->filter_field);
+        if (!value || !is_plain(&glance, value))
+            return GLANCE_UNCLEAR;
+        if (!is_equal(&glance, value, spec->filter_value))
+            return GLANCE_FILTERED;
+    }
+    const size_t messages = find(&glance, 0, "messages");
+    const size_t turns = find(&glance, 0, "conversations");
+    bool usable;
+    if (messages)
+        usable = turns_are_usable(&glance, messages, false);
+    else if (turns)
+        usable = turns_are_usable(&glance, turns, true);
+    else
+        usable = layout_is_usable(&glance, spec->column);
+    return usable ? GLANCE_USABLE : GLANCE_UNCLEAR;
+}

@@ -1,0 +1,147 @@
+#include "base/memory.h"
+#include "data_gen/mix_builder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct mix_source *source_add(struct mix_build *build, enum mix_role role,
+                                     const char *name, const char *path, const char *sha256,
+                                     size_t rows)
+{
+    array_reserve(build->sources, build->source_capacity, build->source_count + 1);
+    struct mix_source *source = &build->sources[build->source_count++];
+    *source = (struct mix_source){.role = role,
+                                  .name = memory_duplicate_string(name),
+                                  .path = memory_duplicate_string(path),
+                                  .rows = (int64_t)rows};
+    snprintf(source->sha256, sizeof source->sha256, "%s", sha256);
+    return source;
+}
+
+static void pool_add(struct harmful_pool *pool, const struct request *request,
+                     size_t source)
+{
+    const size_t old_capacity = pool->capacity;
+    array_reserve(pool->requests, pool->capacity, pool->count + 1);
+    if (pool->capacity != old_capacity)
+        pool->source =
+            memory_resize_array(pool->source, pool->capacity, sizeof *pool->source);
+    pool->source[pool->count] = source;
+    pool->requests[pool->count++] = *request;
+}
+
+enum status builder_read_harmful(struct builder *builder, struct error *error)
+{
+    const struct string_list *specs = builder->recipe->sources[ROLE_HARMFUL];
+    builder->harmful = memory_allocate_array(specs->count + 1, sizeof *builder->harmful);
+    for (size_t i = 0; i < specs->count; i++) {
+        struct request_list *list = &builder->harmful[i];
+        if (request_list_read(list, specs->items[i], error))
+            return error->status;
+        struct mix_source *source = source_add(builder->build, ROLE_HARMFUL, list->name,
+                                               list->path, list->sha256, list->count);
+        for (size_t j = 0; j < list->count; j++) {
+            const char *text = list->items[j].text;
+            if (!text_set_add(&builder->seen, text))
+                source->duplicates++;
+            else if (builder->near_requests &&
+                     near_duplicates_add(builder->near_requests, text) >= 0)
+                source->near_duplicates++;
+            else
+                pool_add(&builder->pool, &list->items[j], builder->build->source_count - 1);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status builder_read_chats(struct builder *builder, enum mix_role role,
+                               struct error *error)
+{
+    const struct string_list *specs = builder->recipe->sources[role];
+    struct conversation_list *lists =
+        memory_allocate_array(specs->count + 1, sizeof *lists);
+    builder->chats[role] = lists;
+    for (size_t i = 0; i < specs->count; i++) {
+        struct conversation_list *list = &lists[i];
+        if (conversation_list_read(list, specs->items[i], error))
+            return error->status;
+        struct mix_source *source =
+            source_add(builder->build, role, list->name, list->path, "", list->count);
+        source->skipped = list->skipped_count;
+    }
+    return STATUS_OK;
+}
+
+enum status builder_hash_chats(struct builder *builder, enum mix_role role,
+                               struct error *error)
+{
+    struct mix_build *build = builder->build;
+    struct conversation_list *list = builder->chats[role];
+    for (size_t i = 0; i < build->source_count; i++)
+        if (build->sources[i].role == role &&
+            conversation_list_sha256(list++, build->sources[i].sha256, error))
+            return error->status;
+    return STATUS_OK;
+}
+
+static int split_of_position(const struct mix_recipe *recipe, size_t position, size_t count)
+{
+    double end = 0;
+    for (int split = 0; split < SPLIT_COUNT; split++) {
+        end += recipe->split_shares[split];
+        if ((double)position + 0.5 < end * (double)count)
+            return split;
+    }
+    return 0;
+}
+
+/* The first request of the same behaviour stands for all of them. */
+static void leaders_find(struct harmful_pool *pool)
+{
+    pool->leader = memory_allocate_array(pool->count + 1, sizeof *pool->leader);
+    for (size_t i = 0; i < pool->count; i++) {
+        size_t first = 0;
+        while (strcmp(pool->requests[first].behavior, pool->requests[i].behavior) != 0)
+            first++;
+        pool->leader[i] = first;
+    }
+}
+
+static void held_out_list(struct builder *builder)
+{
+    struct mix_build *build = builder->build;
+    for (size_t i = 0; i < builder->pool.count; i++) {
+        const struct request *request = &builder->pool.requests[i];
+        if (builder->pool.split[i] != SPLIT_TEST)
+            continue;
+        array_reserve(build->held_out, build->held_out_capacity, build->held_out_count + 1);
+        build->held_out[build->held_out_count++] =
+            (struct held_out){.text = memory_duplicate_string(request->text),
+                              .behavior = memory_duplicate_string(request->behavior),
+                              .category = memory_duplicate_string(request->category),
+                              .index = request->index};
+    }
+}
+
+void builder_deal_behaviors(struct builder *builder)
+{
+    struct harmful_pool *pool = &builder->pool;
+    int64_t *order = memory_allocate_array(pool->count + 1, sizeof *order);
+    size_t *leaders = memory_allocate_array(pool->count + 1, sizeof *leaders);
+    size_t leader_count = 0;
+    leaders_find(pool);
+    pool->split = memory_allocate_array(pool->count + 1, sizeof *pool->split);
+    for (size_t i = 0; i < pool->count; i++)
+        if (pool->leader[i] == i)
+            leaders[leader_count++] = i;
+    numbers_shuffled(order, leader_count, builder->recipe->split_seed, "split");
+    for (size_t i = 0; i < leader_count; i++)
+        pool->split[leaders[order[i]]] =
+            split_of_position(builder->recipe, i, leader_count);
+    for (size_t i = 0; i < pool->count; i++)
+        pool->split[i] = pool->split[pool->leader[i]];
+    free(leaders);
+    free(order);
+    held_out_list(builder);
+}
