@@ -32,7 +32,7 @@ static enum dtype compute_dtype(const struct backend *backend, const struct tens
 }
 
 void dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
-             const struct dropout *dropout, bool accumulate)
+             const struct dropout_mask *dropout, bool accumulate)
 {
     const enum dtype dtype = compute_dtype(backend, in);
 

@@ -22,7 +22,7 @@
  * stream) under `key`. It depends on what a row is, not on where it was packed, nor on
  * threads; the same call makes the same mask again, in the backward too.
  */
-struct dropout {
+struct dropout_mask {
     const int32_t *documents; /* [T] names of documents, where the back-end computes */
     const int32_t *positions; /* [T] likewise */
     uint64_t key;             /* of the update */
@@ -31,7 +31,7 @@ struct dropout {
 };
 /* out[T,K] = or += the above; contiguous. */
 void dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
-             const struct dropout *dropout, bool accumulate);
+             const struct dropout_mask *dropout, bool accumulate);
 
 /* norms[M] f32 = the norm of each row of weight[M,K] + scale b[M,r] a[r,K]. Contiguous. */
 void adapted_row_norms(struct backend *backend, struct tensor *norms,

@@ -120,7 +120,7 @@ struct operation_table {
                          const struct adamw_step_parameters *parameters);
 
     void (*dropout)(struct backend *, struct tensor *out, const struct tensor *in,
-                    const struct dropout *dropout, bool accumulate);
+                    const struct dropout_mask *dropout, bool accumulate);
     void (*adapted_row_norms)(struct backend *, struct tensor *norms,
                               const struct tensor *weight, const struct tensor *a,
                               const struct tensor *b, float scale);

@@ -66,9 +66,9 @@ static void linear(const struct adapter_call *call, struct tensor *out,
 }
 
 /* The mask of matrix `index`: a stream of its own for each matrix of the model. */
-static struct dropout dropout_of(const struct adapter_call *call, int64_t index)
+static struct dropout_mask dropout_of(const struct adapter_call *call, int64_t index)
 {
-    struct dropout mask = *call->dropout;
+    struct dropout_mask mask = *call->dropout;
     mask.stream =
         (uint32_t)call->layer * LORA_TARGET_COUNT + (uint32_t)group_of(call)->target[index];
     return mask;
@@ -78,7 +78,7 @@ static struct dropout dropout_of(const struct adapter_call *call, int64_t index)
 static struct tensor dropped(const struct adapter_call *call, const struct tensor *in,
                              int64_t index)
 {
-    const struct dropout mask = dropout_of(call, index);
+    const struct dropout_mask mask = dropout_of(call, index);
     struct tensor out =
         tensor_view_2d(call->scratch.data, in->dtype, in->shape[0], in->shape[1]);
     dropout(call->backend, &out, in, &mask, false);
@@ -238,7 +238,7 @@ static void a_backward(const struct adapter_call *call, struct adapter_group *gr
     for (int64_t i = 0; call->dropout && i < group->count; i++) {
         const struct tensor from = hidden_part(call, d_hidden, i);
         const struct tensor a = a_part(call, &group->a, i);
-        const struct dropout mask = dropout_of(call, i);
+        const struct dropout_mask mask = dropout_of(call, i);
         struct tensor d_a = a_part(call, &gradients->a, i), read = dropped(call, in, i);
         linear_backward_weight(call->backend, &d_a, NULL, &from, &read);
         linear_backward_input(call->backend, &read, &from, &a, false);

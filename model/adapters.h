@@ -108,8 +108,8 @@ struct adapter_call {
     const struct tensor *bias; /* [M], NULL: none */
     bool rows_alone;           /* a row of out depends on its row of `in` alone */
     bool gains_ready;          /* DoRA: adapter_gains() has been called since a change */
-    const struct dropout *dropout; /* NULL: none; `stream` is filled in here */
-    struct tensor scratch;         /* with dropout: [T, K]; DoRA, backward: [T, M] */
+    const struct dropout_mask *dropout; /* NULL: none; `stream` is filled in here */
+    struct tensor scratch;              /* with dropout: [T, K]; DoRA, backward: [T, M] */
 };
 bool adapter_call_adapts(const struct adapter_call *call);
 

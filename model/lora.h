@@ -24,7 +24,8 @@
  *
  * the norm being held fixed in the backward (section 4.3), as PEFT does it.
  *
- * Dropout, in training only, is on what A reads.
+ * Dropout, in training only, is on what A reads. (With DoRA, PEFT in training also drops a
+ * share of what W reads in the part (m / norm - 1) W; the mean is the same.)
  *
  * Files of some families have q, k and v as one matrix, qkv_proj, and gate and up as
  * gate_up_proj (architecture.fused_projections): then that matrix has one adapter.

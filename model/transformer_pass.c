@@ -17,7 +17,7 @@ struct pass {
     const struct batch_indices *batch;
     const struct activations *reserved;
     const struct adapters *adapters; /* NULL: none */
-    struct dropout dropout;          /* of the adapters; probability 0: none */
+    struct dropout_mask dropout;     /* of the adapters; probability 0: none */
     struct attention_shape shape;
     float norm_epsilon;
 };
@@ -319,11 +319,11 @@ static void backward(const struct pass *pass)
 }
 
 /* The masks of a pass that trains; none where the batch has no key. */
-static struct dropout pass_dropout(const struct pass *pass,
-                                   const struct packed_batch *batch)
+static struct dropout_mask pass_dropout(const struct pass *pass,
+                                        const struct packed_batch *batch)
 {
     const bool drops = pass->adapters && batch->dropout_key != 0;
-    return (struct dropout){
+    return (struct dropout_mask){
         .documents = pass->batch->names,
         .positions = pass->batch->positions,
         .key = batch->dropout_key,

@@ -326,8 +326,9 @@ static enum status inspect_logits(struct inspected *inspected,
 static enum status gradients_write(const struct transformer *model, const char *path,
                                    struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = transformer_parameters(model, &count);
+    const struct parameter_block *block = transformer_trained(model);
+    const struct parameter *parameters = block->entries;
+    const size_t count = block->entry_count;
     const struct tensor gradients = transformer_gradients(model);
     float *host = memory_allocate_array((size_t)tensor_count(&gradients), sizeof *host);
     struct safetensors_tensor *tensors = memory_allocate_array(count, sizeof *tensors);

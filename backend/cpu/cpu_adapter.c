@@ -98,7 +98,7 @@ static void dropout_row(struct tensor *out, const struct tensor *in, int64_t row
 }
 
 void cpu_dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
-                 const struct dropout *dropout, bool accumulate)
+                 const struct dropout_mask *dropout, bool accumulate)
 {
     const struct mask common = {
         .key = {(uint32_t)dropout->key, (uint32_t)(dropout->key >> 32)},

@@ -6,7 +6,7 @@
 /* The operations of backend/adapter_operations.h on the CPU, under the same names. */
 
 void cpu_dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
-                 const struct dropout *dropout, bool accumulate);
+                 const struct dropout_mask *dropout, bool accumulate);
 void cpu_adapted_row_norms(struct backend *backend, struct tensor *norms,
                            const struct tensor *weight, const struct tensor *a,
                            const struct tensor *b, float scale);

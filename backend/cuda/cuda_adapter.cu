@@ -55,7 +55,7 @@ static void run_dropout(struct cuda_backend *cuda, struct tensor *out,
 }
 
 void cuda_dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
-                  const struct dropout *dropout, bool accumulate)
+                  const struct dropout_mask *dropout, bool accumulate)
 {
     struct cuda_backend *cuda = cuda_of(backend);
     const struct mask mask = {

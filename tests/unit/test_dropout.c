@@ -23,11 +23,11 @@ static void mask_is_philox(void **state)
     int32_t documents[ROWS], positions[ROWS];
     struct tensor in = random_matrix(ROWS, COLUMNS), out = random_matrix(ROWS, COLUMNS);
     float *before = memory_allocate_array(ROWS * COLUMNS, sizeof *before);
-    const struct dropout mask = {.documents = documents,
-                                 .positions = positions,
-                                 .key = 0x123456789ABCDEFULL,
-                                 .stream = 77,
-                                 .probability = 0.3f};
+    const struct dropout_mask mask = {.documents = documents,
+                                      .positions = positions,
+                                      .key = 0x123456789ABCDEFULL,
+                                      .stream = 77,
+                                      .probability = 0.3f};
     (void)state;
     for (int row = 0; row < ROWS; row++) {
         documents[row] = (int32_t)random_between(0, 1000);
@@ -67,7 +67,7 @@ static void expectation_is_the_input(void **state)
     float ones[WIDTH], out[WIDTH];
     struct tensor from = tensor_view_2d(ones, DTYPE_F32, 1, WIDTH);
     struct tensor to = tensor_view_2d(out, DTYPE_F32, 1, WIDTH);
-    struct dropout mask = {.documents = zero, .positions = zero, .probability = 0.1f};
+    struct dropout_mask mask = {.documents = zero, .positions = zero, .probability = 0.1f};
     const double deviation = sqrt(0.1 / 0.9 / KEYS);
     (void)state;
     for (int i = 0; i < WIDTH; i++)
@@ -198,7 +198,7 @@ static float *gradients_copy(const struct transformer *model)
  * norm is held fixed in the gradient, so that A and B have another one (tests/parity). */
 static void check_differences(bool dora, const char *only)
 {
-    struct transformer *model = create(backend, dora ? 0 : 0.25, dora);
+    struct transformer *model = create(backend, 0.25, dora);
     const struct parameter_block *block = transformer_trained(model);
     float *weights = block->weights;
     const double h = 2e-3;
