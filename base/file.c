@@ -117,7 +117,7 @@ static enum status map_pages(struct file_map *map, int descriptor, size_t bytes,
     void *pages = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (pages == MAP_FAILED)
         return error_set_errno(error, errno, "%s: cannot map", path);
-    *map = (struct file_map){.data = pages, .bytes = bytes};
+    *map = (struct file_map){.data = pages, .bytes = bytes, .of_file = true};
     return STATUS_OK;
 }
 
@@ -141,6 +141,16 @@ void file_unmap(struct file_map *map)
     if (map->bytes > 0)
         munmap((void *)(uintptr_t)map->data, map->bytes);
     *map = (struct file_map){0};
+}
+
+void file_map_forget(const void *data, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = (uintptr_t)data / page * page;
+    const uintptr_t end = ((uintptr_t)data + bytes + page - 1) / page * page;
+    /* Only a hint: where it is refused the pages stay until they are unmapped. */
+    if (bytes > 0)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 bool bytes_are_lfs_pointer(const void *bytes, size_t count)

@@ -14,9 +14,16 @@
 struct file_map {
     const unsigned char *data;
     size_t bytes;
+    bool of_file; /* pages of the file itself, not a copy */
 };
 enum status file_map(struct file_map *map, const char *path, struct error *error);
 void file_unmap(struct file_map *map);
+/*
+ * Takes the pages of [data, data + bytes), which lie in a map that is `of_file`, out of
+ * this process's memory; read again, they come back from the file. So that what was copied
+ * once does not count beside its copy.
+ */
+void file_map_forget(const void *data, size_t bytes);
 
 /* Reads a whole file into `buffer` (replacing it). At most `limit_bytes`, 0 = no limit. */
 enum status file_read(struct text_buffer *buffer, const char *path, size_t limit_bytes,

@@ -373,6 +373,8 @@ enum status safetensors_open(struct safetensors *file, const char *path,
     enum status status = file_map(&file->map, path, error);
     if (!status)
         status = header_read(file, error);
+    for (size_t i = 0; !status && i < file->entry_count; i++)
+        file->entries[i].of_file = file->map.of_file;
     if (status)
         safetensors_close(file);
     return status;
@@ -383,7 +385,7 @@ enum status safetensors_parse(struct safetensors *file, const void *bytes, size_
 {
     *file = (struct safetensors){0};
     file->path = memory_duplicate_string(where);
-    file->map = (struct file_map){bytes, count};
+    file->map = (struct file_map){.data = bytes, .bytes = count};
     const enum status status = header_read(file, error);
     if (status)
         safetensors_close(file);

@@ -51,22 +51,6 @@ int64_t adapter_hidden_width(const struct lora_options *options,
     return adapted * options->rank;
 }
 
-int64_t adapters_parameter_count(const struct architecture *architecture,
-                                 const struct lora_options *options)
-{
-    int64_t count = 0;
-    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        const struct matrix_shape shape =
-            lora_target_shape(architecture, (enum lora_target)target);
-        if (!options->targets[target] ||
-            !lora_target_present(architecture, (enum lora_target)target))
-            continue;
-        count += options->rank * (shape.rows + shape.columns);
-        count += options->dora ? shape.rows : 0;
-    }
-    return count * architecture->layer_count;
-}
-
 /* The names of PEFT's files. columns 0: a vector. */
 static void add_entry(struct adapters *adapters, int64_t layer, const char *module,
                       enum lora_target target, const char *kind, int64_t rows,

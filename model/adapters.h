@@ -59,9 +59,6 @@ struct adapters {
     void *gains_memory;               /* device */
 };
 
-/* How many numbers all adapters have. */
-int64_t adapters_parameter_count(const struct architecture *architecture,
-                                 const struct lora_options *options);
 /* Bytes of the gains, beside them; 0 without DoRA. */
 size_t adapters_gains_bytes(const struct architecture *architecture,
                             const struct lora_options *options);

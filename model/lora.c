@@ -105,3 +105,19 @@ struct matrix_shape lora_target_shape(const struct architecture *a, enum lora_ta
     };
     return shapes[target];
 }
+
+int64_t lora_parameter_count(const struct architecture *architecture,
+                             const struct lora_options *options)
+{
+    int64_t count = 0;
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        const struct matrix_shape shape =
+            lora_target_shape(architecture, (enum lora_target)target);
+        if (!options->targets[target] ||
+            !lora_target_present(architecture, (enum lora_target)target))
+            continue;
+        count += options->rank * (shape.rows + shape.columns);
+        count += options->dora ? shape.rows : 0;
+    }
+    return count * architecture->layer_count;
+}

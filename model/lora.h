@@ -78,6 +78,10 @@ struct matrix_shape {
 struct matrix_shape lora_target_shape(const struct architecture *architecture,
                                       enum lora_target target);
 
+/* How many numbers the adapters of all layers have. */
+int64_t lora_parameter_count(const struct architecture *architecture,
+                             const struct lora_options *options);
+
 /*
  * PEFT's adapter_config.json, from bytes (`where` names them in messages) and to text. What
  * would change the result and is not computed (biases, patterns, …) is refused by

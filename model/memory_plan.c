@@ -5,7 +5,7 @@
 static size_t adapter_count(const struct architecture *architecture,
                             const struct lora_options *lora)
 {
-    return lora ? (size_t)adapters_parameter_count(architecture, lora) : 0;
+    return lora ? (size_t)lora_parameter_count(architecture, lora) : 0;
 }
 
 static size_t least(size_t a, size_t b)

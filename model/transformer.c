@@ -87,7 +87,7 @@ static void add_block(struct transformer *model, int64_t layer)
     add_linear(model, layer, &down, 1, a->feed_forward, a->feed_forward_bias);
 }
 
-static void add_parameters(struct transformer *model)
+void transformer_add_parameters(struct transformer *model)
 {
     const struct architecture *a = &model->architecture;
     struct parameter_block *base = &model->base;
@@ -175,7 +175,7 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     if (masters == MASTERS_DROPPED_NF4)
         status = quantized_create(&made->quantized, backend, architecture, error);
     if (!status) {
-        add_parameters(made);
+        transformer_add_parameters(made);
         status = parameter_block_allocate(&made->base, masters, error);
     }
     if (status) {

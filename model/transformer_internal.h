@@ -128,6 +128,13 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype);
 
+/* The names, shapes and places of all weights alone. */
+void transformer_add_parameters(struct transformer *model);
+/* Whether the files hold these, no others, in these shapes and in dtypes that are read:
+ * from their headers, not their data. */
+enum status weights_check(const struct transformer *model, const struct weight_files *files,
+                          const char *directory, struct error *error);
+
 /* Sets weights [first, first + count) of a parameter; a quantised one as quantized_put()
  * wants it. */
 void transformer_put(struct transformer *model, const struct parameter *parameter,
