@@ -336,7 +336,7 @@ static void print_text(const struct description *d, struct text_buffer *out)
         text_buffer_appendf(out, "tokenizer     %s, %" PRId64 " ids\n", d->tokenizer_file,
                             d->vocabulary);
     else
-        text_buffer_append(out, "tokenizer     none\n");
+        text_buffer_append(out, "tokenizer     none: no tokenizer.json, no tokenizer.model\n");
     if (d->template_file)
         text_buffer_appendf(out, "template      %s\n", d->template_file);
     else
