@@ -1,14 +1,15 @@
 #ifndef HOLDFAST_BACKEND_OPERATION_TABLE_H
 #define HOLDFAST_BACKEND_OPERATION_TABLE_H
 
+#include "backend/adapter_operations.h"
 #include "backend/operations.h"
 
 /*
  * What a back-end implements: one function per operation, with the meaning and operands
- * of backend/operations.h and the same name. Each back-end fills one const table by field
- * name. Shapes and dtypes have been checked, and the sticky error is clear, when a
- * function of the table is called; kernels hold only mathematics. Only backend/ includes
- * this file.
+ * of backend/operations.h (or adapter_operations.h) and the same name. Each back-end fills
+ * one const table by field name. Shapes and dtypes have been checked, and the sticky error
+ * is clear, when a function of the table is called; kernels hold only mathematics. Only
+ * backend/ includes this file.
  *
  * Nothing to do (no rows, no documents, no targets) is passed on too: a function returns.
  */
@@ -117,6 +118,20 @@ struct operation_table {
                          struct tensor *moment1, struct tensor *moment2,
                          const struct tensor *gradient, const struct tensor *norm_squared,
                          const struct adamw_step_parameters *parameters);
+
+    void (*dropout)(struct backend *, struct tensor *out, const struct tensor *in,
+                    const struct dropout_mask *dropout, bool accumulate);
+    void (*adapted_row_norms)(struct backend *, struct tensor *norms,
+                              const struct tensor *weight, const struct tensor *a,
+                              const struct tensor *b, float scale);
+    void (*magnitude_gains)(struct backend *, struct tensor *gains,
+                            const struct tensor *magnitude, const struct tensor *remainder,
+                            const struct tensor *norms);
+    void (*gain_forward)(struct backend *, struct tensor *out, const struct tensor *gains,
+                         const struct tensor *bias, const struct tensor *residual);
+    void (*gain_backward)(struct backend *, struct tensor *values,
+                          struct tensor *d_magnitude, const struct tensor *d_out,
+                          const struct tensor *gains, const struct tensor *norms);
 };
 
 /* The first member of every back-end's own struct. */

@@ -60,6 +60,9 @@ struct packed_batch {
     int32_t *positions;
     int32_t *targets;
     int32_t *document_starts;
+    int32_t *document_names; /* [N] which documents they are, wherever they are packed: for
+                              * dropout; NULL: numbered as they come */
+    uint64_t dropout_key;    /* of the adapters' masks; 0: no dropout in this pass */
 };
 
 /* Where the documents of a packed batch lie, for attention. */

@@ -154,13 +154,14 @@ void file_unmap(struct file_map *map)
     *map = (struct file_map){0};
 }
 
-void file_map_forget(const struct file_map *map, size_t begin, size_t end)
+void file_map_forget(const void *data, size_t bytes)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t first = (begin + page - 1) / page * page;
-    const size_t last = end / page * page;
-    if (!map->is_copy && first < last && last <= map->bytes)
-        madvise((void *)(uintptr_t)(map->data + first), last - first, MADV_DONTNEED);
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = (uintptr_t)data / page * page;
+    const uintptr_t end = ((uintptr_t)data + bytes + page - 1) / page * page;
+    /* Only a hint: where it is refused the pages stay until they are unmapped. */
+    if (bytes > 0)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 bool bytes_are_lfs_pointer(const void *bytes, size_t count)

@@ -14,7 +14,7 @@
 struct file_map {
     const unsigned char *data;
     size_t bytes;
-    bool is_copy; /* of a pipe: the pages are ours alone */
+    bool is_copy; /* of a pipe: the pages are ours alone, not the file's */
 };
 enum status file_map(struct file_map *map, const char *path, struct error *error);
 void file_unmap(struct file_map *map);
@@ -22,10 +22,11 @@ void file_unmap(struct file_map *map);
 enum status file_map_descriptor(struct file_map *map, int descriptor, const char *path,
                                 struct error *error);
 /*
- * Gives the memory of whole pages in [begin, end) back: a walk over a file larger than
- * memory stays small. They may still be read, and then come from the disk again.
+ * Takes the pages of [data, data + bytes), which lie in a map that is no copy, out of this
+ * process's memory; read again, they come back from the file. So a walk over a file larger
+ * than memory stays small, and what was copied once does not count beside its copy.
  */
-void file_map_forget(const struct file_map *map, size_t begin, size_t end);
+void file_map_forget(const void *data, size_t bytes);
 
 /* Reads a whole file into `buffer` (replacing it). At most `limit_bytes`, 0 = no limit. */
 enum status file_read(struct text_buffer *buffer, const char *path, size_t limit_bytes,

@@ -40,6 +40,7 @@ struct safetensors_entry {
     int64_t count;
     const void *data; /* may be unaligned: use safetensors_copy(), or memcpy */
     size_t bytes;
+    bool of_file; /* the data are pages of the file: file_map_forget() */
 };
 
 struct safetensors {

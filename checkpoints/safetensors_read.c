@@ -373,6 +373,8 @@ enum status safetensors_open(struct safetensors *file, const char *path,
     enum status status = file_map(&file->map, path, error);
     if (!status)
         status = header_read(file, error);
+    for (size_t i = 0; !status && i < file->entry_count; i++)
+        file->entries[i].of_file = !file->map.is_copy;
     if (status)
         safetensors_close(file);
     return status;

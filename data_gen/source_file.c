@@ -116,7 +116,9 @@ static enum status spool_write(void *context, const void *bytes, size_t count,
         count -= (size_t)put;
     }
     if (consumed - spool->forgotten >= FORGET_STEP_BYTES) {
-        file_map_forget(spool->packed, spool->forgotten, consumed);
+        if (!spool->packed->is_copy)
+            file_map_forget(spool->packed->data + spool->forgotten,
+                            consumed - spool->forgotten);
         spool->forgotten = consumed;
     }
     return STATUS_OK;
@@ -211,7 +213,8 @@ void source_file_forget(struct source_file *file, size_t offset)
         file->forgotten = offset;
     if (offset < file->forgotten + FORGET_STEP_BYTES)
         return;
-    file_map_forget(&file->map, file->forgotten, offset);
+    if (!file->map.is_copy)
+        file_map_forget(file->map.data + file->forgotten, offset - file->forgotten);
     file->forgotten = offset;
 }
 

@@ -41,7 +41,7 @@ static void block_place(struct block_activations *block, const struct architectu
     for (int group = 0; of->lora && group < ADAPTER_GROUP_COUNT; group++)
         block->adapted[group] =
             push_matrix(arena, of->dtype, token_count,
-                        adapter_hidden_width(of->lora, (enum adapter_group_name)group));
+                        adapter_hidden_width(of->lora, a, (enum adapter_group_name)group));
 }
 
 static void blocks_place(struct activations *activations, const struct architecture *a,
@@ -65,6 +65,25 @@ static void blocks_place(struct activations *activations, const struct architect
             : push_matrix(arena, activations->dtype, token_count, a->channels);
 }
 
+/* Of what adapter_call needs: the widest input of a group, the widest output, or nothing.
+ */
+static int64_t adapter_scratch_width(const struct architecture *a,
+                                     const struct lora_options *lora)
+{
+    int64_t width = 0;
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        const int64_t columns = lora_target_shape(a, (enum lora_target)target).columns;
+        if (lora->dropout > 0 && columns > width)
+            width = columns;
+    }
+    for (int group = 0; group < ADAPTER_GROUP_COUNT; group++) {
+        const int64_t out = adapter_group_width(a, (enum adapter_group_name)group);
+        if (lora->dora && out > width)
+            width = out;
+    }
+    return width;
+}
+
 static void gradients_place(struct activations *activations, const struct architecture *a,
                             struct arena *arena)
 {
@@ -79,13 +98,16 @@ static void gradients_place(struct activations *activations, const struct archit
     activations->d_gate_up = push_matrix(arena, dtype, token_count, 2 * a->feed_forward);
     activations->d_activated = push_matrix(arena, dtype, token_count, a->feed_forward);
     if (activations->lora)
+        activations->adapter_scratch = push_matrix(
+            arena, dtype, token_count, adapter_scratch_width(a, activations->lora));
+    if (activations->lora)
         activations->d_adapted = push_matrix(arena, dtype, token_count,
                                              ADAPTERS_IN_GROUP * activations->lora->rank);
 }
 
 static size_t index_count(int64_t token_count)
 {
-    return 5 * (size_t)token_count + 1;
+    return 6 * (size_t)token_count + 1;
 }
 
 /* Lays the buffers out in `arena`; an arena without a base only measures. */
@@ -180,15 +202,25 @@ static int64_t starts_set(int32_t *starts, int64_t *count, const struct packed_b
     return longest;
 }
 
+/* Each token's document, by its name. */
+static void names_set(int32_t *names, const struct packed_batch *batch)
+{
+    for (int64_t n = 0; n < batch->document_count; n++)
+        for (int32_t t = batch->document_starts[n]; t < batch->document_starts[n + 1]; t++)
+            names[t] = batch->document_names ? batch->document_names[n] : (int32_t)n;
+}
+
 void batch_indices_set(struct batch_indices *indices, struct backend *backend,
                        const struct packed_batch *batch)
 {
     const int64_t count = batch->token_count;
     int32_t *tokens = indices->host, *positions = tokens + count;
-    int32_t *rows = positions + count, *target_tokens = rows + count;
+    int32_t *names = positions + count;
+    int32_t *rows = names + count, *target_tokens = rows + count;
     int64_t targets = 0, documents = 0;
     memcpy(tokens, batch->tokens, (size_t)count * sizeof *tokens);
     memcpy(positions, batch->positions, (size_t)count * sizeof *positions);
+    names_set(names, batch);
     for (int64_t t = 0; batch->targets && t < count; t++) {
         if (batch->targets[t] < 0)
             continue;
@@ -197,14 +229,15 @@ void batch_indices_set(struct batch_indices *indices, struct backend *backend,
     }
     const int64_t longest = starts_set(target_tokens + count, &documents, batch);
     backend_copy_in(backend, indices->device, indices->host,
-                    (size_t)(4 * count + documents + 1) * sizeof *tokens);
+                    (size_t)(5 * count + documents + 1) * sizeof *tokens);
     indices->tokens = indices->device;
     indices->positions = indices->device + count;
-    indices->targets = (struct targets){.rows = indices->device + 2 * count,
-                                        .tokens = indices->device + 3 * count,
+    indices->names = indices->device + 2 * count;
+    indices->targets = (struct targets){.rows = indices->device + 3 * count,
+                                        .tokens = indices->device + 4 * count,
                                         .count = targets};
     indices->documents = (struct documents){
-        .starts = indices->device + 4 * count, .count = documents, .longest = longest};
+        .starts = indices->device + 5 * count, .count = documents, .longest = longest};
 }
 
 /*

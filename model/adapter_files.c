@@ -11,8 +11,10 @@
  * Adapters in PEFT's layout:
  *
  *     DIR/adapter_config.json         rank, alpha, targets; what we do not compute is
- * refused DIR/adapter_model.safetensors   base_model.model.….lora_A.weight [r, K], lora_B
- * [M, r]
+ *                                     refused
+ *     DIR/adapter_model.safetensors   base_model.model.….lora_A.weight [r, K],
+ *                                     ….lora_B.weight [M, r], with DoRA
+ *                                     ….lora_magnitude_vector [M]
  */
 enum { CONFIG_BYTES = 1 << 20 };
 static const char config_name[] = "adapter_config.json";
@@ -20,20 +22,13 @@ static const char weights_name[] = "adapter_model.safetensors";
 
 /* A field that changes the result, and is refused unless it is absent, null or neutral. */
 static const char *const neutral_fields[] = {
-    "use_dora",
-    "fan_in_fan_out",
-    "rank_pattern",
-    "alpha_pattern",
-    "modules_to_save",
-    "layers_to_transform",
-    "layers_pattern",
-    "megatron_config",
-    "exclude_modules",
-    "trainable_token_indices",
-    "lora_bias",
-    "use_qalora",
-    "alora_invocation_tokens",
-    "target_parameters",
+    "fan_in_fan_out",    "rank_pattern",        "alpha_pattern",
+    "modules_to_save",   "layers_to_transform", "layers_pattern",
+    "megatron_config",   "exclude_modules",     "trainable_token_indices",
+    "lora_bias",         "use_qalora",          "alora_invocation_tokens",
+    "target_parameters", "layer_replication",   "use_bdlora",
+    "kasa_config",       "velora_config",       "monteclora_config",
+    "arrow_config",
 };
 
 /* null, false, {}, [] */
@@ -65,17 +60,24 @@ static enum status check_kind(const cJSON *config, const char *path, struct erro
     return STATUS_OK;
 }
 
+/*
+ * "q_proj", or as PEFT 0.21 spells out all-linear, "model.layers.0.self_attn.q_proj": then
+ * the adapter must be on all layers, which the tensors of the file decide.
+ */
 static enum status target_add(struct lora_options *options, const char *name,
                               const char *path, struct error *error)
 {
+    const char *dot = strrchr(name, '.');
+    const char *module = dot ? dot + 1 : name;
     for (int target = 0; target < LORA_TARGET_COUNT; target++)
-        if (strcmp(name, lora_target_name((enum lora_target)target)) == 0) {
+        if (strcmp(module, lora_target_name((enum lora_target)target)) == 0) {
             options->targets[target] = true;
             return STATUS_OK;
         }
     return error_set(error, STATUS_UNSUPPORTED,
                      "%s: \"target_modules\": \"%.80s\" is not supported (q_proj, k_proj, "
-                     "v_proj, o_proj, gate_proj, up_proj and down_proj are)",
+                     "v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj and "
+                     "gate_up_proj are)",
                      path, name);
 }
 
@@ -99,6 +101,21 @@ static enum status read_targets(struct lora_options *options, const cJSON *confi
     return STATUS_OK;
 }
 
+static enum status read_dropout(struct lora_options *options, const cJSON *config,
+                                const char *path, struct error *error)
+{
+    const cJSON *value = json_get(config, "lora_dropout");
+    if (!value || cJSON_IsNull(value))
+        return STATUS_OK;
+    if (json_required_number(config, "lora_dropout", &options->dropout, path, error))
+        return error->status;
+    if (options->dropout >= 0 && options->dropout < 1)
+        return STATUS_OK;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: \"lora_dropout\": %g: it lies from 0 to below 1", path,
+                     options->dropout);
+}
+
 enum status lora_config_parse(struct lora_options *options, const char *bytes, size_t count,
                               const char *where, struct error *error)
 {
@@ -114,6 +131,10 @@ enum status lora_config_parse(struct lora_options *options, const char *bytes, s
     if (!status)
         status = json_optional_bool(config, "use_rslora", &options->rank_stabilised, where,
                                     error);
+    if (!status)
+        status = json_optional_bool(config, "use_dora", &options->dora, where, error);
+    if (!status)
+        status = read_dropout(options, config, where, error);
     if (!status)
         status = read_targets(options, config, where, error);
     if (!status && (options->rank < 1 || options->rank > LORA_RANK_MAXIMUM ||
@@ -138,23 +159,31 @@ static enum status read_config(struct lora_options *options, const char *path,
     return status;
 }
 
+static bool same_shape(const struct safetensors_entry *entry,
+                       const struct parameter *parameter)
+{
+    return entry->rank == parameter->rank && entry->shape[0] == parameter->shape[0] &&
+           (entry->rank == 1 || entry->shape[1] == parameter->shape[1]);
+}
+
 static enum status read_tensor(struct parameter_block *block,
                                const struct parameter *parameter,
                                const struct safetensors *file, struct error *error)
 {
     const struct safetensors_entry *entry = safetensors_find(file, parameter->name);
     if (!entry)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: tensor '%s' is missing: the adapter is of another model, or "
-                         "its file is incomplete",
-                         file->path, parameter->name);
-    if (entry->rank != 2 || entry->shape[0] != parameter->shape[0] ||
-        entry->shape[1] != parameter->shape[1])
-        return error_set(error, STATUS_FORMAT,
-                         "%s: tensor '%s' should have the shape [%lld, %lld]: the adapter "
-                         "is of another model",
-                         file->path, parameter->name, (long long)parameter->shape[0],
-                         (long long)parameter->shape[1]);
+        return error_set(
+            error, STATUS_FORMAT,
+            "%s: tensor '%s' is missing: the adapter is of another model, or of "
+            "some layers only, or its file is incomplete",
+            file->path, parameter->name);
+    if (!same_shape(entry, parameter))
+        return error_set(
+            error, STATUS_FORMAT,
+            "%s: tensor '%s' should have the shape [%lld%s%.0lld]: the adapter "
+            "is of another model",
+            file->path, parameter->name, (long long)parameter->shape[0],
+            parameter->rank == 2 ? ", " : "", (long long)parameter->shape[1]);
     if (entry->dtype != DTYPE_F32 && entry->dtype != DTYPE_BF16 &&
         entry->dtype != DTYPE_F16)
         return error_set(error, STATUS_UNSUPPORTED,
@@ -219,8 +248,9 @@ void lora_config_print(const struct lora_options *options, const char *base_name
     json_bool(&json, "inference_mode", true);
     json_integer(&json, "r", options->rank);
     json_number(&json, "lora_alpha", options->alpha);
-    json_number(&json, "lora_dropout", 0);
+    json_number(&json, "lora_dropout", options->dropout);
     json_bool(&json, "use_rslora", options->rank_stabilised);
+    json_bool(&json, "use_dora", options->dora);
     json_string(&json, "bias", "none");
     json_array_begin(&json, "target_modules");
     for (int target = 0; target < LORA_TARGET_COUNT; target++)
@@ -260,7 +290,7 @@ enum status transformer_write_adapter(const struct transformer *model,
             .data = values + block->entries[i].offset,
             .dtype = DTYPE_F32,
             .stored = stored,
-            .rank = 2,
+            .rank = block->entries[i].rank,
             .shape = {block->entries[i].shape[0], block->entries[i].shape[1]},
         };
     if (!status)

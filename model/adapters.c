@@ -9,131 +9,82 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const target_names[LORA_TARGET_COUNT] = {
-    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-};
-
+/* [0]: a matrix each, [1]: fused (lora_target_present). */
 static const struct {
-    enum lora_target first;
-    int count;
+    enum lora_target first[2];
+    int count[2];
     const char *module; /* that the targets belong to */
 } groups[ADAPTER_GROUP_COUNT] = {
-    [GROUP_QUERY_KEY_VALUE] = {LORA_Q, 3, "self_attn"},
-    [GROUP_ATTENTION_OUT] = {LORA_O, 1, "self_attn"},
-    [GROUP_GATE_UP] = {LORA_GATE, 2, "mlp"},
-    [GROUP_DOWN] = {LORA_DOWN, 1, "mlp"},
+    [GROUP_QUERY_KEY_VALUE] = {{LORA_Q, LORA_QKV}, {3, 1}, "self_attn"},
+    [GROUP_ATTENTION_OUT] = {{LORA_O, LORA_O}, {1, 1}, "self_attn"},
+    [GROUP_GATE_UP] = {{LORA_GATE, LORA_GATE_UP}, {2, 1}, "mlp"},
+    [GROUP_DOWN] = {{LORA_DOWN, LORA_DOWN}, {1, 1}, "mlp"},
 };
 
-const char *lora_target_name(enum lora_target target)
+int adapter_group_targets(const struct architecture *architecture,
+                          enum adapter_group_name group, enum lora_target *first)
 {
-    CHECK((unsigned)target < LORA_TARGET_COUNT);
-    return target_names[target];
+    *first = groups[group].first[architecture->fused_projections];
+    return groups[group].count[architecture->fused_projections];
 }
 
-static bool target_set(struct lora_options *options, const char *name, size_t length)
+int64_t adapter_group_width(const struct architecture *architecture,
+                            enum adapter_group_name group)
 {
-    for (int target = 0; target < LORA_TARGET_COUNT; target++)
-        if (strlen(target_names[target]) == length &&
-            strncmp(target_names[target], name, length) == 0) {
-            options->targets[target] = true;
-            return true;
-        }
-    return false;
-}
-
-enum status lora_targets_parse(struct lora_options *options, const char *names,
-                               struct error *error)
-{
-    memset(options->targets, 0, sizeof options->targets);
-    if (strcmp(names, "all-linear") == 0) {
-        for (int target = 0; target < LORA_TARGET_COUNT; target++)
-            options->targets[target] = true;
-        return STATUS_OK;
-    }
-    for (const char *name = names;; name++) {
-        const size_t length = strcspn(name, ",");
-        if (!target_set(options, name, length))
-            return error_set(error, STATUS_USAGE,
-                             "LoRA target \"%.*s\": it is all-linear, or some of q_proj, "
-                             "k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj",
-                             (int)length, name);
-        name += length;
-        if (*name == '\0')
-            return STATUS_OK;
-    }
-}
-
-struct matrix_shape lora_target_shape(const struct architecture *a, enum lora_target target)
-{
-    const int64_t query = a->heads * a->head_size;
-    const int64_t key_value = a->key_value_heads * a->head_size;
-    const struct matrix_shape shapes[LORA_TARGET_COUNT] = {
-        [LORA_Q] = {query, a->channels},
-        [LORA_K] = {key_value, a->channels},
-        [LORA_V] = {key_value, a->channels},
-        [LORA_O] = {a->channels, query},
-        [LORA_GATE] = {a->feed_forward, a->channels},
-        [LORA_UP] = {a->feed_forward, a->channels},
-        [LORA_DOWN] = {a->channels, a->feed_forward},
-    };
-    return shapes[target];
-}
-
-int adapter_group_targets(enum adapter_group_name group, enum lora_target *first)
-{
-    *first = groups[group].first;
-    return groups[group].count;
+    enum lora_target first;
+    const int count = adapter_group_targets(architecture, group, &first);
+    int64_t width = 0;
+    for (int i = 0; i < count; i++)
+        width += lora_target_shape(architecture, (enum lora_target)((int)first + i)).rows;
+    return width;
 }
 
 int64_t adapter_hidden_width(const struct lora_options *options,
+                             const struct architecture *architecture,
                              enum adapter_group_name group)
 {
-    int64_t count = 0;
-    for (int i = 0; i < groups[group].count; i++)
-        count += options->targets[(int)groups[group].first + i];
-    return count * options->rank;
+    enum lora_target first;
+    const int count = adapter_group_targets(architecture, group, &first);
+    int64_t adapted = 0;
+    for (int i = 0; i < count; i++)
+        adapted += options->targets[(int)first + i];
+    return adapted * options->rank;
 }
 
-int64_t adapters_parameter_count(const struct architecture *architecture,
-                                 const struct lora_options *options)
-{
-    int64_t count = 0;
-    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        const struct matrix_shape shape =
-            lora_target_shape(architecture, (enum lora_target)target);
-        if (options->targets[target])
-            count += options->rank * (shape.rows + shape.columns);
-    }
-    return count * architecture->layer_count;
-}
-
-/* The names of PEFT's files; 'A' or 'B'. */
+/* The names of PEFT's files. columns 0: a vector. */
 static void add_entry(struct adapters *adapters, int64_t layer, const char *module,
-                      enum lora_target target, char which, struct matrix_shape shape)
+                      enum lora_target target, const char *kind, int64_t rows,
+                      int64_t columns)
 {
     char name[128];
-    snprintf(name, sizeof name, "base_model.model.model.layers.%lld.%s.%s.lora_%c.weight",
-             (long long)layer, module, target_names[target], which);
-    parameter_block_add(&adapters->parameters, name, shape.rows, shape.columns);
+    snprintf(name, sizeof name, "base_model.model.model.layers.%lld.%s.%s.%s",
+             (long long)layer, module, lora_target_name(target), kind);
+    parameter_block_add(&adapters->parameters, name, rows, columns);
 }
 
-/* First the A of all, which are one matrix, then each B: adapters_view() relies on it. */
+/* First the A of all, which are one matrix, then each B, then the magnitudes: group_view()
+ * relies on it. */
 static void add_group(struct adapters *adapters, const struct architecture *a,
                       int64_t layer, enum adapter_group_name name)
 {
     const int64_t rank = adapters->options.rank;
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < groups[name].count; i++) {
-            const enum lora_target target = (enum lora_target)((int)groups[name].first + i);
+    const char *module = groups[name].module;
+    enum lora_target first;
+    const int count = adapter_group_targets(a, name, &first);
+    for (int pass = 0; pass < (adapters->options.dora ? 3 : 2); pass++)
+        for (int i = 0; i < count; i++) {
+            const enum lora_target target = (enum lora_target)((int)first + i);
             const struct matrix_shape of = lora_target_shape(a, target);
             if (!adapters->options.targets[target])
                 continue;
             if (pass == 0)
-                add_entry(adapters, layer, groups[name].module, target, 'A',
-                          (struct matrix_shape){rank, of.columns});
+                add_entry(adapters, layer, module, target, "lora_A.weight", rank,
+                          of.columns);
+            else if (pass == 1)
+                add_entry(adapters, layer, module, target, "lora_B.weight", of.rows, rank);
             else
-                add_entry(adapters, layer, groups[name].module, target, 'B',
-                          (struct matrix_shape){of.rows, rank});
+                add_entry(adapters, layer, module, target, "lora_magnitude_vector", of.rows,
+                          0);
         }
 }
 
@@ -143,22 +94,27 @@ static struct adapter_group group_view(const struct adapters *adapters,
                                        struct parameter_cursor *cursor)
 {
     const int64_t rank = adapters->options.rank;
-    struct adapter_group group = {.count = adapter_hidden_width(&adapters->options, name) /
-                                           rank};
+    struct adapter_group group = {
+        .count = adapter_hidden_width(&adapters->options, a, name) / rank};
+    enum lora_target first;
+    const int count = adapter_group_targets(a, name, &first);
     int64_t column = 0, used = 0;
     if (group.count == 0)
         return group;
-    group.a = parameter_take(cursor, group.count * rank,
-                             lora_target_shape(a, groups[name].first).columns);
-    for (int i = 0; i < groups[name].count; i++) {
-        const enum lora_target target = (enum lora_target)((int)groups[name].first + i);
+    group.a =
+        parameter_take(cursor, group.count * rank, lora_target_shape(a, first).columns);
+    for (int i = 0; i < count; i++) {
+        const enum lora_target target = (enum lora_target)((int)first + i);
         const int64_t rows = lora_target_shape(a, target).rows;
         if (adapters->options.targets[target]) {
+            group.target[used] = target;
             group.column[used] = column;
             group.b[used++] = parameter_take(cursor, rows, rank);
         }
         column += rows;
     }
+    for (int64_t i = 0; adapters->options.dora && i < used; i++)
+        group.magnitude[i] = parameter_take(cursor, group.b[i].shape[0], 0);
     return group;
 }
 
@@ -201,6 +157,48 @@ static void draw_all_a(struct adapters *adapters)
     }
 }
 
+static int64_t gains_of_layer(const struct architecture *a)
+{
+    int64_t width = 0;
+    for (int group = 0; group < ADAPTER_GROUP_COUNT; group++)
+        width += adapter_group_width(a, (enum adapter_group_name)group);
+    return width;
+}
+
+size_t adapters_gains_bytes(const struct architecture *architecture,
+                            const struct lora_options *options)
+{
+    const int64_t count = architecture->layer_count * gains_of_layer(architecture);
+    return options->dora ? 2 * sizeof(float) * (size_t)count : 0;
+}
+
+/* Gains and norms of all groups; ones, where a matrix has no adapter they stay so. */
+static enum status gains_create(struct adapters *adapters, const struct architecture *a,
+                                struct error *error)
+{
+    struct backend *backend = adapters->parameters.backend;
+    const size_t bytes = adapters_gains_bytes(a, &adapters->options);
+    if (bytes == 0)
+        return STATUS_OK;
+    adapters->gains_memory = backend_allocate(backend, bytes, error);
+    if (!adapters->gains_memory)
+        return error->status;
+    struct tensor all =
+        tensor_view_1d(adapters->gains_memory, DTYPE_F32, (int64_t)(bytes / sizeof(float)));
+    struct parameter_cursor cursor = {adapters->gains_memory, DTYPE_F32};
+    adapters->gains =
+        memory_allocate_array((size_t)a->layer_count, sizeof *adapters->gains);
+    fill(backend, &all, 1.0f);
+    for (int64_t i = 0; i < a->layer_count * ADAPTER_GROUP_COUNT; i++) {
+        const enum adapter_group_name name =
+            (enum adapter_group_name)(i % ADAPTER_GROUP_COUNT);
+        struct group_gains *of = &adapters->gains[i / ADAPTER_GROUP_COUNT].groups[name];
+        of->gains = parameter_take(&cursor, adapter_group_width(a, name), 0);
+        of->norms = parameter_take(&cursor, adapter_group_width(a, name), 0);
+    }
+    return STATUS_OK;
+}
+
 enum status adapters_create(struct adapters **adapters, struct backend *backend,
                             const struct architecture *architecture,
                             const struct lora_options *options, enum master_weights masters,
@@ -216,7 +214,10 @@ enum status adapters_create(struct adapters **adapters, struct backend *backend,
         for (int name = 0; name < ADAPTER_GROUP_COUNT; name++)
             add_group(made, architecture, layer, (enum adapter_group_name)name);
     *adapters = made;
-    if (parameter_block_allocate(&made->parameters, masters, error)) {
+    /* bf16 alone is too coarse for a length that a whole row is multiplied by. */
+    if (parameter_block_allocate(&made->parameters, options->dora ? MASTERS_KEPT : masters,
+                                 error) ||
+        gains_create(made, architecture, error)) {
         adapters_free(made);
         *adapters = NULL;
         return error_prefix(error, "the adapters");
@@ -233,6 +234,9 @@ void adapters_free(struct adapters *adapters)
         return;
     free(adapters->weights);
     free(adapters->gradients);
+    free(adapters->gains);
+    if (adapters->gains_memory)
+        backend_free(adapters->parameters.backend, adapters->gains_memory);
     parameter_block_release(&adapters->parameters);
     free(adapters);
 }
@@ -291,6 +295,30 @@ static void merge_one(float *w, const float *a, const float *b, struct matrix_sh
         }
 }
 
+/* Each row of w [M, K] brought to the length magnitude[row]. */
+static void scale_rows(float *w, const float *magnitude, int64_t rows, int64_t columns)
+{
+#pragma omp parallel for
+    for (int64_t i = 0; i < rows; i++) {
+        double squares = 0;
+        for (int64_t j = 0; j < columns; j++)
+            squares += (double)w[i * columns + j] * (double)w[i * columns + j];
+        const double gain = (double)magnitude[i] / sqrt(squares);
+        for (int64_t j = 0; j < columns; j++)
+            w[i * columns + j] = (float)(gain * (double)w[i * columns + j]);
+    }
+}
+
+/* The entry that is beside lora_A of the same matrix. */
+static const struct parameter *entry_beside(const struct parameter_block *block,
+                                            const struct parameter *a, const char *kind)
+{
+    char name[160];
+    const size_t stem = strlen(a->name) - strlen("lora_A.weight");
+    snprintf(name, sizeof name, "%.*s%s", (int)stem, a->name, kind);
+    return entry_find(block, name);
+}
+
 enum status adapters_merge(const struct adapters *adapters,
                            const struct parameter_block *base, float *weights,
                            struct error *error)
@@ -300,78 +328,19 @@ enum status adapters_merge(const struct adapters *adapters,
     const enum status status = parameter_block_get(block, values, error);
     for (size_t i = 0; i < block->entry_count && !status; i++) {
         const struct parameter *a = &block->entries[i];
-        char name[160];
         if (!text_ends_with(a->name, ".lora_A.weight"))
             continue;
         const struct parameter *weight = adapted_weight(base, a->name);
-        snprintf(name, sizeof name, "%s", a->name);
-        name[strlen(name) - strlen("A.weight")] = 'B';
-        const struct parameter *b = entry_find(block, name);
-        CHECK(weight && b);
-        merge_one(weights + weight->offset, values + a->offset, values + b->offset,
+        const struct parameter *b = entry_beside(block, a, "lora_B.weight");
+        const struct parameter *m = entry_beside(block, a, "lora_magnitude_vector");
+        CHECK(weight && b && !m == !adapters->options.dora);
+        float *w = weights + weight->offset;
+        merge_one(w, values + a->offset, values + b->offset,
                   (struct matrix_shape){weight->shape[0], weight->shape[1]},
                   adapters->options.rank, (double)adapters->scale);
+        if (m)
+            scale_rows(w, values + m->offset, weight->shape[0], weight->shape[1]);
     }
     free(values);
     return status;
-}
-
-static struct tensor part(const struct tensor *hidden, int64_t index, int64_t rank)
-{
-    return tensor_columns(hidden, index * rank, rank);
-}
-
-/* linear_forward(), or with the promise on rows linear_decode(). */
-static void linear(struct backend *backend, struct tensor *out, const struct tensor *in,
-                   const struct tensor *weight, const struct tensor *residual,
-                   bool rows_alone)
-{
-    if (rows_alone)
-        linear_decode(backend, out, in, weight, NULL, residual);
-    else
-        linear_forward(backend, out, in, weight, NULL, residual);
-}
-
-void adapter_hidden(struct backend *backend, const struct adapters *adapters,
-                    const struct adapter_group *group, struct tensor *hidden,
-                    const struct tensor *in, bool rows_alone)
-{
-    if (group->count == 0)
-        return;
-    linear(backend, hidden, in, &group->a, NULL, rows_alone);
-    scale(backend, hidden, adapters->scale);
-}
-
-void adapter_forward(struct backend *backend, const struct adapters *adapters,
-                     const struct adapter_group *group, struct tensor *out,
-                     struct tensor *hidden, const struct tensor *in, bool rows_alone)
-{
-    adapter_hidden(backend, adapters, group, hidden, in, rows_alone);
-    for (int64_t i = 0; i < group->count; i++) {
-        const struct tensor from = part(hidden, i, adapters->options.rank);
-        struct tensor to = tensor_columns(out, group->column[i], group->b[i].shape[0]);
-        linear(backend, &to, &from, &group->b[i], &to, rows_alone);
-    }
-}
-
-void adapter_backward(struct backend *backend, const struct adapters *adapters,
-                      const struct adapter_group *group, struct adapter_group *gradients,
-                      struct tensor *d_in, struct tensor *d_hidden,
-                      const struct tensor *d_out, const struct tensor *hidden,
-                      const struct tensor *in)
-{
-    const int64_t rank = adapters->options.rank;
-    if (group->count == 0)
-        return;
-    for (int64_t i = 0; i < group->count; i++) {
-        const struct tensor from =
-            tensor_columns(d_out, group->column[i], group->b[i].shape[0]);
-        const struct tensor kept = part(hidden, i, rank);
-        struct tensor to = part(d_hidden, i, rank);
-        linear_backward_weight(backend, &gradients->b[i], NULL, &from, &kept);
-        linear_backward_input(backend, &to, &from, &group->b[i], false);
-    }
-    scale(backend, d_hidden, adapters->scale);
-    linear_backward_weight(backend, &gradients->a, NULL, d_hidden, in);
-    linear_backward_input(backend, d_in, d_hidden, &group->a, true);
 }

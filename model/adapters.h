@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_MODEL_ADAPTERS_H
 #define HOLDFAST_MODEL_ADAPTERS_H
 
+#include "backend/adapter_operations.h"
 #include "backend/operations.h"
 #include "base/arena.h"
 #include "base/error.h"
@@ -14,6 +15,8 @@
  *
  *     hidden [T, n r] = scale in [T, K] A^T,  A [n r, K]: the n matrices' A, one on another
  *     out[:, columns of matrix i] += hidden[:, i r … (i + 1) r) B_i^T,  B_i [M_i, r]
+ *
+ * With dropout each matrix has a mask of its own on `in`, and so a product of its own.
  */
 enum adapter_group_name {
     GROUP_QUERY_KEY_VALUE, /* q, k, v      from the attention norm */
@@ -25,14 +28,25 @@ enum adapter_group_name {
 enum { ADAPTERS_IN_GROUP = 3 };
 
 struct adapter_group {
-    int64_t count;                      /* of adapted matrices; 0: nothing to do */
-    struct tensor a;                    /* [count r, K] */
-    struct tensor b[ADAPTERS_IN_GROUP]; /* [M, r] each */
-    int64_t column[ADAPTERS_IN_GROUP];  /* where the matrix begins in the group's output */
+    int64_t count;                              /* of adapted matrices; 0: nothing to do */
+    struct tensor a;                            /* [count r, K] */
+    struct tensor b[ADAPTERS_IN_GROUP];         /* [M, r] each */
+    struct tensor magnitude[ADAPTERS_IN_GROUP]; /* [M] each; DoRA, else without data */
+    int64_t column[ADAPTERS_IN_GROUP]; /* where the matrix begins in the group's output */
+    enum lora_target target[ADAPTERS_IN_GROUP];
+};
+
+/* DoRA: of all columns of the group's output, where they have no adapter 1. */
+struct group_gains {
+    struct tensor gains; /* [M of the group] f32: m / norm */
+    struct tensor norms; /* likewise: of the rows of W + scale B A */
 };
 
 struct block_adapters {
     struct adapter_group groups[ADAPTER_GROUP_COUNT];
+};
+struct block_gains {
+    struct group_gains groups[ADAPTER_GROUP_COUNT];
 };
 
 struct adapters {
@@ -41,13 +55,16 @@ struct adapters {
     struct parameter_block parameters;
     struct block_adapters *weights;   /* [L] */
     struct block_adapters *gradients; /* [L]; NULL until gradients are reserved */
+    struct block_gains *gains;        /* [L]; NULL without DoRA */
+    void *gains_memory;               /* device */
 };
 
-/* How many numbers all adapters have. */
-int64_t adapters_parameter_count(const struct architecture *architecture,
-                                 const struct lora_options *options);
+/* Bytes of the gains, beside them; 0 without DoRA. */
+size_t adapters_gains_bytes(const struct architecture *architecture,
+                            const struct lora_options *options);
 
-/* A is drawn as PEFT draws it, uniform within 1 / sqrt(K); B is zero. */
+/* A is drawn as PEFT draws it, uniform within 1 / sqrt(K); B and the magnitudes are zero.
+ * `options` are resolved. */
 enum status adapters_create(struct adapters **adapters, struct backend *backend,
                             const struct architecture *architecture,
                             const struct lora_options *options, enum master_weights masters,
@@ -58,44 +75,60 @@ enum status adapters_reserve_gradients(struct adapters *adapters,
                                        struct error *error);
 void adapters_drop_gradients(struct adapters *adapters);
 
-/* M and K of a target's W. */
-struct matrix_shape {
-    int64_t rows;
-    int64_t columns;
-};
-struct matrix_shape lora_target_shape(const struct architecture *architecture,
-                                      enum lora_target target);
 /* How many matrices a group has, and the first of them; the others follow it. */
-int adapter_group_targets(enum adapter_group_name group, enum lora_target *first);
-
+int adapter_group_targets(const struct architecture *architecture,
+                          enum adapter_group_name group, enum lora_target *first);
+/* Columns of a group's output, adapted or not. */
+int64_t adapter_group_width(const struct architecture *architecture,
+                            enum adapter_group_name group);
 /* Width of `hidden` of a group; 0: not adapted. */
 int64_t adapter_hidden_width(const struct lora_options *options,
+                             const struct architecture *architecture,
                              enum adapter_group_name group);
 
-/* weights += scale B A for each adapted matrix; `weights` is all of `base`, f32, host. */
+/* weights += scale B A for each adapted matrix, its rows then brought to the magnitudes of
+ * DoRA; `weights` is all of `base`, f32, host. */
 enum status adapters_merge(const struct adapters *adapters,
                            const struct parameter_block *base, float *weights,
                            struct error *error);
 
-/* hidden = scale in A^T. */
-void adapter_hidden(struct backend *backend, const struct adapters *adapters,
-                    const struct adapter_group *group, struct tensor *hidden,
-                    const struct tensor *in, bool rows_alone);
 /*
- * Adds the group's part to `out` [T, …], and keeps `hidden`. With `rows_alone` a row of out
- * is a function of its row of `in` alone (linear_decode).
+ * One group in a pass. `weight` [M, K] is the group's frozen matrix; hidden [T, n r] is
+ * kept for the backward.
  */
-void adapter_forward(struct backend *backend, const struct adapters *adapters,
-                     const struct adapter_group *group, struct tensor *out,
-                     struct tensor *hidden, const struct tensor *in, bool rows_alone);
+struct adapter_call {
+    struct backend *backend;
+    const struct adapters *adapters;
+    int64_t layer;
+    enum adapter_group_name group;
+    const struct tensor *weight;
+    const struct tensor *bias; /* [M], NULL: none */
+    bool rows_alone;           /* a row of out depends on its row of `in` alone */
+    bool gains_ready;          /* DoRA: adapter_gains() has been called since a change */
+    const struct dropout_mask *dropout; /* NULL: none; `stream` is filled in here */
+    struct tensor scratch;              /* with dropout: [T, K]; DoRA, backward: [T, M] */
+};
+bool adapter_call_adapts(const struct adapter_call *call);
+
+/* Gains of the group's rows, from weights and adapters as they are. */
+void adapter_gains(const struct adapter_call *call);
+/* Magnitudes <- the norms of the rows, on the host; B is zero. Waits for the device. */
+enum status adapter_magnitudes_begin(const struct adapter_call *call,
+                                     struct parameter_block *parameters,
+                                     struct error *error);
+/* hidden = scale in A^T, the mask applied. */
+void adapter_hidden(const struct adapter_call *call, struct tensor *hidden,
+                    const struct tensor *in);
+/* out [T, M] = the adapted product (+ bias) (+ residual, which is not `out`). */
+void adapter_forward(const struct adapter_call *call, struct tensor *out,
+                     struct tensor *hidden, const struct tensor *in,
+                     const struct tensor *residual);
 /*
- * From d_out: adds to d_in, and to the gradients of A and B. d_hidden is scratch, as wide
- * as hidden.
+ * d_in = d_out through the adapted product; adds to the gradients of the adapters.
+ * d_hidden is scratch, as wide as hidden.
  */
-void adapter_backward(struct backend *backend, const struct adapters *adapters,
-                      const struct adapter_group *group, struct adapter_group *gradients,
-                      struct tensor *d_in, struct tensor *d_hidden,
-                      const struct tensor *d_out, const struct tensor *hidden,
-                      const struct tensor *in);
+void adapter_backward(const struct adapter_call *call, struct tensor *d_in,
+                      struct tensor *d_hidden, const struct tensor *d_out,
+                      const struct tensor *hidden, const struct tensor *in);
 
 #endif

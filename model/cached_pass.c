@@ -88,21 +88,27 @@ static struct tensor rows_of(const struct cached_pass *pass, const struct tensor
     return tensor_rows(buffer, 0, pass->rows->count);
 }
 
-/* out = in W^T (+ bias) (+ residual), and what the adapters of the group add. */
+/* out = in W^T (+ bias) (+ residual), W as the adapters of the group make it. */
 static void project(const struct cached_pass *pass, int64_t layer,
                     enum adapter_group_name name, struct tensor *out,
                     const struct tensor *in, const struct linear_parameters *weights,
                     const struct tensor *residual)
 {
-    const struct adapters *adapters = pass->model->adapters;
     const struct tensor ready = block_weight(pass->model, layer, name, &weights->weight);
-    linear_decode(pass->backend, out, in, &ready, linear_bias(weights), residual);
-    if (!adapters)
-        return;
-    struct tensor hidden =
-        rows_of(pass, &pass->model->inference.blocks[layer].adapted[name]);
-    adapter_forward(pass->backend, adapters, &adapters->weights[layer].groups[name], out,
-                    &hidden, in, true);
+    const struct adapter_call call = {
+        .backend = pass->backend,
+        .adapters = pass->model->adapters,
+        .layer = layer,
+        .group = name,
+        .weight = &ready,
+        .bias = linear_bias(weights),
+        .rows_alone = true,
+        .gains_ready = true, /* transformer_inference_begin() made them */
+    };
+    struct tensor hidden = {0};
+    if (adapter_call_adapts(&call))
+        hidden = rows_of(pass, &pass->model->inference.blocks[layer].adapted[name]);
+    adapter_forward(&call, out, &hidden, in, residual);
 }
 
 static void attend(const struct cached_pass *pass, int64_t layer, struct tensor *out,

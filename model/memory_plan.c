@@ -5,7 +5,7 @@
 static size_t adapter_count(const struct architecture *architecture,
                             const struct lora_options *lora)
 {
-    return lora ? (size_t)adapters_parameter_count(architecture, lora) : 0;
+    return lora ? (size_t)lora_parameter_count(architecture, lora) : 0;
 }
 
 static size_t least(size_t a, size_t b)
@@ -41,6 +41,8 @@ static size_t weight_bytes(const struct architecture *a, const struct training_s
         return count * dtype_bytes(shape->dtype);
     for (int target = 0; target < LORA_TARGET_COUNT; target++) {
         const struct matrix_shape matrix = lora_target_shape(a, (enum lora_target)target);
+        if (!lora_target_present(a, (enum lora_target)target))
+            continue;
         matrices += (size_t)(a->layer_count * matrix.rows * matrix.columns);
     }
     return (count - matrices) * dtype_bytes(shape->dtype) +
@@ -56,7 +58,9 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
     const bool split = shape->dtype == DTYPE_BF16;
     const size_t ranks = shape->ranks > 1 ? (size_t)shape->ranks : 1;
     return (struct memory_plan){
-        .weights = weight_bytes(architecture, shape) + adapters * dtype_bytes(shape->dtype),
+        .weights = weight_bytes(architecture, shape) +
+                   adapters * dtype_bytes(shape->dtype) +
+                   (shape->lora ? adapters_gains_bytes(architecture, shape->lora) : 0),
         .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
         .gradients = trained * sizeof(float),
         .moments = 2 * trained * dtype_bytes(shape->moments) / ranks,
@@ -105,7 +109,7 @@ void memory_plan_advise(const struct architecture *architecture,
                         struct text_buffer *out)
 {
     static const struct lora_options lora = {
-        .rank = 16, .targets = {true, true, true, true, true, true, true}};
+        .rank = 16, .targets = {true, true, true, true, true, true, true, true, true}};
     struct training_shape less = *shape;
     for (int change = 0; change < 5; change++) {
         const char *option = NULL;

@@ -15,31 +15,23 @@ static struct nf4_tensor push_matrix(struct arena *arena, int64_t count)
     };
 }
 
-static int64_t group_elements(const struct architecture *a, enum adapter_group_name group)
-{
-    enum lora_target first;
-    const int count = adapter_group_targets(group, &first);
-    int64_t elements = 0;
-    for (int i = 0; i < count; i++) {
-        const struct matrix_shape shape =
-            lora_target_shape(a, (enum lora_target)((int)first + i));
-        elements += shape.rows * shape.columns;
-    }
-    return elements;
-}
-
 /* Lays everything out in `arena`; an arena without a base only measures. */
 static void quantized_place(struct quantized *quantized, const struct architecture *a,
                             enum dtype dtype, struct arena *arena)
 {
     int64_t largest = 0;
-    for (int64_t i = 0; i < a->layer_count * LORA_TARGET_COUNT; i++) {
-        const struct matrix_shape shape =
-            lora_target_shape(a, (enum lora_target)(i % LORA_TARGET_COUNT));
-        quantized->matrices[i] = push_matrix(arena, shape.rows * shape.columns);
-    }
-    for (int group = 0; group < ADAPTER_GROUP_COUNT; group++) {
-        const int64_t elements = group_elements(a, (enum adapter_group_name)group);
+    struct nf4_tensor *next = quantized->matrices;
+    for (int64_t i = 0; i < a->layer_count * ADAPTER_GROUP_COUNT; i++) {
+        enum lora_target first;
+        const int count = adapter_group_targets(
+            a, (enum adapter_group_name)(i % ADAPTER_GROUP_COUNT), &first);
+        int64_t elements = 0;
+        for (int j = 0; j < count; j++) {
+            const struct matrix_shape shape =
+                lora_target_shape(a, (enum lora_target)((int)first + j));
+            *next++ = push_matrix(arena, shape.rows * shape.columns);
+            elements += shape.rows * shape.columns;
+        }
         largest = elements > largest ? elements : largest;
     }
     quantized->buffer = tensor_view_1d(
@@ -51,7 +43,14 @@ static struct quantized *quantized_new(struct backend *backend,
 {
     struct quantized *made = memory_allocate(sizeof *made);
     made->backend = backend;
-    made->matrices = memory_allocate_array((size_t)a->layer_count * LORA_TARGET_COUNT,
+    for (int group = 0; group < ADAPTER_GROUP_COUNT; group++) {
+        enum lora_target first;
+        made->first_of[group] = made->per_block;
+        made->count_of[group] =
+            adapter_group_targets(a, (enum adapter_group_name)group, &first);
+        made->per_block += made->count_of[group];
+    }
+    made->matrices = memory_allocate_array((size_t)(a->layer_count * made->per_block),
                                            sizeof *made->matrices);
     return made;
 }
@@ -145,14 +144,12 @@ void quantized_put(struct quantized *quantized, int64_t matrix, int64_t first,
 struct tensor quantized_weight(const struct quantized *quantized, int64_t layer,
                                enum adapter_group_name group, const struct tensor *weight)
 {
-    enum lora_target first;
-    const int count = adapter_group_targets(group, &first);
     const struct nf4_tensor *matrices =
-        &quantized->matrices[layer * LORA_TARGET_COUNT + (int)first];
+        &quantized->matrices[layer * quantized->per_block + quantized->first_of[group]];
     struct tensor out = *weight;
     int64_t done = 0;
     out.data = quantized->buffer.data;
-    for (int i = 0; i < count; i++) {
+    for (int64_t i = 0; i < quantized->count_of[group]; i++) {
         struct tensor part = tensor_rows(&quantized->buffer, done, matrices[i].count);
         nf4_dequantize(quantized->backend, &part, &matrices[i]);
         done += matrices[i].count;

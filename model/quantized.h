@@ -16,13 +16,18 @@
  *
  *     q | k | v           o           gate | up           down
  *
+ * (fused in the files, q | k | v is one matrix, and gate | up)
+ *
  * so that only the largest group, 2 F C numbers, exists in the compute type at a time.
  */
 struct quantized {
     struct backend *backend;
-    struct nf4_tensor *matrices; /* [L LORA_TARGET_COUNT], each block's by lora_target */
-    struct tensor buffer;        /* [2 F C or more] in the compute type */
-    void *memory;                /* device: all of the above */
+    struct nf4_tensor *matrices; /* [L per_block], each block's in the order of files */
+    int64_t per_block;
+    int64_t first_of[ADAPTER_GROUP_COUNT]; /* of each group, in a block */
+    int64_t count_of[ADAPTER_GROUP_COUNT];
+    struct tensor buffer; /* [2 F C or more] in the compute type */
+    void *memory;         /* device: all of the above */
     size_t bytes;
     uint8_t *codes; /* host: of the matrix that is being put; NULL: none */
     float *absmax;
@@ -36,7 +41,7 @@ void quantized_free(struct quantized *quantized);
 size_t quantized_measure(const struct architecture *architecture, enum dtype dtype);
 
 /*
- * Sets weights [first, first + count) of a matrix, a number below L LORA_TARGET_COUNT: all
+ * Sets weights [first, first + count) of a matrix, a number below L per_block: all
  * of it, in order, in pieces of a multiple of NF4_BLOCK but for the last. Finite.
  */
 void quantized_put(struct quantized *quantized, int64_t matrix, int64_t first,

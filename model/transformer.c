@@ -54,7 +54,8 @@ static void add_linear(struct transformer *model, int64_t layer,
 
 /* The order makes q, k, v neighbours, and gate, up, which is how fused files have them
  * anyway: model_parameters_view() relies on it.
- * That of the matrices is that of enum lora_target: model/quantized.h relies on it. */
+ * That of the matrices is that of the groups of adapters: model/quantized.h relies on it.
+ */
 static void add_block(struct transformer *model, int64_t layer)
 {
     const struct architecture *a = &model->architecture;
@@ -86,7 +87,7 @@ static void add_block(struct transformer *model, int64_t layer)
     add_linear(model, layer, &down, 1, a->feed_forward, a->feed_forward_bias);
 }
 
-static void add_parameters(struct transformer *model)
+void transformer_add_parameters(struct transformer *model)
 {
     const struct architecture *a = &model->architecture;
     struct parameter_block *base = &model->base;
@@ -171,15 +172,10 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     made->architecture = *architecture;
     parameter_block_init(&made->base, backend);
     enum status status = STATUS_OK;
-    if (masters == MASTERS_DROPPED_NF4 && architecture->fused_projections)
-        status = error_set(error, STATUS_UNSUPPORTED,
-                           "NF4 of \"%s\" models is not supported yet: their qkv_proj and "
-                           "gate_up_proj are several matrices in one",
-                           architecture->model_type);
-    else if (masters == MASTERS_DROPPED_NF4)
+    if (masters == MASTERS_DROPPED_NF4)
         status = quantized_create(&made->quantized, backend, architecture, error);
     if (!status) {
-        add_parameters(made);
+        transformer_add_parameters(made);
         status = parameter_block_allocate(&made->base, masters, error);
     }
     if (status) {
@@ -302,38 +298,18 @@ const struct parameter *transformer_parameters(const struct transformer *model,
     return model->base.entries;
 }
 
-/* PEFT's names for these are qkv_proj and gate_up_proj, each one adapter. */
-static enum status check_fused_targets(const struct architecture *architecture,
-                                       const struct lora_options *options,
-                                       struct error *error)
-{
-    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        if (!options->targets[target] || target == LORA_O || target == LORA_DOWN)
-            continue;
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "LoRA target \"%s\": \"%s\" models have it as a part of %s, which "
-                         "is not supported as a target yet: use o_proj,down_proj",
-                         lora_target_name((enum lora_target)target),
-                         architecture->model_type,
-                         target < LORA_O ? "qkv_proj" : "gate_up_proj");
-    }
-    return STATUS_OK;
-}
-
 enum status transformer_lora_begin(struct transformer *model,
                                    const struct lora_options *options,
                                    enum master_weights masters, struct error *error)
 {
+    struct lora_options resolved = *options;
     CHECK(!model->adapters && !model->base.gradients);
     CHECK(model->training.token_count == 0 && model->inference.token_count == 0);
-    if (model->architecture.fused_projections) {
-        const enum status status =
-            check_fused_targets(&model->architecture, options, error);
-        if (status)
-            return status;
-    }
-    return adapters_create(&model->adapters, model->backend, &model->architecture, options,
-                           masters, error);
+    if (lora_options_resolve(&resolved, &model->architecture, error) ||
+        adapters_create(&model->adapters, model->backend, &model->architecture, &resolved,
+                        masters, error))
+        return error->status;
+    return resolved.dora ? transformer_magnitudes_begin(model, error) : STATUS_OK;
 }
 
 const struct lora_options *transformer_lora(const struct transformer *model)
@@ -373,7 +349,10 @@ size_t transformer_bytes(const struct transformer *model)
 {
     const size_t rope_bytes = model->rope_table.data ? tensor_bytes(&model->rope_table) : 0;
     const size_t adapter_bytes =
-        model->adapters ? parameter_block_bytes(&model->adapters->parameters) : 0;
+        model->adapters
+            ? parameter_block_bytes(&model->adapters->parameters) +
+                  adapters_gains_bytes(&model->architecture, &model->adapters->options)
+            : 0;
     const size_t quantized_bytes = model->quantized ? model->quantized->bytes : 0;
     return parameter_block_bytes(&model->base) + quantized_bytes + adapter_bytes +
            rope_bytes + model->training.bytes + model->inference.bytes;
@@ -415,6 +394,8 @@ enum status transformer_inference_begin(struct transformer *model, int64_t token
                                         struct error *error)
 {
     const enum status status = rope_table_reserve(model, token_count, error);
+    if (!status)
+        transformer_gains_update(model);
     if (status || token_count <= model->inference.token_count)
         return status;
     return activations_reserve(&model->inference, model, FORWARD_ONLY, token_count, error);

@@ -108,9 +108,13 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
         const int64_t left = parameter->count - first;
         const int64_t count = left < PIECE ? left : PIECE;
         const struct safetensors_entry slice = entry_slice(entry, first, count);
-        if (copy_halves(model, parameter, first, &slice))
+        const bool copied = copy_halves(model, parameter, first, &slice);
+        if (!copied)
+            safetensors_copy(&slice, piece, DTYPE_F32);
+        if (entry->of_file)
+            file_map_forget(slice.data, slice.bytes);
+        if (copied)
             continue;
-        safetensors_copy(&slice, piece, DTYPE_F32);
         const int64_t bad = first_not_finite(piece, count);
         if (bad >= 0)
             return error_set(error, STATUS_FORMAT,
@@ -134,6 +138,19 @@ static enum status missing_tensor(const char *name, const char *directory,
                      name, remedy);
 }
 
+static enum status check_parameter(const struct weight_files *files,
+                                   const struct parameter *parameter, const char *directory,
+                                   struct error *error)
+{
+    const char *path = directory;
+    const struct safetensors_entry *entry =
+        weight_files_find(files, parameter->name, &path);
+    if (!entry)
+        return missing_tensor(parameter->name, directory, error);
+    const enum status status = check_shape(parameter, entry, path, error);
+    return status ? status : check_dtype(entry, path, error);
+}
+
 static enum status load_parameter(struct transformer *model,
                                   const struct weight_files *files,
                                   const struct parameter *parameter, const char *directory,
@@ -142,14 +159,8 @@ static enum status load_parameter(struct transformer *model,
     const char *path = directory;
     const struct safetensors_entry *entry =
         weight_files_find(files, parameter->name, &path);
-    if (!entry)
-        return missing_tensor(parameter->name, directory, error);
-    enum status status = check_shape(parameter, entry, path, error);
-    if (!status)
-        status = check_dtype(entry, path, error);
-    if (!status)
-        status = copy_entry(model, parameter, entry, path, piece, error);
-    return status;
+    CHECK(entry); /* weights_check() */
+    return copy_entry(model, parameter, entry, path, piece, error);
 }
 
 static enum status load_parameters(struct transformer *model,
@@ -165,6 +176,25 @@ static enum status load_parameters(struct transformer *model,
     return status;
 }
 
+/* Read by pieces, which are let go. */
+static bool same_data(const struct safetensors_entry *a, const struct safetensors_entry *b)
+{
+    bool same = true;
+    for (int64_t first = 0; same && first < a->count; first += PIECE) {
+        const int64_t left = a->count - first;
+        const struct safetensors_entry x = entry_slice(a, first,
+                                                       left < PIECE ? left : PIECE),
+                                       y = entry_slice(b, first,
+                                                       left < PIECE ? left : PIECE);
+        same = memcmp(x.data, y.data, x.bytes) == 0;
+        if (x.of_file)
+            file_map_forget(x.data, x.bytes);
+        if (y.of_file)
+            file_map_forget(y.data, y.bytes);
+    }
+    return same;
+}
+
 /* A tied file may carry the head all the same, if it is the embedding. */
 static enum status check_tied_head(const struct weight_files *files,
                                    const struct safetensors_entry *head, const char *path,
@@ -172,10 +202,8 @@ static enum status check_tied_head(const struct weight_files *files,
 {
     const struct safetensors_entry *embedding =
         weight_files_find(files, embedding_name, NULL);
-    const bool equal = embedding && embedding->dtype == head->dtype &&
-                       embedding->bytes == head->bytes &&
-                       memcmp(embedding->data, head->data, head->bytes) == 0;
-    if (equal)
+    if (embedding && embedding->dtype == head->dtype && embedding->bytes == head->bytes &&
+        same_data(embedding, head))
         return STATUS_OK;
     return error_set(error, STATUS_FORMAT,
                      "%s: '%s' differs from '%s', although config.json says "
@@ -208,7 +236,6 @@ static bool lacks_prefix(const struct transformer *model, const char *name)
 /* A tensor that is not ours would change the result if it were read: refuse it. Tables of
  * rotary frequencies, which older files carry, follow from config.json. */
 static enum status check_entry(const struct transformer *model,
-                               const struct weight_files *files,
                                const struct safetensors *file,
                                const struct safetensors_entry *entry, struct error *error)
 {
@@ -216,7 +243,7 @@ static enum status check_entry(const struct transformer *model,
         text_ends_with(entry->name, ".rotary_emb.inv_freq"))
         return STATUS_OK;
     if (model->architecture.tied_embeddings && strcmp(entry->name, tied_head) == 0)
-        return check_tied_head(files, entry, file->path, error);
+        return STATUS_OK; /* check_heads() */
     if (lacks_prefix(model, entry->name))
         return error_set(error, STATUS_FORMAT,
                          "%s: tensor '%s' should be 'model.%s': save the model as "
@@ -236,13 +263,31 @@ static enum status check_entries(const struct transformer *model,
     for (size_t i = 0; i < files->count; i++) {
         const struct safetensors *file = &files->files[i];
         for (size_t j = 0; j < file->entry_count; j++) {
-            const enum status status =
-                check_entry(model, files, file, &file->entries[j], error);
+            const enum status status = check_entry(model, file, &file->entries[j], error);
             if (status)
                 return status;
         }
     }
     return STATUS_OK;
+}
+
+enum status weights_check(const struct transformer *model, const struct weight_files *files,
+                          const char *directory, struct error *error)
+{
+    enum status status = check_entries(model, files, error);
+    for (size_t i = 0; !status && i < model->base.entry_count; i++)
+        status = check_parameter(files, &model->base.entries[i], directory, error);
+    return status;
+}
+
+static enum status check_heads(const struct transformer *model,
+                               const struct weight_files *files,
+                               const struct safetensors *file, struct error *error)
+{
+    const struct safetensors_entry *head = safetensors_find(file, tied_head);
+    if (!model->architecture.tied_embeddings || !head)
+        return STATUS_OK;
+    return check_tied_head(files, head, file->path, error);
 }
 
 static enum status load_weights(struct transformer *model, const char *directory,
@@ -251,7 +296,9 @@ static enum status load_weights(struct transformer *model, const char *directory
     struct weight_files files = {0};
     enum status status = weight_files_open(&files, directory, error);
     if (!status)
-        status = check_entries(model, &files, error);
+        status = weights_check(model, &files, directory, error);
+    for (size_t i = 0; i < files.count && !status; i++)
+        status = check_heads(model, &files, &files.files[i], error);
     if (!status)
         status = load_parameters(model, &files, directory, error);
     if (!status)

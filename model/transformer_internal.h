@@ -60,13 +60,15 @@ struct block_activations {
  * A packed batch where the back-end computes. All int32 arrays lie in one block, which one
  * copy brings over:
  *
- *     tokens [T] | positions [T] | target rows [T] | target tokens [T] | starts [N + 1]
+ *     tokens [T] | positions [T] | names [T] | target rows [T] | target tokens [T] |
+ *     starts [N + 1]
  */
 struct batch_indices {
-    int32_t *host;   /* heap, [5 T + 1] */
+    int32_t *host;   /* heap, [6 T + 1] */
     int32_t *device; /* likewise */
     const int32_t *tokens;
     const int32_t *positions;
+    const int32_t *names; /* packed_batch.document_names, one a token */
     struct documents documents;
     struct targets targets;
 };
@@ -101,7 +103,8 @@ struct activations {
     struct tensor d_attended;
     struct tensor d_gate_up;
     struct tensor d_activated;
-    struct tensor d_adapted; /* [T, most n r] scratch of the adapters */
+    struct tensor d_adapted;       /* [T, most n r] scratch of the adapters */
+    struct tensor adapter_scratch; /* [T, …] what adapter_call wants; none without */
 };
 
 struct transformer {
@@ -125,6 +128,13 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype);
 
+/* The names, shapes and places of all weights alone. */
+void transformer_add_parameters(struct transformer *model);
+/* Whether the files hold these, no others, in these shapes and in dtypes that are read:
+ * from their headers, not their data. */
+enum status weights_check(const struct transformer *model, const struct weight_files *files,
+                          const char *directory, struct error *error);
+
 /* Sets weights [first, first + count) of a parameter; a quantised one as quantized_put()
  * wants it. */
 void transformer_put(struct transformer *model, const struct parameter *parameter,
@@ -133,6 +143,11 @@ void transformer_put(struct transformer *model, const struct parameter *paramete
  * the next call. */
 struct tensor block_weight(const struct transformer *model, int64_t layer,
                            enum adapter_group_name group, const struct tensor *weight);
+
+/* DoRA: the gains of all groups, of weights and adapters as they are; nothing without. */
+void transformer_gains_update(const struct transformer *model);
+/* The magnitudes of new adapters: the model's own. */
+enum status transformer_magnitudes_begin(struct transformer *model, struct error *error);
 
 /* NULL where there is none. */
 const struct tensor *linear_bias(const struct linear_parameters *parameters);

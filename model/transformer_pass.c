@@ -17,6 +17,7 @@ struct pass {
     const struct batch_indices *batch;
     const struct activations *reserved;
     const struct adapters *adapters; /* NULL: none */
+    struct dropout_mask dropout;     /* of the adapters; probability 0: none */
     struct attention_shape shape;
     float norm_epsilon;
 };
@@ -68,7 +69,23 @@ static struct block_activations block_rows(const struct pass *pass, int64_t laye
     return cut;
 }
 
-/* out = in W^T (+ bias) (+ residual), and what the adapters of the group add. */
+/* What the adapters of a group are to be told; `weight` is borrowed. */
+static struct adapter_call adapter_call(const struct pass *pass, int64_t layer,
+                                        enum adapter_group_name name,
+                                        const struct tensor *weight)
+{
+    return (struct adapter_call){
+        .backend = pass->backend,
+        .adapters = pass->adapters,
+        .layer = layer,
+        .group = name,
+        .weight = weight,
+        .dropout = pass->dropout.probability > 0 ? &pass->dropout : NULL,
+        .scratch = pass->reserved->adapter_scratch,
+    };
+}
+
+/* out = in W^T (+ bias) (+ residual), W as the adapters of the group make it. */
 static void project(const struct pass *pass, struct block_activations *block,
                     enum adapter_group_name name, struct tensor *out,
                     const struct tensor *in, const struct linear_parameters *weights,
@@ -76,11 +93,9 @@ static void project(const struct pass *pass, struct block_activations *block,
 {
     const struct tensor ready =
         block_weight(pass->model, block->layer, name, &weights->weight);
-    linear_forward(pass->backend, out, in, &ready, linear_bias(weights), residual);
-    if (pass->adapters)
-        adapter_forward(pass->backend, pass->adapters,
-                        &pass->adapters->weights[block->layer].groups[name], out,
-                        &block->adapted[name], in, false);
+    struct adapter_call call = adapter_call(pass, block->layer, name, &ready);
+    call.bias = linear_bias(weights);
+    adapter_forward(&call, out, &block->adapted[name], in, residual);
 }
 
 /* From `in` to everything else that the block keeps. */
@@ -153,16 +168,12 @@ static void input_backward(const struct pass *pass, struct block_activations *bl
 {
     const struct tensor ready =
         block_weight(pass->model, block->layer, name, &weights->weight);
-    linear_backward_input(pass->backend, d_in, d_out, &ready, false);
-    if (!pass->adapters || pass->adapters->weights[block->layer].groups[name].count == 0)
-        return;
-    struct tensor d_hidden =
-        tensor_view_2d(pass->reserved->d_adapted.data, d_in->dtype, pass->token_count,
-                       block->adapted[name].shape[1]);
-    adapter_backward(pass->backend, pass->adapters,
-                     &pass->adapters->weights[block->layer].groups[name],
-                     &pass->adapters->gradients[block->layer].groups[name], d_in, &d_hidden,
-                     d_out, &block->adapted[name], in);
+    const struct adapter_call call = adapter_call(pass, block->layer, name, &ready);
+    struct tensor d_hidden = {0};
+    if (adapter_call_adapts(&call))
+        d_hidden = tensor_view_2d(pass->reserved->d_adapted.data, d_in->dtype,
+                                  pass->token_count, block->adapted[name].shape[1]);
+    adapter_backward(&call, d_in, &d_hidden, d_out, &block->adapted[name], in);
 }
 
 /* The gradients of W and its bias; beside adapters they are frozen. */
@@ -196,10 +207,10 @@ static void down_backward(const struct pass *pass, const struct block_parameters
     struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
     if (pass->adapters) {
         swiglu_forward(pass->backend, &activated, &block->gate_up);
+        const struct adapter_call call =
+            adapter_call(pass, block->layer, GROUP_DOWN, &weights->down.weight);
         if (pass->reserved->use == TRAINING_RECOMPUTE)
-            adapter_hidden(pass->backend, pass->adapters,
-                           &pass->adapters->weights[block->layer].groups[GROUP_DOWN],
-                           &block->adapted[GROUP_DOWN], &activated, false);
+            adapter_hidden(&call, &block->adapted[GROUP_DOWN], &activated);
     }
     input_backward(pass, block, GROUP_DOWN, &d_activated, d_residual, &weights->down,
                    &activated);
@@ -307,12 +318,26 @@ static void backward(const struct pass *pass)
                            pass->batch->tokens);
 }
 
+/* The masks of a pass that trains; none where the batch has no key. */
+static struct dropout_mask pass_dropout(const struct pass *pass,
+                                        const struct packed_batch *batch)
+{
+    const bool drops = pass->adapters && batch->dropout_key != 0;
+    return (struct dropout_mask){
+        .documents = pass->batch->names,
+        .positions = pass->batch->positions,
+        .key = batch->dropout_key,
+        .probability = drops ? (float)pass->adapters->options.dropout : 0.0f,
+    };
+}
+
 void transformer_forward_backward(struct transformer *model,
                                   const struct packed_batch *batch, float label_smoothing,
                                   float scale, struct cross_entropy_sums *sums)
 {
     CHECK(transformer_gradients(model).data);
-    const struct pass pass = pass_begin(model, batch, &model->training);
+    struct pass pass = pass_begin(model, batch, &model->training);
+    pass.dropout = pass_dropout(&pass, batch);
     const struct tensor normed = forward(&pass);
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
     struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;

@@ -179,6 +179,7 @@ static void pack_one(const struct dataset *dataset, int64_t example,
         batch->positions[to + i] = (int32_t)i;
     batch->token_count += count;
     batch->target_count += dataset->target_counts[example];
+    batch->document_names[batch->document_count] = (int32_t)example;
     batch->document_starts[++batch->document_count] = (int32_t)batch->token_count;
 }
 
@@ -208,6 +209,7 @@ void packed_batch_init(struct packed_batch *batch, int64_t token_limit,
         .targets = memory_allocate_array((size_t)token_limit, sizeof(int32_t)),
         .document_starts =
             memory_allocate_array((size_t)document_limit + 1, sizeof(int32_t)),
+        .document_names = memory_allocate_array((size_t)document_limit, sizeof(int32_t)),
     };
 }
 
@@ -217,5 +219,6 @@ void packed_batch_release(struct packed_batch *batch)
     free(batch->positions);
     free(batch->targets);
     free(batch->document_starts);
+    free(batch->document_names);
     *batch = (struct packed_batch){0};
 }

@@ -73,8 +73,9 @@ void batch_order_release(struct batch_order *batches);
 const int64_t *batch_order_step(struct batch_order *batches, int64_t step, int64_t *count);
 
 /*
- * Packs examples[0 … count) into `batch`, whose arrays hold up to `token_limit` tokens
- * and `document_limit` documents. Takes as many as fit, at least one; returns how many.
+ * Packs examples[0 … count) into `batch`, naming each by its number; its arrays hold up to
+ * `token_limit` tokens and `document_limit` documents. Takes as many as fit, at least one;
+ * returns how many.
  */
 int64_t dataset_pack(const struct dataset *dataset, const int64_t *examples, int64_t count,
                      int64_t token_limit, int64_t document_limit,

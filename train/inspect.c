@@ -11,6 +11,7 @@
 #include "text/tense.h"
 #include "text/tokenizer.h"
 #include "train/dataset.h"
+#include "train/inspect_model.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -33,6 +34,7 @@ struct inspect_options {
     char *device;
     char *precision; /* auto, fp32, bf16 */
     int64_t threads;
+    bool json;
 };
 
 #define FIELD(name) offsetof(struct inspect_options, name)
@@ -61,15 +63,16 @@ static const struct option_entry entries[] = {
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
      "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
+    {"json", OPTION_BOOL, FIELD(json), NULL, "model: as JSON", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
 
 static const struct command_line command_line = {
     .name = "holdfast inspect",
-    .summary =
-        "Shows what holdfast sees: WHAT is tokens, template, mask, logits, gradients "
-        "or tense.",
+    .summary = "Shows what holdfast sees: WHAT is model, tokens, template, mask, logits, "
+               "gradients or tense.",
     .examples =
+        "  holdfast inspect model     --model DIR   # from headers alone, of any size\n"
         "  holdfast inspect tokens    --model DIR --text \"How did people …?\"\n"
         "  holdfast inspect template  --model DIR --messages m.json\n"
         "  holdfast inspect mask      --model DIR --data mix.jsonl --index 0\n"
@@ -315,9 +318,6 @@ static enum status inspect_logits(struct inspected *inspected,
     enum status status = ids_parse(&batch, options, architecture->vocabulary,
                                    architecture_sequence_limit(architecture), error);
     if (!status)
-        status =
-            transformer_training_begin(inspected->model, batch.token_count, false, error);
-    if (!status)
         status = logits_write(inspected->model, &batch, options->out, error);
     packed_batch_release(&batch);
     return status;
@@ -326,8 +326,9 @@ static enum status inspect_logits(struct inspected *inspected,
 static enum status gradients_write(const struct transformer *model, const char *path,
                                    struct error *error)
 {
-    size_t count;
-    const struct parameter *parameters = transformer_parameters(model, &count);
+    const struct parameter_block *block = transformer_trained(model);
+    const struct parameter *parameters = block->entries;
+    const size_t count = block->entry_count;
     const struct tensor gradients = transformer_gradients(model);
     float *host = memory_allocate_array((size_t)tensor_count(&gradients), sizeof *host);
     struct safetensors_tensor *tensors = memory_allocate_array(count, sizeof *tensors);
@@ -445,13 +446,28 @@ static enum status inspect_tense(struct inspected *inspected,
     return STATUS_OK;
 }
 
+static enum status inspect_model(struct inspected *inspected,
+                                 const struct inspect_options *options, struct error *error)
+{
+    struct text_buffer text = {0};
+    (void)inspected;
+    enum status status = need(options->model, "--model DIR", error);
+    if (!status)
+        status = inspect_model_describe(options->model, options->json, &text, error);
+    if (!status)
+        fwrite(text.data, 1, text.length, stdout);
+    text_buffer_release(&text);
+    return status;
+}
+
 static const struct {
     const char *name;
     enum status (*run)(struct inspected *inspected, const struct inspect_options *options,
                        struct error *error);
 } subjects[] = {
-    {"tokens", inspect_tokens}, {"template", inspect_template},   {"mask", inspect_mask},
-    {"logits", inspect_logits}, {"gradients", inspect_gradients}, {"tense", inspect_tense},
+    {"model", inspect_model}, {"tokens", inspect_tokens}, {"template", inspect_template},
+    {"mask", inspect_mask},   {"logits", inspect_logits}, {"gradients", inspect_gradients},
+    {"tense", inspect_tense},
 };
 
 static enum status inspect_run(const struct inspect_options *options,
@@ -460,13 +476,18 @@ static enum status inspect_run(const struct inspect_options *options,
     for (size_t i = 0; positional->count == 1 && i < sizeof subjects / sizeof *subjects;
          i++)
         if (strcmp(positional->items[0], subjects[i].name) == 0) {
+            if (options->json && subjects[i].run != inspect_model)
+                return error_set(error, STATUS_USAGE,
+                                 "--json goes with inspect model; the others print what "
+                                 "they print");
             struct inspected inspected = {0};
             enum status status = subjects[i].run(&inspected, options, error);
             inspected_release(&inspected);
             return status;
         }
-    return error_set(error, STATUS_USAGE,
-                     "inspect what? tokens, template, mask, logits, gradients or tense");
+    return error_set(
+        error, STATUS_USAGE,
+        "inspect what? model, tokens, template, mask, logits, gradients or tense");
 }
 
 int inspect_command(int argc, char **argv)

@@ -37,9 +37,14 @@ static const struct option_entry entries[] = {
     {"lora-alpha", OPTION_NUMBER, FIELD(lora_alpha), "X",
      "the adapters count alpha / rank (0: alpha is twice the rank)", NULL},
     {"lora-targets", OPTION_STRING, FIELD(lora_targets), "NAMES",
-     "all-linear, or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
+     "all-linear, or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj "
+     "(Phi-3: qkv_proj,o_proj,gate_up_proj,down_proj)",
      NULL},
+    {"lora-dropout", OPTION_NUMBER, FIELD(lora_dropout), "P",
+     "share of what the adapters read that is left out, drawn anew in every update", NULL},
     {"rslora", OPTION_BOOL, FIELD(rslora), NULL, "alpha / sqrt(rank) instead", NULL},
+    {"dora", OPTION_BOOL, FIELD(dora), NULL,
+     "train the length of each row of the adapted matrices apart (DoRA)", NULL},
     {"quantize", OPTION_STRING, FIELD(quantize), "TYPE",
      "hold the frozen matrices in 4 bits (QLoRA): nf4, or none", NULL},
     {"epochs", OPTION_NUMBER, FIELD(epochs), "X", "passes over the data", "Batches"},
@@ -197,6 +202,13 @@ static enum status lora_check(const struct train_options *options, struct error 
         return error_set(error, STATUS_USAGE,
                          "--lora is a rank of at most %d, --lora-alpha not negative",
                          LORA_RANK_MAXIMUM);
+    if (!(options->lora_dropout >= 0 && options->lora_dropout < 1))
+        return error_set(error, STATUS_USAGE,
+                         "--lora-dropout lies from 0 to below 1: it is a probability");
+    if (!options->lora && (options->dora || options->rslora || options->lora_dropout > 0))
+        return error_set(error, STATUS_USAGE,
+                         "--dora, --rslora and --lora-dropout are of adapters: add --lora "
+                         "RANK");
     if (options->lora && options->init)
         return error_set(error, STATUS_USAGE,
                          "--lora adapts a model: it goes with --model, not with --init");
@@ -254,7 +266,9 @@ struct lora_options train_lora_options(const struct train_options *options)
     struct lora_options lora = {
         .rank = options->lora,
         .alpha = options->lora_alpha > 0 ? options->lora_alpha : 2 * (double)options->lora,
+        .dropout = options->lora_dropout,
         .rank_stabilised = options->rslora,
+        .dora = options->dora,
         .seed = (uint64_t)options->seed,
     };
     const enum status status = lora_targets_parse(&lora, options->lora_targets, NULL);

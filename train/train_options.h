@@ -23,7 +23,9 @@ struct train_options {
     int64_t lora; /* rank; 0: all weights */
     double lora_alpha;
     char *lora_targets;
+    double lora_dropout;
     bool rslora;
+    bool dora;
     char *quantize; /* none, nf4: the frozen weights */
 
     double epochs;

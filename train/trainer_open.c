@@ -167,6 +167,8 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
                         o->epsilon, o->weight_decay, o->clip_norm, o->label_smoothing);
     text_buffer_appendf(&text, "lora %" PRId64 " %a %s %d\n", o->lora, o->lora_alpha,
                         o->lora_targets, o->rslora);
+    if (o->dora || o->lora_dropout > 0) /* older runs have no such line either */
+        text_buffer_appendf(&text, "dora %d dropout %a\n", o->dora, o->lora_dropout);
     if (train_quantized(o)) /* older runs have no such line, and can be resumed */
         text_buffer_appendf(&text, "quantize %s\n", o->quantize);
     text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "train/trainer_internal.h"
 
 #include <inttypes.h>
@@ -15,13 +16,23 @@ static int64_t targets_of(const struct dataset *dataset, const int64_t *examples
     return targets;
 }
 
+/* A function of seed and step alone, so that a resumed run draws the same masks. */
+static uint64_t dropout_key(uint64_t seed, int64_t step)
+{
+    struct random random =
+        random_stream(seed, random_stream_of("lora.dropout", (uint64_t)step, 0));
+    return random_u64(&random) | 1; /* 0 means none */
+}
+
 /* Gradients of this rank's examples: batches of batch_size examples, each in as many packs
  * as fit. */
-static int64_t gradients_make(struct trainer *trainer, const int64_t *examples,
-                              int64_t count, float scale, struct metrics_line *line)
+static int64_t gradients_make(struct trainer *trainer, int64_t step,
+                              const int64_t *examples, int64_t count, float scale,
+                              struct metrics_line *line)
 {
     const struct train_options *options = trainer->options;
     int64_t packs = 0;
+    trainer->batch.dropout_key = dropout_key((uint64_t)options->seed, step);
     transformer_zero_gradients(trainer->model);
     for (int64_t done = 0; done < count;) {
         const int64_t in_batch = options->batch_size - done % options->batch_size;
@@ -75,7 +86,7 @@ enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics
     };
     examples = ranks_share(&trainer->ranks, &trainer->examples, examples, &count);
     const int64_t packs =
-        gradients_make(trainer, examples, count, 1.0F / (float)targets, line);
+        gradients_make(trainer, step, examples, count, 1.0F / (float)targets, line);
     if (adamw_step(&trainer->adamw, &weights, &remainders, &gradients, line->lr,
                    &adamw_options, &line->gradient_norm, error))
         return error_prefix(error, "step %" PRId64, step + 1);

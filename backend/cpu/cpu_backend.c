@@ -1,5 +1,6 @@
 #include "backend/cpu/cpu_backend.h"
 
+#include "backend/cpu/cpu_adapter.h"
 #include "backend/cpu/cpu_operations.h"
 #include "base/memory.h"
 
@@ -160,6 +161,11 @@ static const struct operation_table cpu_table = {
     .nf4_dequantize = cpu_nf4_dequantize,
     .sum_of_squares = cpu_sum_of_squares,
     .adamw_update = cpu_adamw_update,
+    .dropout = cpu_dropout,
+    .adapted_row_norms = cpu_adapted_row_norms,
+    .magnitude_gains = cpu_magnitude_gains,
+    .gain_forward = cpu_gain_forward,
+    .gain_backward = cpu_gain_backward,
 };
 
 static int core_count(void)

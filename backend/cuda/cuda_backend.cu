@@ -1,5 +1,6 @@
 #include "backend/cuda/cuda_backend.h"
 
+#include "backend/cuda/cuda_adapter.h"
 #include "backend/cuda/cuda_operations.h"
 #include "backend/cuda/cuda_record.h"
 #include "backend/cuda/cuda_transfers.h"
@@ -180,6 +181,11 @@ static const struct operation_table cuda_table = {
     .nf4_dequantize = cuda_nf4_dequantize,
     .sum_of_squares = cuda_sum_of_squares,
     .adamw_update = cuda_adamw_update,
+    .dropout = cuda_dropout,
+    .adapted_row_norms = cuda_adapted_row_norms,
+    .magnitude_gains = cuda_magnitude_gains,
+    .gain_forward = cuda_gain_forward,
+    .gain_backward = cuda_gain_backward,
 };
 
 /* ---- Open ---- */

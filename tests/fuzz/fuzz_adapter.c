@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lora_config_print(&read, "base", &text);
     CHECK(!lora_config_parse(&again, text.data, text.length, "written", &error));
     CHECK(read.rank == again.rank && read.alpha == again.alpha);
-    CHECK(read.rank_stabilised == again.rank_stabilised);
+    CHECK(read.rank_stabilised == again.rank_stabilised && read.dora == again.dora);
+    CHECK(read.dropout >= 0 && read.dropout < 1 && read.dropout == again.dropout);
     CHECK(memcmp(read.targets, again.targets, sizeof read.targets) == 0);
     text_buffer_release(&text);
     return 0;

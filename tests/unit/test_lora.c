@@ -305,9 +305,12 @@ static void refuses_by_name(void **state)
         const char *message;
     } cases[] = {
         {"{\"peft_type\":\"IA3\",\"r\":2,\"lora_alpha\":2}", "IA3"},
-        {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,\"use_dora\":true,"
+        {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,\"lora_bias\":true,"
          "\"target_modules\":[\"q_proj\"]}",
-         "use_dora"},
+         "lora_bias"},
+        {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,\"lora_dropout\":1,"
+         "\"target_modules\":[\"q_proj\"]}",
+         "lora_dropout"},
         {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,\"bias\":\"all\","
          "\"target_modules\":[\"q_proj\"]}",
          "bias"},
