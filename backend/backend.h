@@ -32,8 +32,10 @@ void backend_close(struct backend *backend);
 
 const char *backend_name(const struct backend *backend);
 int backend_thread_count(const struct backend *backend);
-/* Element type of weights and activations: DTYPE_F32 or DTYPE_BF16. */
+/* Element type of weights: DTYPE_F32 or DTYPE_BF16. */
 enum dtype backend_compute_dtype(const struct backend *backend);
+/* Of activations and their gradients: the same, or DTYPE_F32 beside bf16 weights (cpu). */
+enum dtype backend_activation_dtype(const struct backend *backend);
 
 /* One line on the device and the libraries used, for the log (borrowed). */
 const char *backend_description(const struct backend *backend);
