@@ -66,12 +66,33 @@ INLINE void tile_step(const int rows, const int columns, const struct bf16_tile 
     }
 }
 
+/* c <- sums + base: the rows of a whole tile as vectors. */
+INLINE void tile_store(const int rows, const int columns, const struct bf16_tile *tile,
+                       __m512 sums)
+{
+    __m128 row[BF16_TILE];
+
+    row[0] = _mm512_extractf32x4_ps(sums, 0);
+    row[1] = _mm512_extractf32x4_ps(sums, 1);
+    row[2] = _mm512_extractf32x4_ps(sums, 2);
+    row[3] = _mm512_extractf32x4_ps(sums, 3);
+    _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+    {
+        float *c = tile->c + i * tile->c_row;
+        const float *base = tile->base ? tile->base + i * tile->base_row : NULL;
+        if (columns == 1)
+            *c = _mm_cvtss_f32(row[i]) + (base ? *base : 0.0f);
+        else
+            _mm_storeu_ps(c, base ? _mm_add_ps(row[i], _mm_loadu_ps(base)) : row[i]);
+    }
+}
+
+/* columns: 1 or BF16_TILE */
 INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *tile)
 {
     const int64_t whole = tile->depth / BF16_STEP * BF16_STEP;
     const int64_t rest = tile->depth - whole;
     __m512 sum[BF16_TILE][BF16_TILE];
-    float out[BF16_TILE * BF16_TILE];
 
     _Pragma("GCC unroll 4") for (int i = 0; i < BF16_TILE; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) sum[i][j] =
@@ -80,12 +101,7 @@ INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *
         tile_step(rows, columns, tile, k, UINT32_MAX, sum);
     if (rest > 0)
         tile_step(rows, columns, tile, whole, (1U << rest) - 1, sum);
-    _mm512_storeu_ps(out, add_lanes(sum));
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < columns; j++)
-            tile->c[i * tile->c_row + j] =
-                out[i * BF16_TILE + j] +
-                (tile->base ? tile->base[i * tile->base_row + j] : 0.0f);
+    tile_store(rows, columns, tile, add_lanes(sum));
 }
 
 typedef void tile_function(const struct bf16_tile *tile);
@@ -110,12 +126,12 @@ static void avx512_run(int64_t rows, int64_t columns, const struct bf16_tile *ti
 {
     static tile_function *const narrow[] = {tile_1x1, tile_2x1, tile_3x1, tile_4x1};
     static tile_function *const wide[] = {tile_1x4, tile_2x4, tile_3x4, tile_4x4};
-    struct bf16_tile rest = *tile;
 
     if (columns == BF16_TILE) {
         wide[rows - 1](tile);
         return;
     }
+    struct bf16_tile rest = *tile;
     for (int64_t j = 0; j < columns; j++) {
         narrow[rows - 1](&rest);
         rest.b += rest.b_row;
