@@ -45,24 +45,58 @@ INLINE __m512 add_lanes(__m512 sum[BF16_TILE][BF16_TILE])
     return add_neighbours(add_pairs(column[0], column[1]), add_pairs(column[2], column[3]));
 }
 
+/* Element 0 of the result is the sum of the lanes, in the same order: bit for bit. */
+INLINE __m512 add_lanes_of_one(__m512 sum)
+{
+    sum = _mm512_add_ps(sum, _mm512_shuffle_f32x4(sum, sum, 0x4E));
+    sum = _mm512_add_ps(sum, _mm512_shuffle_f32x4(sum, sum, 0xB1));
+    sum = _mm512_add_ps(sum, _mm512_permute_ps(sum, 0x4E));
+    return _mm512_add_ps(sum, _mm512_permute_ps(sum, 0xB1));
+}
+
 /* One step of the depth; `mask`: which elements of b are there. */
 INLINE void tile_step(const int rows, const int columns, const struct bf16_tile *tile,
                       int64_t k, __mmask32 mask, __m512 sum[BF16_TILE][BF16_TILE])
 {
     __m512bh b[BF16_TILE];
 
-    _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++)
-    {
-        const uint16_t *at = tile->b + j * tile->b_row + k;
-        b[j] = (__m512bh)_mm512_maskz_loadu_epi16(mask, at);
-        /* the rows of the next tile, which the processor does not foresee */
-        _mm_prefetch((const char *)(at + BF16_TILE * tile->b_row), _MM_HINT_T0);
-    }
+    _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++) b[j] =
+        (__m512bh)_mm512_maskz_loadu_epi16(mask, tile->b + j * tile->b_row + k);
     _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
     {
         const __m512bh a = (__m512bh)_mm512_loadu_si512(tile->a + i * tile->a_row + k);
         _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++) sum[i][j] =
             _mm512_dpbf16_ps(sum[i][j], a, b[j]);
+    }
+}
+
+/*
+ * All whole steps of a tile of BF16_TILE columns. Meanwhile the next columns are fetched,
+ * each in a quarter of the steps: memory gives four times as much when it is read line
+ * after line as when it is read in four places at once (measured on Zen 4).
+ */
+INLINE void tile_steps_wide(const int rows, const struct bf16_tile *tile, int64_t steps,
+                            __m512 sum[BF16_TILE][BF16_TILE])
+{
+    for (int quarter = 0; quarter < 4; quarter++) {
+        const int64_t begin = steps * quarter / 4, end = steps * (quarter + 1) / 4;
+        const uint16_t *next = tile->b + (BF16_TILE + quarter) * tile->b_row;
+        for (int64_t step = begin; step < end; step++) {
+            _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
+                _mm_prefetch((const char *)(next + BF16_STEP * i), _MM_HINT_T0);
+            next += 4 * BF16_STEP;
+            tile_step(rows, BF16_TILE, tile, BF16_STEP * step, UINT32_MAX, sum);
+        }
+    }
+}
+
+/* The same of one column. */
+INLINE void tile_steps_narrow(const int rows, const struct bf16_tile *tile, int64_t steps,
+                              __m512 sum[BF16_TILE][BF16_TILE])
+{
+    for (int64_t k = 0; k < BF16_STEP * steps; k += BF16_STEP) {
+        _mm_prefetch((const char *)(tile->b + tile->b_row + k), _MM_HINT_T0);
+        tile_step(rows, 1, tile, k, UINT32_MAX, sum);
     }
 }
 
@@ -90,18 +124,23 @@ INLINE void tile_store(const int rows, const int columns, const struct bf16_tile
 /* columns: 1 or BF16_TILE */
 INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *tile)
 {
-    const int64_t whole = tile->depth / BF16_STEP * BF16_STEP;
-    const int64_t rest = tile->depth - whole;
+    const int64_t steps = tile->depth / BF16_STEP;
+    const int64_t rest = tile->depth - BF16_STEP * steps;
     __m512 sum[BF16_TILE][BF16_TILE];
 
     _Pragma("GCC unroll 4") for (int i = 0; i < BF16_TILE; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) sum[i][j] =
             _mm512_setzero_ps();
-    for (int64_t k = 0; k < whole; k += BF16_STEP)
-        tile_step(rows, columns, tile, k, UINT32_MAX, sum);
+    if (columns == 1)
+        tile_steps_narrow(rows, tile, steps, sum);
+    else
+        tile_steps_wide(rows, tile, steps, sum);
     if (rest > 0)
-        tile_step(rows, columns, tile, whole, (1U << rest) - 1, sum);
-    tile_store(rows, columns, tile, add_lanes(sum));
+        tile_step(rows, columns, tile, BF16_STEP * steps, (1U << rest) - 1, sum);
+    if (rows == 1 && columns == 1)
+        tile_store(rows, columns, tile, add_lanes_of_one(sum[0][0]));
+    else
+        tile_store(rows, columns, tile, add_lanes(sum));
 }
 
 typedef void tile_function(const struct bf16_tile *tile);
@@ -114,7 +153,6 @@ typedef void tile_function(const struct bf16_tile *tile);
         tile_run(rows, columns, tile);                                                     \
     }
 DEFINE_SHAPE(1, 1)
-DEFINE_SHAPE(1, 4)
 DEFINE_SHAPE(2, 1)
 DEFINE_SHAPE(2, 4)
 DEFINE_SHAPE(3, 1)
@@ -122,12 +160,13 @@ DEFINE_SHAPE(3, 4)
 DEFINE_SHAPE(4, 1)
 DEFINE_SHAPE(4, 4)
 
+/* For one row, memory is what counts: it is read a column after another. */
 static void avx512_run(int64_t rows, int64_t columns, const struct bf16_tile *tile)
 {
     static tile_function *const narrow[] = {tile_1x1, tile_2x1, tile_3x1, tile_4x1};
-    static tile_function *const wide[] = {tile_1x4, tile_2x4, tile_3x4, tile_4x4};
+    static tile_function *const wide[] = {NULL, tile_2x4, tile_3x4, tile_4x4};
 
-    if (columns == BF16_TILE) {
+    if (columns == BF16_TILE && rows > 1) {
         wide[rows - 1](tile);
         return;
     }

@@ -50,7 +50,8 @@ static struct tensor weight_new(int64_t rows, int64_t columns)
     const enum dtype dtype = backend_compute_dtype(backend);
     struct tensor t = tensor_new(rows, columns);
 
-    dtype_convert(t.data, dtype, t.data, DTYPE_F32, dtype == DTYPE_F32 ? 0 : rows * columns);
+    dtype_convert(t.data, dtype, t.data, DTYPE_F32,
+                  dtype == DTYPE_F32 ? 0 : rows * columns);
     return tensor_view_2d(t.data, dtype, rows, columns);
 }
 
@@ -200,6 +201,46 @@ static void bench_vocabulary(const struct shapes *s)
     free(tokens);
 }
 
+/* Memory only: what decoding cannot be faster than. Eight sums, so that loads do not wait.
+ */
+static uint64_t read_all(const uint64_t *words, int64_t count)
+{
+    uint64_t all = 0;
+
+#pragma omp parallel for reduction(^ : all)
+    for (int64_t first = 0; first < count; first += 1 << 16) {
+        uint64_t sum[8] = {0};
+        for (int64_t i = first; i < first + (1 << 16); i += 8)
+            for (int j = 0; j < 8; j++)
+                sum[j] ^= words[i + j];
+        for (int j = 0; j < 8; j++)
+            all ^= sum[j];
+    }
+    return all;
+}
+
+/* The vocabulary matrix, which no cache holds, for few rows; and reading as such. */
+static void bench_memory(const struct shapes *s)
+{
+    const int64_t words = 1 << 25;
+    struct tensor in = tensor_new(32, s->C), weight = weight_new(s->V, s->C);
+    struct tensor out = tensor_new(32, s->V), big = tensor_new(1, 2 * words);
+    const double bytes = (double)tensor_bytes(&weight);
+    char name[64];
+
+    for (int64_t rows = 1; rows <= 32; rows *= 32) {
+        struct tensor few_in = tensor_rows(&in, 0, rows);
+        struct tensor few_out = tensor_rows(&out, 0, rows);
+        snprintf(name, sizeof name, "decode head, %2ld rows (%5.1f MB)", (long)rows,
+                 bytes * 1e-6);
+        REPORT(bytes, "GB/s", name,
+               linear_decode(backend, &few_out, &few_in, &weight, NULL, NULL));
+    }
+    volatile uint64_t sum;
+    REPORT(8.0 * (double)words, "GB/s", "read", sum = read_all(big.data, words));
+    (void)sum;
+}
+
 static void bench_optimizer(int64_t count)
 {
     struct tensor weight = vector_new(count), moment1 = vector_new(count);
@@ -264,6 +305,7 @@ int main(int argc, char **argv)
         bench_attention(s);
         bench_rows(s);
         bench_vocabulary(s);
+        bench_memory(s);
         bench_optimizer(s->C * 20000);
         bench_decode(s, 32, 256);
     }
