@@ -18,7 +18,8 @@ struct backend; /* opaque outside backend/ */
 
 struct backend_options {
     const char *device;    /* "cpu", "cuda", "cuda:1"; NULL: "cpu" */
-    const char *precision; /* "auto", "fp32", "bf16"; NULL: "auto", the device's best */
+    const char *precision; /* "auto": bf16 where the device multiplies it, "fp32", "bf16".
+                              NULL: fp32 on CPUs, else "auto" */
     int thread_count;      /* 0: all cores */
 };
 

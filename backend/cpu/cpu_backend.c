@@ -194,7 +194,7 @@ static void precision_choose(struct cpu_backend *cpu, const char *precision)
     char how[96];
 
     snprintf(how, sizeof how, "fp32, %s", cpu->kernel->name);
-    if (strcmp(precision, "bf16") == 0) {
+    if (strcmp(precision, "bf16") == 0 || (strcmp(precision, "auto") == 0 && kernel)) {
         cpu->backend.compute_dtype = DTYPE_BF16;
         cpu->bf16 = kernel;
         if (kernel)
@@ -222,7 +222,7 @@ enum status cpu_backend_open(struct backend **backend,
         cpu->thread_count = options->thread_count;
 #endif
     cpu->kernel = gemm_kernel_best();
-    precision_choose(cpu, options->precision ? options->precision : "auto");
+    precision_choose(cpu, options->precision ? options->precision : "fp32");
     *backend = &cpu->backend;
     return STATUS_OK;
 }
