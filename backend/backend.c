@@ -68,6 +68,11 @@ enum dtype backend_compute_dtype(const struct backend *backend)
     return backend->compute_dtype;
 }
 
+enum dtype backend_activation_dtype(const struct backend *backend)
+{
+    return backend->activation_dtype;
+}
+
 bool backend_memory(struct backend *backend, size_t *free_bytes, size_t *total_bytes)
 {
     return backend->table->memory(backend, free_bytes, total_bytes);

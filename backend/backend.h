@@ -18,7 +18,8 @@ struct backend; /* opaque outside backend/ */
 
 struct backend_options {
     const char *device;    /* "cpu", "cuda", "cuda:1"; NULL: "cpu" */
-    const char *precision; /* "auto", "fp32", "bf16"; NULL: "auto", the device's best */
+    const char *precision; /* "auto": bf16 where the device multiplies it, "fp32", "bf16".
+                              NULL: fp32 on CPUs, else "auto" */
     int thread_count;      /* 0: all cores */
 };
 
@@ -32,8 +33,10 @@ void backend_close(struct backend *backend);
 
 const char *backend_name(const struct backend *backend);
 int backend_thread_count(const struct backend *backend);
-/* Element type of weights and activations: DTYPE_F32 or DTYPE_BF16. */
+/* Element type of weights: DTYPE_F32 or DTYPE_BF16. */
 enum dtype backend_compute_dtype(const struct backend *backend);
+/* Of activations and their gradients: the same, or DTYPE_F32 beside bf16 weights (cpu). */
+enum dtype backend_activation_dtype(const struct backend *backend);
 
 /* One line on the device and the libraries used, for the log (borrowed). */
 const char *backend_description(const struct backend *backend);

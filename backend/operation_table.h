@@ -137,8 +137,9 @@ struct operation_table {
 /* The first member of every back-end's own struct. */
 struct backend {
     const struct operation_table *table;
-    enum dtype compute_dtype; /* f32, or bf16 where the back-end knows it */
-    struct error error;       /* sticky: the first failure of the device */
+    enum dtype compute_dtype;    /* f32, or bf16 where the back-end knows it */
+    enum dtype activation_dtype; /* the same, or f32 */
+    struct error error;          /* sticky: the first failure of the device */
 };
 
 /*

@@ -32,11 +32,27 @@ static void check_matrix(const struct tensor *tensor, enum dtype dtype, int64_t 
     CHECK(tensor->row_stride == 0);
 }
 
-/* The element type that all operands of a call share with `tensor`. */
+/* The element type that all activations of a call share with `tensor`. */
 static enum dtype compute_dtype(const struct backend *backend, const struct tensor *tensor)
 {
-    CHECK(tensor->dtype == DTYPE_F32 || tensor->dtype == backend->compute_dtype);
+    CHECK(tensor->dtype == DTYPE_F32 || tensor->dtype == backend->activation_dtype);
     return tensor->dtype;
+}
+
+/* That of weights beside activations of type `dtype`. */
+static enum dtype weight_dtype(const struct backend *backend, const struct tensor *weight,
+                               enum dtype dtype)
+{
+    const bool mixed = backend->activation_dtype != backend->compute_dtype;
+    CHECK(weight->dtype == dtype || (mixed && weight->dtype == backend->compute_dtype));
+    return weight->dtype;
+}
+
+/* That of weights alone. */
+static enum dtype held_dtype(const struct backend *backend, const struct tensor *weight)
+{
+    CHECK(weight->dtype == DTYPE_F32 || weight->dtype == backend->compute_dtype);
+    return weight->dtype;
 }
 
 static void check_heads(const struct attention_shape *shape)
@@ -94,7 +110,8 @@ void embedding_forward(struct backend *backend, struct tensor *out,
 {
     const enum dtype dtype = compute_dtype(backend, out);
 
-    check_matrix(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_matrix(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+                 weight->shape[1]);
     check_matrix(out, dtype, out->shape[0], weight->shape[1]);
     check_indices(backend, tokens, out->shape[0], 0, weight->shape[0]);
     if (!backend->error.status)
@@ -119,12 +136,13 @@ static void check_linear(const struct backend *backend, const struct tensor *out
 {
     const enum dtype dtype = compute_dtype(backend, in);
 
-    check_strided(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_strided(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+                  weight->shape[1]);
     check_strided(in, dtype, in->shape[0], weight->shape[1]);
     CHECK(out->dtype == dtype || out->dtype == DTYPE_F32);
     check_strided(out, out->dtype, in->shape[0], weight->shape[0]);
     if (bias)
-        check_vector(bias, dtype, weight->shape[0]);
+        check_vector(bias, weight->dtype, weight->shape[0]);
     if (residual)
         check_strided(residual, out->dtype, in->shape[0], weight->shape[0]);
 }
@@ -153,7 +171,8 @@ void linear_backward_input(struct backend *backend, struct tensor *d_in,
 {
     const enum dtype dtype = compute_dtype(backend, d_in);
 
-    check_strided(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_strided(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+                  weight->shape[1]);
     check_strided(d_in, dtype, d_in->shape[0], weight->shape[1]);
     check_strided(d_out, dtype, d_in->shape[0], weight->shape[0]);
     if (!backend->error.status)
@@ -183,7 +202,7 @@ void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor
     check_matrix(in, dtype, in->shape[0], in->shape[1]);
     check_matrix(out, dtype, in->shape[0], in->shape[1]);
     check_vector(rstd, DTYPE_F32, in->shape[0]);
-    check_vector(weight, dtype, in->shape[1]);
+    check_vector(weight, weight_dtype(backend, weight, dtype), in->shape[1]);
     if (!backend->error.status)
         backend->table->rms_norm_forward(backend, out, rstd, in, weight, epsilon);
 }
@@ -198,7 +217,7 @@ void rms_norm_backward(struct backend *backend, struct tensor *d_in,
     check_matrix(in, dtype, in->shape[0], in->shape[1]);
     check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
     check_matrix(d_out, dtype, in->shape[0], in->shape[1]);
-    check_vector(weight, dtype, in->shape[1]);
+    check_vector(weight, weight_dtype(backend, weight, dtype), in->shape[1]);
     if (d_weight)
         check_vector(d_weight, DTYPE_F32, in->shape[1]);
     check_vector(rstd, DTYPE_F32, in->shape[0]);
@@ -213,8 +232,9 @@ static void check_head_norm(const struct backend *backend, const struct tensor *
 {
     const enum dtype dtype = compute_dtype(backend, qkv);
     check_matrix(qkv, dtype, qkv->shape[0], qkv_columns(shape));
-    check_vector(query_weight, dtype, shape->head_size);
-    check_vector(key_weight, dtype, shape->head_size);
+    check_vector(query_weight, weight_dtype(backend, query_weight, dtype),
+                 shape->head_size);
+    check_vector(key_weight, query_weight->dtype, shape->head_size);
 }
 
 void head_norm_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
@@ -371,7 +391,8 @@ void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *su
 {
     const enum dtype dtype = compute_dtype(backend, in);
 
-    check_matrix(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_matrix(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+                 weight->shape[1]);
     check_matrix(in, dtype, in->shape[0], weight->shape[1]);
     if (d_in)
         check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
@@ -449,7 +470,7 @@ void sample_tokens(struct backend *backend, int32_t *tokens, struct tensor *logi
 void nf4_dequantize(struct backend *backend, struct tensor *out,
                     const struct nf4_tensor *in)
 {
-    check_data(out, compute_dtype(backend, out));
+    check_data(out, held_dtype(backend, out));
     CHECK(out->row_stride == 0 && tensor_count(out) == in->count);
     CHECK((in->codes && in->scale_codes && in->steps) || in->count == 0);
     if (!backend->error.status)
@@ -473,7 +494,7 @@ void adamw_update(struct backend *backend, struct tensor *weight, struct tensor 
     const int64_t count = tensor_count(weight);
     const bool bf16_moments = moment1->dtype == DTYPE_BF16;
 
-    check_vector(weight, compute_dtype(backend, weight), count);
+    check_vector(weight, held_dtype(backend, weight), count);
     CHECK(!remainder || weight->dtype == DTYPE_BF16);
     if (remainder)
         check_vector(remainder, DTYPE_I16, count);

@@ -14,7 +14,10 @@
  * are written, or added where `accumulate`.
  *
  * Element types: weights, activations and gradients of activations are all f32 or all bf16
- * in one call (bf16 only where backend_compute_dtype() knows it). Always f32: gradients of
+ * in one call (bf16 only where backend_compute_dtype() knows it). Where
+ * backend_activation_dtype() is f32 and backend_compute_dtype() bf16, only weights (and
+ * biases) are bf16; their products round the other operand to bf16, and so do those of
+ * linear_backward_weight(), if the machine multiplies bf16. Always f32: gradients of
  * weights and biases, rstd, log_sum, rotary tables, moments, logits. Sums inside an
  * operation run in f32 or better.
  *

@@ -189,16 +189,41 @@ void dtype_convert(void *destination, enum dtype to, const void *source, enum dt
 }
 
 /* Infinity and NaN keep their upper half: adding would carry into the sign or exponent. */
-uint16_t bf16_split(float value, int16_t *remainder)
+static inline uint16_t split(float value, int16_t *remainder)
 {
     const uint32_t bits = bits_of(value);
-    const bool finite = (bits & 0x7F800000) != 0x7F800000;
-    const uint16_t upper = (uint16_t)((finite ? bits + 0x8000 : bits) >> 16);
+    const uint32_t carry = choose((bits & 0x7F800000) != 0x7F800000, 0x8000, 0);
     *remainder = (int16_t)(uint16_t)(bits & 0xFFFF);
-    return upper;
+    return (uint16_t)((bits + carry) >> 16);
+}
+
+static inline float join(uint16_t bits, int16_t remainder)
+{
+    return float_of(((uint32_t)bits << 16) + (uint32_t)(int32_t)remainder);
+}
+
+uint16_t bf16_split(float value, int16_t *remainder)
+{
+    return split(value, remainder);
 }
 
 float bf16_join(uint16_t bits, int16_t remainder)
 {
-    return float_of(((uint32_t)bits << 16) + (uint32_t)(int32_t)remainder);
+    return join(bits, remainder);
+}
+
+SEVERAL_PROCESSORS
+void bf16_split_all(uint16_t *restrict bits, int16_t *restrict remainders,
+                    const float *restrict values, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        bits[i] = split(values[i], &remainders[i]);
+}
+
+SEVERAL_PROCESSORS
+void bf16_join_all(float *restrict values, const uint16_t *restrict bits,
+                   const int16_t *restrict remainders, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        values[i] = join(bits[i], remainders[i]);
 }

@@ -32,6 +32,11 @@ float f16_to_float(uint16_t bits);
  */
 uint16_t bf16_split(float value, int16_t *remainder);
 float bf16_join(uint16_t bits, int16_t remainder);
+/* The same for `count` numbers. */
+void bf16_split_all(uint16_t *bits, int16_t *remainders, const float *values,
+                    int64_t count);
+void bf16_join_all(float *values, const uint16_t *bits, const int16_t *remainders,
+                   int64_t count);
 
 /* Converts `count` elements; only F32, BF16 and F16 on either side (CHECK). */
 void dtype_convert(void *destination, enum dtype to, const void *source, enum dtype from,

@@ -136,7 +136,7 @@ enum status activations_reserve(struct activations *activations,
     activations_release(activations, model->backend);
     *activations = (struct activations){.use = use,
                                         .token_count = token_count,
-                                        .dtype = model->base.dtype,
+                                        .dtype = backend_activation_dtype(model->backend),
                                         .lora = transformer_lora(model)};
     activations->indices.host =
         memory_allocate_array(index_count(token_count), sizeof(int32_t));

@@ -16,7 +16,8 @@
  * blocks in NF4 0.516, beside one of them in the compute type.
  */
 struct training_shape {
-    enum dtype dtype;                /* of the computation */
+    enum dtype dtype;                /* of the weights */
+    enum dtype activations;          /* of the activations */
     enum dtype moments;              /* of AdamW */
     int ranks;                       /* that share the moments; 0: one on its own */
     const struct lora_options *lora; /* NULL: all weights are trained */

@@ -96,8 +96,7 @@ static void put_split(struct parameter_block *block, int64_t first, const float 
 {
     uint16_t upper[PIECE];
     int16_t lower[PIECE];
-    for (int64_t i = 0; i < count; i++)
-        upper[i] = bf16_split(values[i], &lower[i]);
+    bf16_split_all(upper, lower, values, count);
     backend_copy_in(block->backend, (uint16_t *)block->weights + first, upper,
                     (size_t)count * sizeof *upper);
     if (block->remainders)
@@ -119,19 +118,25 @@ void parameter_block_put(struct parameter_block *block, int64_t first, const flo
     }
 }
 
+/* By pieces: what is copied on the way stays small. */
 static enum status get_joined(const struct parameter_block *block, float *values,
                               struct error *error)
 {
-    const size_t count = (size_t)block->count;
-    uint16_t *upper = memory_allocate_array(count, sizeof *upper);
-    int16_t *lower = memory_allocate_array(count, sizeof *lower); /* zero */
-    backend_copy_out(block->backend, upper, block->weights, count * sizeof *upper);
-    if (block->remainders)
-        backend_copy_out(block->backend, lower, block->remainders, count * sizeof *lower);
-    const enum status status = backend_sync(block->backend, error);
-#pragma omp parallel for
-    for (size_t i = 0; i < count; i++)
-        values[i] = bf16_join(upper[i], lower[i]);
+    enum { JOIN_PIECE = 1 << 20 };
+    uint16_t *upper = memory_allocate_array(JOIN_PIECE, sizeof *upper);
+    int16_t *lower = memory_allocate_array(JOIN_PIECE, sizeof *lower); /* zero */
+    enum status status = STATUS_OK;
+    for (int64_t first = 0; first < block->count && !status; first += JOIN_PIECE) {
+        const int64_t left = block->count - first;
+        const int64_t count = left < JOIN_PIECE ? left : JOIN_PIECE;
+        backend_copy_out(block->backend, upper, (const uint16_t *)block->weights + first,
+                         (size_t)count * sizeof *upper);
+        if (block->remainders)
+            backend_copy_out(block->backend, lower, block->remainders + first,
+                             (size_t)count * sizeof *lower);
+        status = backend_sync(block->backend, error);
+        bf16_join_all(values + first, upper, lower, count);
+    }
     free(upper);
     free(lower);
     return status;

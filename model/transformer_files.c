@@ -348,7 +348,7 @@ static enum status weights_on_host(const struct transformer *model, const float 
 {
     CHECK(!model->quantized);
     *host = model->base.weights;
-    if (strcmp(backend_name(model->backend), "cpu") == 0)
+    if (strcmp(backend_name(model->backend), "cpu") == 0 && model->base.dtype == DTYPE_F32)
         return STATUS_OK;
     *host = *copy = memory_allocate_array((size_t)model->base.count, sizeof **copy);
     return parameter_block_get(&model->base, *copy, error);

@@ -37,7 +37,7 @@ enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
                               enum dtype moments, const struct adamw_range *ranges,
                               int64_t range_count, struct error *error)
 {
-    CHECK(moments == DTYPE_F32 || moments == backend_compute_dtype(backend));
+    CHECK(moments == DTYPE_F32 || moments == backend_activation_dtype(backend));
     *adamw = (struct adamw){.backend = backend,
                             .collectives = collectives,
                             .count = count,

@@ -61,7 +61,7 @@ static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      NULL},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
-     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
+     "fp32, bf16 or auto (cpu: fp32, to be exact; cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "model: as JSON", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
@@ -122,9 +122,11 @@ static enum status text_open(struct inspected *inspected,
 static enum status model_open(struct inspected *inspected,
                               const struct inspect_options *options, struct error *error)
 {
-    const struct backend_options backend_options = {.device = options->device,
-                                                    .precision = options->precision,
-                                                    .thread_count = (int)options->threads};
+    const bool automatic = strcmp(options->precision, "auto") == 0;
+    const struct backend_options backend_options = {
+        .device = options->device,
+        .precision = automatic ? NULL : options->precision, /* NULL: fp32 on CPUs */
+        .thread_count = (int)options->threads};
     if (need(options->model, "--model DIR", error) ||
         backend_open(&inspected->backend, &backend_options, error))
         return error->status;

@@ -187,12 +187,13 @@ static enum dtype moments_dtype(const struct train_options *options)
 static enum status moments_check(const struct trainer *trainer, struct error *error)
 {
     const enum dtype moments = moments_dtype(trainer->options);
-    if (moments == DTYPE_F32 || moments == backend_compute_dtype(trainer->backend))
+    if (moments == DTYPE_F32 || moments == backend_activation_dtype(trainer->backend))
         return STATUS_OK;
-    return error_set(error, STATUS_UNSUPPORTED,
-                     "--moments bf16 needs a device that computes in bf16: %s does not; "
-                     "use --moments f32",
-                     backend_description(trainer->backend));
+    return error_set(
+        error, STATUS_UNSUPPORTED,
+        "--moments bf16 needs a GPU that computes in bf16 (--device cuda): %s; "
+        "use --moments f32",
+        backend_description(trainer->backend));
 }
 
 static enum status optimiser_open(struct trainer *trainer, struct error *error)
@@ -220,6 +221,7 @@ static enum status memory_check(const struct trainer *trainer,
         .lora = lora.rank ? &lora : NULL,
         .quantized = train_quantized(trainer->options),
         .dtype = backend_compute_dtype(trainer->backend),
+        .activations = backend_activation_dtype(trainer->backend),
         .moments = moments_dtype(trainer->options),
         .ranks = ranks_size(&trainer->ranks),
         .token_count = trainer->token_limit,

@@ -56,6 +56,22 @@ static void adamw_piece(float *restrict weight, float *restrict moment1,
     }
 }
 
+/* The same where the weights are bf16 with the lower halves of fp32 masters beside them. */
+static void adamw_split_piece(uint16_t *upper, int16_t *lower, float *moment1,
+                              float *moment2, const float *gradient, int64_t count,
+                              const struct factors *factors)
+{
+    enum { MASTERS = 1024 };
+    float masters[MASTERS];
+
+    for (int64_t i = 0; i < count; i += MASTERS) {
+        const int64_t part = minimum(MASTERS, count - i);
+        bf16_join_all(masters, upper + i, lower + i, part);
+        adamw_piece(masters, moment1 + i, moment2 + i, gradient + i, part, factors);
+        bf16_split_all(upper + i, lower + i, masters, part);
+    }
+}
+
 void cpu_adamw_update(struct backend *backend, struct tensor *weight,
                       struct tensor *remainder, struct tensor *moment1,
                       struct tensor *moment2, const struct tensor *gradient,
@@ -66,9 +82,18 @@ void cpu_adamw_update(struct backend *backend, struct tensor *weight,
     const struct factors factors = factors_of(parameters, norm);
     const int64_t count = tensor_count(weight);
 
-    (void)remainder; /* only bf16 weights have one */
+    /* Nothing here rounds stochastically: see moments_check() in train/. */
+    CHECK(moment1->dtype == DTYPE_F32 && !remainder == (weight->dtype == DTYPE_F32));
     if (!isfinite(norm))
         return;
+    if (remainder) {
+        CPU_PARALLEL_FOR(cpu_of(backend), count)
+        for (int64_t i = 0; i < count; i += PIECE)
+            adamw_split_piece((uint16_t *)weight->data + i, (int16_t *)remainder->data + i,
+                              f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,
+                              minimum(PIECE, count - i), &factors);
+        return;
+    }
     CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         adamw_piece(f32(weight) + i, f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,

@@ -49,6 +49,19 @@ float *cpu_thread_scratch(struct cpu_backend *cpu, int64_t floats)
                        sizeof(float));
 }
 
+const float *cpu_vector(struct cpu_backend *cpu, const struct tensor *vector,
+                        enum scratch_slot slot)
+{
+    const int64_t count = tensor_count(vector);
+
+    if (vector->dtype == DTYPE_F32)
+        return f32(vector);
+    float *wide = cpu_scratch(cpu, slot, count, sizeof *wide);
+    if (wide)
+        dtype_convert(wide, DTYPE_F32, vector->data, vector->dtype, count);
+    return wide;
+}
+
 static void cpu_close(struct backend *backend)
 {
     struct cpu_backend *cpu = cpu_of(backend);
@@ -177,23 +190,45 @@ static int core_count(void)
 #endif
 }
 
+/*
+ * bf16: weights are held in it, which halves what decoding reads; activations stay fp32.
+ * Products are made in it where the processor can, else from widened weights.
+ */
+static void precision_choose(struct cpu_backend *cpu, const char *precision)
+{
+    const struct bf16_kernel *kernel = bf16_kernel_best();
+    char how[96];
+
+    snprintf(how, sizeof how, "fp32, %s", cpu->kernel->name);
+    if (strcmp(precision, "bf16") == 0 || (strcmp(precision, "auto") == 0 && kernel)) {
+        cpu->backend.compute_dtype = DTYPE_BF16;
+        cpu->bf16 = kernel;
+        if (kernel)
+            snprintf(how, sizeof how, "bf16, %s", kernel->name);
+        else
+            snprintf(how, sizeof how,
+                     "bf16 weights, computed in fp32: no bf16 instructions here, %s",
+                     cpu->kernel->name);
+    }
+    snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, %s",
+             cpu->thread_count, cpu->thread_count == 1 ? "" : "s", how);
+}
+
 enum status cpu_backend_open(struct backend **backend,
                              const struct backend_options *options, struct error *error)
 {
-    if (options->precision && strcmp(options->precision, "bf16") == 0)
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "--precision bf16: the CPU computes in fp32: use fp32 or auto");
     struct cpu_backend *cpu = memory_allocate(sizeof *cpu);
+    (void)error;
     cpu->backend.table = &cpu_table;
     cpu->backend.compute_dtype = DTYPE_F32;
+    cpu->backend.activation_dtype = DTYPE_F32;
     cpu->thread_count = core_count();
 #ifdef _OPENMP
     if (options->thread_count > 0)
         cpu->thread_count = options->thread_count;
 #endif
     cpu->kernel = gemm_kernel_best();
-    snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, fp32, %s",
-             cpu->thread_count, cpu->thread_count == 1 ? "" : "s", cpu->kernel->name);
+    precision_choose(cpu, options->precision ? options->precision : "fp32");
     *backend = &cpu->backend;
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_BACKEND_CPU_CPU_BACKEND_H
 #define HOLDFAST_BACKEND_CPU_CPU_BACKEND_H
 
+#include "backend/cpu/cpu_bf16_kernel.h"
 #include "backend/cpu/cpu_gemm_kernel.h"
 #include "backend/operation_table.h"
 
@@ -19,6 +20,8 @@ enum scratch_slot {
     SCRATCH_LOGITS,  /* cross entropy: one chunk of logits */
     SCRATCH_ROWS,    /* cross entropy: rows that have a target, and their gradients */
     SCRATCH_PARTIAL, /* partial sums, and attention's delta */
+    SCRATCH_VECTOR,  /* a bf16 vector of weights, widened: see cpu_vector() */
+    SCRATCH_VECTOR_2,
     SCRATCH_SLOT_COUNT
 };
 
@@ -26,6 +29,7 @@ struct cpu_backend {
     struct backend backend; /* first: a struct backend * is a struct cpu_backend * */
     int thread_count;
     const struct gemm_kernel *kernel;
+    const struct bf16_kernel *bf16; /* NULL: products are computed in fp32 */
     char description[160];
     struct {
         void *memory;
@@ -45,6 +49,10 @@ void *cpu_scratch(struct cpu_backend *cpu, enum scratch_slot slot, int64_t count
 
 /* One piece of `floats` a thread, at cpu_thread_piece(base, floats) within a region. */
 float *cpu_thread_scratch(struct cpu_backend *cpu, int64_t floats);
+
+/* A vector of weights as f32: its data, or a copy in the slot. NULL: see cpu_scratch(). */
+const float *cpu_vector(struct cpu_backend *cpu, const struct tensor *vector,
+                        enum scratch_slot slot);
 
 static inline int64_t cpu_thread_index(void)
 {

@@ -100,7 +100,9 @@ static void chunk_logits(const struct problem *p, int64_t rows)
         .a = p->rows,
         .a_row = width,
         .a_depth = 1,
-        .b = f32(p->weight),
+        .b = p->weight->data,
+        .b_dtype = p->weight->dtype,
+        .in_bf16 = p->weight->dtype == DTYPE_BF16,
         .b_depth = 1,
         .b_column = width,
         .c = p->logits,
@@ -119,7 +121,9 @@ static void chunk_backward_input(const struct problem *p, int64_t rows)
         .a = p->logits,
         .a_row = count,
         .a_depth = 1,
-        .b = f32(p->weight),
+        .b = p->weight->data,
+        .b_dtype = p->weight->dtype,
+        .in_bf16 = p->weight->dtype == DTYPE_BF16,
         .b_depth = width,
         .b_column = 1,
         .c = p->d_rows,
@@ -144,6 +148,7 @@ static void chunk_backward_weight(const struct problem *p, int64_t rows)
         .c = f32(p->d_weight),
         .c_row = width,
         .accumulate = true,
+        .in_bf16 = p->weight->dtype == DTYPE_BF16,
     };
     gemm_parallel(p->cpu, &gemm);
 }

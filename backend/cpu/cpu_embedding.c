@@ -2,17 +2,17 @@
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 
-#include <string.h>
-
 void cpu_embedding_forward(struct backend *backend, struct tensor *out,
                            const struct tensor *weight, const int32_t *tokens)
 {
     const int64_t rows = out->shape[0], columns = out->shape[1];
+    const int64_t row_bytes = columns * (int64_t)dtype_bytes(weight->dtype);
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        memcpy(f32(out) + t * columns, f32(weight) + tokens[t] * columns,
-               (size_t)columns * sizeof(float));
+        dtype_convert(f32(out) + t * columns, DTYPE_F32,
+                      (const char *)weight->data + tokens[t] * row_bytes, weight->dtype,
+                      columns);
 }
 
 TARGET_CLONES

@@ -1,9 +1,9 @@
 #include "backend/cpu/cpu_gemm.h"
 
+#include "backend/cpu/cpu_bf16_gemm.h"
 #include "backend/cpu/cpu_gemm_pack.h"
 
 enum {
-    DEPTH_BLOCK = 384,    /* a panel of 16 columns: 24 KiB, of 32 in L1 */
     ROW_BLOCK = 96,       /* rows of a in one job: 144 KiB with a full depth block, */
     ROW_BLOCK_LEAST = 36, /* fewer if there would not be enough jobs */
     PACK_PANELS = 4,      /* in one job of packing */
@@ -17,7 +17,7 @@ enum {
 /* A function of the depth alone: see the order of summation in the header. */
 static int64_t depth_block(int64_t depth)
 {
-    const int64_t blocks = maximum(1, (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK);
+    const int64_t blocks = maximum(1, (depth + GEMM_DEPTH_BLOCK - 1) / GEMM_DEPTH_BLOCK);
 
     return maximum(8, ((depth + blocks - 1) / blocks + 7) / 8 * 8);
 }
@@ -275,6 +275,8 @@ void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)
         return;
     if (gemm->depth == 0)
         gemm_empty(gemm);
+    else if (gemm->in_bf16 && cpu->bf16)
+        bf16_gemm_parallel(cpu, gemm);
     else if (gemm->rows <= FEW_ROWS)
         gemm_few_rows(cpu, gemm);
     else

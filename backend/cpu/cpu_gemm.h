@@ -20,6 +20,9 @@
  * follows from the depth alone. The sum of one element therefore runs in an order that
  * depends on nothing else: not on the other rows or columns, their number, or the number
  * of threads. Row t of a product has the same bits in every batch.
+ *
+ * b may be bf16: it is widened as it is packed. With `in_bf16` the elements of a and b may
+ * be rounded to bf16 first, and are where the processor multiplies those (cpu_bf16_gemm.h).
  */
 struct gemm {
     int64_t rows;
@@ -28,13 +31,15 @@ struct gemm {
     const float *a;
     int64_t a_row;
     int64_t a_depth;
-    const float *b;
+    const void *b;
+    enum dtype b_dtype; /* f32 or bf16 */
     int64_t b_depth;
     int64_t b_column;
     float *c;
     int64_t c_row;
     const float *bias; /* [columns] or NULL; not together with `accumulate` */
     bool accumulate;
+    bool in_bf16;
 };
 
 /* On all threads; uses SCRATCH_PACKED and SCRATCH_THREADS. */

@@ -28,6 +28,9 @@ struct gemm_tile {
 };
 
 enum { GEMM_TILE_ROWS_MAXIMUM = 12, GEMM_TILE_COLUMNS_MAXIMUM = 32 };
+/* Steps of the depth that are packed at a time: a panel of 16 columns is 24 KiB, of 32 in
+ * L1. */
+enum { GEMM_DEPTH_BLOCK = 384 };
 
 struct gemm_kernel {
     const char *name;

@@ -89,12 +89,46 @@ static void pack_full(const struct gemm_kernel *kernel, const float *b,
     }
 }
 
+/*
+ * Panels of a bf16 b, one after another: its part is widened, and packed from there. The
+ * depth is that of a block at most.
+ */
+static void pack_widened(const struct gemm_kernel *kernel, const struct gemm *gemm,
+                         int64_t column, int64_t columns, int64_t first, int64_t depth,
+                         float *packed)
+{
+    float wide[GEMM_TILE_COLUMNS_MAXIMUM * GEMM_DEPTH_BLOCK];
+    const bool along = gemm->b_depth == 1;
+    struct gemm part = *gemm;
+
+    part.b = wide;
+    part.b_dtype = DTYPE_F32;
+    for (int64_t j = 0; j < columns; j += kernel->columns) {
+        const int64_t width = minimum(kernel->columns, columns - j);
+        const uint16_t *b = (const uint16_t *)gemm->b + first * gemm->b_depth +
+                            (column + j) * gemm->b_column;
+        const int64_t lines = along ? width : depth, length = along ? depth : width;
+        part.b_column = along ? depth : 1;
+        part.b_depth = along ? 1 : width;
+        for (int64_t i = 0; i < lines; i++)
+            dtype_convert(wide + i * length, DTYPE_F32,
+                          b + i * (along ? gemm->b_column : gemm->b_depth), DTYPE_BF16,
+                          length);
+        gemm_pack_panels(kernel, &part, 0, width, 0, depth, packed + j * depth);
+    }
+}
+
 void gemm_pack_panels(const struct gemm_kernel *kernel, const struct gemm *gemm,
                       int64_t column, int64_t columns, int64_t first, int64_t depth,
                       float *packed)
 {
     const int64_t panels = columns / kernel->columns, full = panels * kernel->columns;
-    const float *b = gemm->b + first * gemm->b_depth + column * gemm->b_column;
+    if (gemm->b_dtype == DTYPE_BF16) {
+        pack_widened(kernel, gemm, column, columns, first, depth, packed);
+        return;
+    }
+    const float *b =
+        (const float *)gemm->b + first * gemm->b_depth + column * gemm->b_column;
 
     pack_full(kernel, b, gemm, panels, depth, packed);
     if (full < columns)

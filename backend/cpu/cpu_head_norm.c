@@ -14,7 +14,8 @@ struct head_norm {
     const float *query_weight, *key_weight;
 };
 
-static struct head_norm head_norm_of(const struct tensor *in,
+/* Without weights where there is no memory to widen them. */
+static struct head_norm head_norm_of(struct cpu_backend *cpu, const struct tensor *in,
                                      const struct tensor *query_weight,
                                      const struct tensor *key_weight,
                                      const struct attention_shape *shape, float epsilon)
@@ -26,8 +27,8 @@ static struct head_norm head_norm_of(const struct tensor *in,
         .query_heads = shape->heads,
         .size = shape->head_size,
         .epsilon = epsilon,
-        .query_weight = f32(query_weight),
-        .key_weight = f32(key_weight),
+        .query_weight = cpu_vector(cpu, query_weight, SCRATCH_VECTOR),
+        .key_weight = cpu_vector(cpu, key_weight, SCRATCH_VECTOR_2),
     };
 }
 
@@ -62,9 +63,11 @@ void cpu_head_norm_forward(struct backend *backend, struct tensor *out,
                            const struct attention_shape *shape, float epsilon)
 {
     const struct head_norm norm =
-        head_norm_of(in, query_weight, key_weight, shape, epsilon);
+        head_norm_of(cpu_of(backend), in, query_weight, key_weight, shape, epsilon);
     const int64_t normed = norm.heads * norm.size;
 
+    if (!norm.query_weight || !norm.key_weight)
+        return;
     CPU_PARALLEL_FOR(cpu_of(backend), norm.rows * norm.columns)
     for (int64_t t = 0; t < norm.rows; t++) {
         const float *from = f32(in) + t * norm.columns;
@@ -121,12 +124,12 @@ void cpu_head_norm_backward(struct backend *backend, struct tensor *d_qkv,
 {
     struct cpu_backend *cpu = cpu_of(backend);
     const struct head_norm norm =
-        head_norm_of(in, query_weight, key_weight, shape, epsilon);
+        head_norm_of(cpu_of(backend), in, query_weight, key_weight, shape, epsilon);
     const int64_t pieces = (norm.rows + ROWS_A_PARTIAL - 1) / ROWS_A_PARTIAL;
     float *partial =
         cpu_scratch(cpu, SCRATCH_PARTIAL, pieces * 2 * norm.size, sizeof *partial);
 
-    if (!partial)
+    if (!partial || !norm.query_weight || !norm.key_weight)
         return;
     CPU_PARALLEL_FOR(cpu, norm.rows * norm.columns)
     for (int64_t piece = 0; piece < pieces; piece++) {

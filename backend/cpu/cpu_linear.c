@@ -30,7 +30,9 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
                         const struct tensor *bias, const struct tensor *residual)
 {
+    struct cpu_backend *cpu = cpu_of(backend);
     const bool accumulate = residual && residual->data == out->data;
+    const float *wide_bias = bias ? cpu_vector(cpu, bias, SCRATCH_VECTOR) : NULL;
     const struct gemm gemm = {
         .rows = in->shape[0],
         .columns = weight->shape[0],
@@ -38,19 +40,23 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         .a = f32(in),
         .a_row = tensor_row_stride(in),
         .a_depth = 1,
-        .b = f32(weight),
+        .b = weight->data,
+        .b_dtype = weight->dtype,
+        .in_bf16 = weight->dtype == DTYPE_BF16,
         .b_depth = 1,
         .b_column = tensor_row_stride(weight),
         .c = f32(out),
         .c_row = tensor_row_stride(out),
-        .bias = bias && !accumulate ? f32(bias) : NULL,
+        .bias = accumulate ? NULL : wide_bias,
         .accumulate = accumulate,
     };
-    gemm_parallel(cpu_of(backend), &gemm);
+    if (bias && !wide_bias)
+        return;
+    gemm_parallel(cpu, &gemm);
     if (bias && accumulate)
-        add_to_matrix(cpu_of(backend), out, f32(bias), 0);
+        add_to_matrix(cpu, out, wide_bias, 0);
     if (residual && !accumulate)
-        add_to_matrix(cpu_of(backend), out, f32(residual), tensor_row_stride(residual));
+        add_to_matrix(cpu, out, f32(residual), tensor_row_stride(residual));
 }
 
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
@@ -64,7 +70,9 @@ void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
         .a = f32(d_out),
         .a_row = tensor_row_stride(d_out),
         .a_depth = 1,
-        .b = f32(weight),
+        .b = weight->data,
+        .b_dtype = weight->dtype,
+        .in_bf16 = weight->dtype == DTYPE_BF16,
         .b_depth = tensor_row_stride(weight),
         .b_column = 1,
         .c = f32(d_in),
@@ -118,6 +126,7 @@ void cpu_linear_backward_weight(struct backend *backend, struct tensor *d_weight
         .c = f32(d_weight),
         .c_row = tensor_row_stride(d_weight),
         .accumulate = true,
+        .in_bf16 = backend_compute_dtype(backend) == DTYPE_BF16,
     };
     gemm_parallel(cpu_of(backend), &gemm);
     if (d_bias)

@@ -24,7 +24,10 @@ void cpu_nf4_dequantize(struct backend *backend, struct tensor *out,
         const int64_t first = block * NF4_BLOCK;
         const float absmax =
             fmaf(in->steps[block / NF4_GROUP], (float)in->scale_codes[block], in->offset);
-        dequantize_block(f32(out) + first, in->codes + first / 2, absmax,
-                         minimum(NF4_BLOCK, in->count - first));
+        const int64_t count = minimum(NF4_BLOCK, in->count - first);
+        float block_of[NF4_BLOCK];
+        dequantize_block(block_of, in->codes + first / 2, absmax, count);
+        dtype_convert((char *)out->data + first * (int64_t)dtype_bytes(out->dtype),
+                      out->dtype, block_of, DTYPE_F32, count);
     }
 }

@@ -24,11 +24,14 @@ void cpu_rms_norm_forward(struct backend *backend, struct tensor *out, struct te
                           float epsilon)
 {
     const int64_t rows = in->shape[0], columns = in->shape[1];
+    const float *wide = cpu_vector(cpu_of(backend), weight, SCRATCH_VECTOR);
 
+    if (!wide)
+        return;
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        f32(rstd)[t] = rms_norm_row(f32(out) + t * columns, f32(in) + t * columns,
-                                    f32(weight), columns, epsilon);
+        f32(rstd)[t] = rms_norm_row(f32(out) + t * columns, f32(in) + t * columns, wide,
+                                    columns, epsilon);
 }
 
 /*
@@ -83,8 +86,9 @@ void cpu_rms_norm_backward(struct backend *backend, struct tensor *d_in,
     const int64_t rows = in->shape[0], columns = in->shape[1];
     const int64_t pieces = (rows + ROWS_A_PARTIAL - 1) / ROWS_A_PARTIAL;
     float *partial = cpu_scratch(cpu, SCRATCH_PARTIAL, pieces * columns, sizeof *partial);
+    const float *wide = cpu_vector(cpu, weight, SCRATCH_VECTOR);
 
-    if (!partial)
+    if (!partial || !wide)
         return;
     CPU_PARALLEL_FOR(cpu, rows * columns)
     for (int64_t piece = 0; piece < pieces; piece++) {
@@ -94,8 +98,7 @@ void cpu_rms_norm_backward(struct backend *backend, struct tensor *d_in,
             sum[j] = 0;
         for (int64_t t = piece * ROWS_A_PARTIAL; t < end; t++)
             rms_norm_backward_row(f32(d_in) + t * columns, sum, f32(d_out) + t * columns,
-                                  f32(in) + t * columns, f32(weight), columns,
-                                  f32(rstd)[t]);
+                                  f32(in) + t * columns, wide, columns, f32(rstd)[t]);
     }
     if (d_weight)
         add_partials(cpu, f32(d_weight), partial, pieces, columns);

@@ -44,6 +44,17 @@ static struct tensor tensor_new(int64_t rows, int64_t columns)
     return t;
 }
 
+/* In the type that weights have. */
+static struct tensor weight_new(int64_t rows, int64_t columns)
+{
+    const enum dtype dtype = backend_compute_dtype(backend);
+    struct tensor t = tensor_new(rows, columns);
+
+    dtype_convert(t.data, dtype, t.data, DTYPE_F32,
+                  dtype == DTYPE_F32 ? 0 : rows * columns);
+    return tensor_view_2d(t.data, dtype, rows, columns);
+}
+
 static struct tensor vector_new(int64_t count)
 {
     struct tensor t = tensor_new(1, count);
@@ -84,8 +95,10 @@ static void bench_openblas(int64_t T, int64_t M, int64_t K, float *in, float *we
 
 static void bench_linear(int64_t T, int64_t M, int64_t K)
 {
-    struct tensor in = tensor_new(T, K), weight = tensor_new(M, K), out = tensor_new(T, M);
+    struct tensor in = tensor_new(T, K), weight = weight_new(M, K), out = tensor_new(T, M);
+    struct tensor d_weight = tensor_new(M, K);
     const double flops = 2.0 * (double)T * (double)M * (double)K;
+    const size_t each = dtype_bytes(weight.dtype);
     char name[64];
 
     snprintf(name, sizeof name, "%ldx%ldx%ld", (long)T, (long)M, (long)K);
@@ -95,18 +108,20 @@ static void bench_linear(int64_t T, int64_t M, int64_t K)
     REPORT(flops, "GFLOP/s", "backward input",
            linear_backward_input(backend, &in, &out, &weight, false));
     REPORT(flops, "GFLOP/s", "backward weight",
-           linear_backward_weight(backend, &weight, NULL, &out, &in));
-    bench_openblas(T, M, K, in.data, weight.data, out.data);
+           linear_backward_weight(backend, &d_weight, NULL, &out, &in));
+    if (weight.dtype == DTYPE_F32)
+        bench_openblas(T, M, K, in.data, weight.data, out.data);
     for (int64_t rows = 1; rows <= 64; rows *= 2) {
         struct tensor few_in = tensor_rows(&in, 0, rows);
         struct tensor few_out = tensor_rows(&out, 0, rows);
         snprintf(name, sizeof name, "decode %2ld rows (%5.1f MB)", (long)rows,
-                 (double)(M * K) * 4e-6);
+                 (double)(M * K) * (double)each * 1e-6);
         REPORT(2.0 * (double)rows * (double)M * (double)K, "GFLOP/s", name,
                linear_decode(backend, &few_out, &few_in, &weight, NULL, NULL));
     }
     backend_free(backend, in.data);
     backend_free(backend, weight.data);
+    backend_free(backend, d_weight.data);
     backend_free(backend, out.data);
 }
 
@@ -162,7 +177,7 @@ static void bench_rows(const struct shapes *s)
 static void bench_vocabulary(const struct shapes *s)
 {
     struct tensor in = tensor_new(s->T, s->C), d_in = tensor_new(s->T, s->C);
-    struct tensor weight = tensor_new(s->V, s->C), d_weight = tensor_new(s->V, s->C);
+    struct tensor weight = weight_new(s->V, s->C), d_weight = tensor_new(s->V, s->C);
     int32_t *rows = malloc((size_t)s->T * sizeof *rows);
     int32_t *tokens = malloc((size_t)s->T * sizeof *tokens);
     const struct targets targets = {rows, tokens, s->T};
@@ -184,6 +199,46 @@ static void bench_vocabulary(const struct shapes *s)
            embedding_backward(backend, &d_weight, &d_in, tokens));
     free(rows);
     free(tokens);
+}
+
+/* Memory only: what decoding cannot be faster than. Eight sums, so that loads do not wait.
+ */
+static uint64_t read_all(const uint64_t *words, int64_t count)
+{
+    uint64_t all = 0;
+
+#pragma omp parallel for reduction(^ : all)
+    for (int64_t first = 0; first < count; first += 1 << 16) {
+        uint64_t sum[8] = {0};
+        for (int64_t i = first; i < first + (1 << 16); i += 8)
+            for (int j = 0; j < 8; j++)
+                sum[j] ^= words[i + j];
+        for (int j = 0; j < 8; j++)
+            all ^= sum[j];
+    }
+    return all;
+}
+
+/* The vocabulary matrix, which no cache holds, for few rows; and reading as such. */
+static void bench_memory(const struct shapes *s)
+{
+    const int64_t words = 1 << 25;
+    struct tensor in = tensor_new(32, s->C), weight = weight_new(s->V, s->C);
+    struct tensor out = tensor_new(32, s->V), big = tensor_new(1, 2 * words);
+    const double bytes = (double)tensor_bytes(&weight);
+    char name[64];
+
+    for (int64_t rows = 1; rows <= 32; rows *= 32) {
+        struct tensor few_in = tensor_rows(&in, 0, rows);
+        struct tensor few_out = tensor_rows(&out, 0, rows);
+        snprintf(name, sizeof name, "decode head, %2ld rows (%5.1f MB)", (long)rows,
+                 bytes * 1e-6);
+        REPORT(bytes, "GB/s", name,
+               linear_decode(backend, &few_out, &few_in, &weight, NULL, NULL));
+    }
+    volatile uint64_t sum;
+    REPORT(8.0 * (double)words, "GB/s", "read", sum = read_all(big.data, words));
+    (void)sum;
 }
 
 static void bench_optimizer(int64_t count)
@@ -232,7 +287,8 @@ int main(int argc, char **argv)
         {"gpt2", 1024, 768, 2048, 12, 12, 50257, 256},
     };
 
-    if (backend_open(&backend, &(struct backend_options){.thread_count = 0}, &error)) {
+    const struct backend_options options = {.precision = argc > 2 ? argv[2] : "fp32"};
+    if (backend_open(&backend, &options, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
@@ -249,6 +305,7 @@ int main(int argc, char **argv)
         bench_attention(s);
         bench_rows(s);
         bench_vocabulary(s);
+        bench_memory(s);
         bench_optimizer(s->C * 20000);
         bench_decode(s, 32, 256);
     }

@@ -337,9 +337,6 @@ static void test_open(void **state)
         backend_open(&other, &(struct backend_options){.precision = "fp8"}, &error),
         STATUS_USAGE);
     assert_int_equal(
-        backend_open(&other, &(struct backend_options){.precision = "bf16"}, &error),
-        STATUS_UNSUPPORTED);
-    assert_int_equal(
         backend_open(&other, &(struct backend_options){.thread_count = -1}, &error),
         STATUS_USAGE);
     assert_int_equal(backend_compute_dtype(backend), DTYPE_F32);
