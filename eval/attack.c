@@ -13,8 +13,8 @@ enum status attack_parse(struct attack *attack, const char *name, struct error *
             return STATUS_OK;
         }
     return error_set(error, STATUS_USAGE,
-                     "--attack %s: it is none, present, past or future (several with "
-                     "commas)",
+                     "--attack %s: it is none, present, past, future, past-perfect, "
+                     "passive-past, hypothetical or third-person (several with commas)",
                      name);
 }
 

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * How a harmful request is put to the model: none (as it is), or as a question in the
- * present, past or future tense. Attempt k of a behaviour is
+ * How a harmful request is put to the model: none (as it is), or in a tense of
+ * text/tense.h. Attempt k of a behaviour is
  *
  *     tense_reformulate(request, tense, attack_seed(seed), k - 1)
  *
