@@ -32,7 +32,9 @@ void reformulation_prompt_release(struct reformulation_prompt *prompt)
 /* Whether the line is "=== NAME ==="; the name goes to `name`, cut if too long. */
 static bool section_name(const char *line, size_t count, char name[32])
 {
-    size_t start = strspn(line, "=") < count ? strspn(line, "=") : count;
+    size_t start = 0;
+    while (start < count && line[start] == '=')
+        start++;
     while (count > 0 && isspace((unsigned char)line[count - 1]))
         count--;
     size_t end = count;
