@@ -267,14 +267,18 @@ static enum status judges_check(const struct eval_options *options, struct error
     return status;
 }
 
-/* A ceiling on cost may be one of judges alone. */
+/* A ceiling on cost may be one of judges or of a reformulator alone. */
 static enum status hosted_check(const struct eval_options *options, struct error *error)
 {
     struct hosted_options hosted = options->hosted;
-    if (options->model && !chat_is_hosted(options->model) &&
-        options->judging.price_in > 0 && options->judging.price_out > 0) {
-        hosted.price_in = options->judging.price_in;
-        hosted.price_out = options->judging.price_out;
+    const bool judges = options->judging.price_in > 0 && options->judging.price_out > 0;
+    const bool reformulator =
+        options->reformulator_price_in > 0 && options->reformulator_price_out > 0;
+    if (options->model && !chat_is_hosted(options->model) && (judges || reformulator)) {
+        hosted.price_in =
+            judges ? options->judging.price_in : options->reformulator_price_in;
+        hosted.price_out =
+            judges ? options->judging.price_out : options->reformulator_price_out;
     }
     return hosted_options_check(&hosted, error);
 }
