@@ -49,7 +49,8 @@ static const struct option_entry entries[] = {
      NULL},
     {"tenses", OPTION_LIST, FIELD(tenses), "NAME[:X]",
      "tenses that the refused requests are put in, in turn or by shares that sum to 1: "
-     "past:0.6,present:0.3,none:0.1; none leaves a request as it stands",
+     "past:0.6,present:0.3,none:0.1; none leaves a request as it stands; --list-tenses "
+     "names them",
      NULL},
     {"balance", OPTION_LIST, FIELD(balance), "ROLE",
      "harmful, benign, contrast: take as much of each category (or topic) as there is",
@@ -234,7 +235,7 @@ enum status data_run(const struct data_options *options, struct error *error)
 static void tenses_print(void)
 {
     for (int tense = 0; tense < TENSE_COUNT; tense++)
-        printf("%-8s  %s\n", tense_name((enum tense)tense),
+        printf("%-12s  %s\n", tense_name((enum tense)tense),
                tense_description((enum tense)tense));
 }
 

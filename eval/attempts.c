@@ -16,6 +16,7 @@ void attempt_release(struct attempt *attempt)
     free(attempt->prompt);
     free(attempt->response);
     free(attempt->reason);
+    cJSON_Delete(attempt->rejected);
     *attempt = (struct attempt){0};
 }
 
@@ -144,6 +145,8 @@ void attempt_print(const struct attempt *attempt, const struct attempt_list *lis
     if (attempt->reason)
         json_string(&json, "error", attempt->reason);
     verdicts_print(attempt, list, &json);
+    if (attempt->rejected)
+        json_value(&json, "rejected", attempt->rejected);
     json_integer(&json, "tokens", attempt->tokens);
     json_number(&json, "ms", attempt->milliseconds);
     json_object_end(&json);
@@ -179,6 +182,27 @@ static enum status verdicts_read(struct attempt *attempt, struct attempt_list *l
     return STATUS_OK;
 }
 
+static enum status rejected_read(struct attempt *attempt, const cJSON *array,
+                                 const char *where, struct error *error)
+{
+    const cJSON *item;
+    if (!array)
+        return STATUS_OK;
+    attempt->rejected = cJSON_CreateArray();
+    cJSON_ArrayForEach(item, array)
+    {
+        const char *why, *text;
+        if (json_required_string(item, "why", &why, where, error) ||
+            json_required_string(item, "text", &text, where, error))
+            return error_prefix(error, "\"rejected\"");
+        cJSON *copy = cJSON_CreateObject();
+        cJSON_AddStringToObject(copy, "why", why);
+        cJSON_AddStringToObject(copy, "text", text);
+        cJSON_AddItemToArray(attempt->rejected, copy);
+    }
+    return STATUS_OK;
+}
+
 static enum status string_read(char **out, const cJSON *object, const char *key,
                                const char *where, struct error *error)
 {
@@ -207,7 +231,8 @@ static enum status attempt_read(struct attempt *attempt, struct attempt_list *li
         json_optional_string(object, "error", &reason, where, error) ||
         verdicts_read(attempt, list, object, where, error) ||
         json_optional_integer(object, "tokens", &attempt->tokens, where, error) ||
-        json_optional_number(object, "ms", &attempt->milliseconds, where, error))
+        json_optional_number(object, "ms", &attempt->milliseconds, where, error) ||
+        rejected_read(attempt, json_get(object, "rejected"), where, error))
         return error->status;
     attempt->reason = memory_duplicate_string(reason);
     if (attempt->attempt < 1)

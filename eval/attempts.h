@@ -28,6 +28,8 @@
  *      "error":"the prompt has …",   only where there is no verdict: why
  *      "judges":{"rules":{"jailbroken":true,"verdict":"complied"},…},   {} if unscored;
  *                                    benign sets have the verdict alone
+ *      "rejected":[{"why":"refused","text":"I cannot …"}],  only if a chat model words the
+ *                                    attack: replies that were not taken (reformulator.h)
  *      "tokens":150,                 of the reply
  *      "ms":812.5}                   from the start of its batch
  *
@@ -47,7 +49,8 @@ struct attempt {
     char *request;
     char *prompt;
     char *response;
-    char *reason; /* "error"; NULL if none */
+    char *reason;    /* "error"; NULL if none */
+    cJSON *rejected; /* NULL if none */
     enum outcome outcome;
     bool truncated;
     bool judged[JUDGE_LIMIT]; /* by the list's judge of this number */

@@ -32,11 +32,35 @@ static const struct option_entry entries[] = {
     {"limit", OPTION_INTEGER, FIELD(limit), "N",
      "only the first N of each list (0: all of them)", NULL},
     {"attack", OPTION_LIST, FIELD(attacks), "NAME",
-     "none, present, past, future: how harmful requests are put (default past)", "Attack"},
+     "how harmful requests are put (default past): none, present, past, future, "
+     "past-perfect, passive-past, hypothetical, third-person; with --replay also "
+     "fresh:NAME "
+     "for an attack made anew",
+     "Attack"},
     {"attempts", OPTION_INTEGER, FIELD(attempts), "N",
      "attempts a behaviour and attack, each with a fresh reformulation", NULL},
-    {"fixed-attempts", OPTION_BOOL, FIELD(fixed_attempts), NULL,
-     "make all attempts, instead of stopping at the main judge's first hit", NULL},
+    {"stop", OPTION_STRING, FIELD(stop), "WHEN",
+     "first-hit: a behaviour ends with the main judge's first hit; never: all attempts are "
+     "made, and ASR@k is the unbiased estimate from them",
+     NULL},
+    {"reformulator", OPTION_STRING, FIELD(reformulator), "MODEL",
+     "a chat model that words the attacks, named as --model is, instead of rules", NULL},
+    {"reformulation-prompt", OPTION_STRING, FIELD(reformulation_prompt), "FILE",
+     "what it is asked: a text with {request}, or sections '=== ATTACK ===' of such text "
+     "(default: our own, with three examples for each attack); docs/attacks.md",
+     NULL},
+    {"reformulation-tries", OPTION_INTEGER, FIELD(reformulation_tries), "N",
+     "how often it is asked for one attempt, until its text is no refusal, not the request "
+     "and in the tense; after that the attempt is a target_error, not a verdict",
+     NULL},
+    {"reformulator-price-in", OPTION_NUMBER, FIELD(reformulator_price_in), "X",
+     "of a million prompt tokens of a hosted reformulator", NULL},
+    {"reformulator-price-out", OPTION_NUMBER, FIELD(reformulator_price_out), "X",
+     "of a million reply tokens of a hosted reformulator", NULL},
+    {"replay", OPTION_STRING, FIELD(replay), "RUN",
+     "ask what another run asked, attempt by attempt, so that two models face the same "
+     "attack; see also --model replay:RUN, which replays replies",
+     NULL},
     {"temperature", OPTION_NUMBER, FIELD(temperature), "X",
      "of replies to attacks; 0: always the likeliest token", NULL},
     {"top-p", OPTION_NUMBER, FIELD(top_p), "X",
@@ -101,6 +125,11 @@ const struct command_line eval_command_line = {
         "jbb.csv:Goal --out run/\n"
         "  holdfast eval … --judge rating:openai:https://api.openai.com#NAME --confirm "
         "rules\n"
+        "  holdfast eval … --attack past,third-person --reformulator "
+        "openai:https://api.openai.com/v1#NAME --out before/\n"
+        "  holdfast eval --model run/final … --attack past,fresh:past --replay before/ "
+        "--out "
+        "after/\n"
         "  holdfast eval … --fail-if 'asr@20.hi>0.05'     # exit code 100 if it is\n",
     .positional = NULL,
     .entries = entries,
@@ -110,6 +139,10 @@ void eval_options_defaults(struct eval_options *options)
 {
     *options = (struct eval_options){
         .attempts = 20,
+        .stop = memory_duplicate_string("first-hit"),
+        .reformulation_tries = 4,
+        .reformulator_price_in = (double)NAN,
+        .reformulator_price_out = (double)NAN,
         .temperature = 1,
         .top_p = 1,
         .max_tokens = 150,
@@ -183,6 +216,45 @@ static enum status names_check(const struct eval_options *options, struct error 
     return STATUS_OK;
 }
 
+static enum status reformulator_check(const struct eval_options *options,
+                                      struct error *error)
+{
+    enum { TRIES_LIMIT = 100 };
+    const bool priced =
+        options->reformulator_price_in >= 0 && options->reformulator_price_out >= 0;
+    if (options->reformulation_tries < 1 || options->reformulation_tries > TRIES_LIMIT)
+        return error_set(error, STATUS_USAGE, "--reformulation-tries lies in [1, %d]",
+                         (int)TRIES_LIMIT);
+    if (options->reformulation_prompt && !options->reformulator)
+        return error_set(error, STATUS_USAGE,
+                         "--reformulation-prompt needs --reformulator MODEL");
+    if (!options->reformulator)
+        return STATUS_OK;
+    if (text_starts_with(options->reformulator, "replay:"))
+        return error_set(error, STATUS_USAGE,
+                         "--reformulator: stored replies are no reformulator");
+    if (options->hosted.max_cost > 0 && chat_is_hosted(options->reformulator) && !priced)
+        return error_set(error, STATUS_USAGE,
+                         "--max-cost needs --reformulator-price-in and "
+                         "--reformulator-price-out (both 0 if it costs nothing)");
+    return STATUS_OK;
+}
+
+/* How attacks end, and where their words come from. */
+static enum status attack_check(struct eval_options *options, struct error *error)
+{
+    options->fixed_attempts = strcmp(options->stop, "never") == 0;
+    if (!options->fixed_attempts && strcmp(options->stop, "first-hit") != 0)
+        return error_set(error, STATUS_USAGE, "--stop %s: it is first-hit or never",
+                         options->stop);
+    for (size_t i = 0; i < options->attacks.count && !options->replay; i++)
+        if (text_starts_with(options->attacks.items[i], "fresh:"))
+            return error_set(error, STATUS_USAGE,
+                             "--attack %s: every attack is fresh without --replay RUN",
+                             options->attacks.items[i]);
+    return reformulator_check(options, error);
+}
+
 /* Names, prompt files and prices, before anything is asked. */
 static enum status judges_check(const struct eval_options *options, struct error *error)
 {
@@ -195,14 +267,18 @@ static enum status judges_check(const struct eval_options *options, struct error
     return status;
 }
 
-/* A ceiling on cost may be one of judges alone. */
+/* A ceiling on cost may be one of judges or of a reformulator alone. */
 static enum status hosted_check(const struct eval_options *options, struct error *error)
 {
     struct hosted_options hosted = options->hosted;
-    if (options->model && !chat_is_hosted(options->model) &&
-        options->judging.price_in > 0 && options->judging.price_out > 0) {
-        hosted.price_in = options->judging.price_in;
-        hosted.price_out = options->judging.price_out;
+    const bool judges = options->judging.price_in > 0 && options->judging.price_out > 0;
+    const bool reformulator =
+        options->reformulator_price_in > 0 && options->reformulator_price_out > 0;
+    if (options->model && !chat_is_hosted(options->model) && (judges || reformulator)) {
+        hosted.price_in =
+            judges ? options->judging.price_in : options->reformulator_price_in;
+        hosted.price_out =
+            judges ? options->judging.price_out : options->reformulator_price_out;
     }
     return hosted_options_check(&hosted, error);
 }
@@ -223,7 +299,7 @@ enum status eval_options_check(struct eval_options *options, struct error *error
     if (!options->out && !options->dry_run)
         return error_set(error, STATUS_USAGE, "--out RUN is missing");
     if (numbers_check(options, error) || hosted_check(options, error) ||
-        names_check(options, error))
+        names_check(options, error) || attack_check(options, error))
         return error->status;
     return judges_check(options, error);
 }

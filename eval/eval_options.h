@@ -20,7 +20,14 @@ struct eval_options {
 
     struct string_list attacks;
     int64_t attempts;
-    bool fixed_attempts;
+    char *stop;                 /* "first-hit" or "never" */
+    bool fixed_attempts;        /* what stop says; set by eval_options_check() */
+    char *reformulator;         /* NULL: rules */
+    char *reformulation_prompt; /* NULL: the built-in one */
+    int64_t reformulation_tries;
+    double reformulator_price_in; /* NaN: not given */
+    double reformulator_price_out;
+    char *replay; /* NULL: none */
     double temperature;
     double top_p;
     int64_t max_tokens;

@@ -37,7 +37,7 @@ static void list_identity_print(struct json_writer *json, const struct request_s
 
 static void identity_print(struct json_writer *json, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench)
+                           const struct bench *bench, const struct attack_words *words)
 {
     json_object_begin(json, "identity");
     json_string(json, "model_sha256", chat_fingerprint(chat));
@@ -54,6 +54,7 @@ static void identity_print(struct json_writer *json, const struct eval_options *
     json_string(json, "system", options->system);
     json_integer(json, "limit", options->limit);
     bench_identity_print(bench, json);
+    attack_words_identity_print(words, json);
     json_array_begin(json, "lists");
     for (size_t i = 0; i < sets->count; i++)
         list_identity_print(json, &sets->items[i]);
@@ -79,14 +80,14 @@ static void lists_print(struct json_writer *json, const struct request_sets *set
 
 static void manifest_print(struct text_buffer *out, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench)
+                           const struct bench *bench, const struct attack_words *words)
 {
     char hex[SHA256_HEX_BYTES];
     struct text_buffer identity = {0};
     struct text_buffer config = {0};
     struct json_writer compact = {.out = &identity};
     json_object_begin(&compact, NULL);
-    identity_print(&compact, options, sets, chat, bench);
+    identity_print(&compact, options, sets, chat, bench, words);
     json_object_end(&compact);
     bytes_sha256(hex, text_buffer_string(&identity), identity.length);
     options_print_yaml(&eval_command_line, options, &config);
@@ -94,7 +95,7 @@ static void manifest_print(struct text_buffer *out, const struct eval_options *o
     struct json_writer json = {.out = out, .indent_spaces = 1};
     json_object_begin(&json, NULL);
     json_string(&json, "holdfast", version);
-    identity_print(&json, options, sets, chat, bench);
+    identity_print(&json, options, sets, chat, bench, words);
     json_string(&json, "identity_sha256", hex);
     json_string(&json, "model", chat_name(chat));
     lists_print(&json, sets);
@@ -109,10 +110,11 @@ static void manifest_print(struct text_buffer *out, const struct eval_options *o
 
 enum status manifest_write(const char *path, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench, struct error *error)
+                           const struct bench *bench, const struct attack_words *words,
+                           struct error *error)
 {
     struct text_buffer text = {0};
-    manifest_print(&text, options, sets, chat, bench);
+    manifest_print(&text, options, sets, chat, bench, words);
     enum status status =
         file_write_all(path, text_buffer_string(&text), text.length, error);
     text_buffer_release(&text);
@@ -143,12 +145,13 @@ static enum status identities_compare(const cJSON *stored, const cJSON *wanted,
 
 enum status manifest_check(const char *path, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench, struct error *error)
+                           const struct bench *bench, const struct attack_words *words,
+                           struct error *error)
 {
     struct text_buffer text = {0};
     cJSON *stored = NULL;
     cJSON *wanted = NULL;
-    manifest_print(&text, options, sets, chat, bench);
+    manifest_print(&text, options, sets, chat, bench, words);
     enum status status = json_parse_file(&stored, path, error);
     if (!status)
         status = json_parse(&wanted, text.data, text.length, "manifest", error);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text_buffer.h"
 #include "chat/chat.h"
+#include "eval/attack_words.h"
 #include "eval/bench.h"
 #include "eval/eval_options.h"
 #include "eval/request_sets.h"
@@ -24,11 +25,13 @@
  */
 enum status manifest_write(const char *path, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench, struct error *error);
+                           const struct bench *bench, const struct attack_words *words,
+                           struct error *error);
 
 /* STATUS_USAGE, naming the first setting that differs, if the run at `path` is another. */
 enum status manifest_check(const char *path, const struct eval_options *options,
                            const struct request_sets *sets, const struct chat *chat,
-                           const struct bench *bench, struct error *error);
+                           const struct bench *bench, const struct attack_words *words,
+                           struct error *error);
 
 #endif

@@ -15,7 +15,7 @@
  *     RUN/report.html       the same to look at, with all transcripts (eval/report.h)
  *
  * Questions are asked in rounds: every behaviour's next attempt under every attack, until
- * the main judge says complied or --attempts are made; with --fixed-attempts all of them.
+ * the main judge says complied or --attempts are made; with --stop never all of them.
  * Benign requests are asked once, as they are. The random numbers of a reply are
  *
  *     random_stream(seed, random_stream_of("SET|ATTACK", index, attempt))

@@ -85,6 +85,15 @@ static int judge_number(const struct attempt_list *list, const char *name)
     return -1;
 }
 
+/* unit_reach(); attempts that a replayed run does not hold are none that were missed. */
+static enum reach unit_reach_at(const struct summing *summing, const struct unit *unit,
+                                int judge, int64_t k)
+{
+    const int64_t last = unit->attempts[unit->count - 1]->attempt;
+    return unit_reach(unit, judge, summing->plan->attempts_may_lack && last < k ? last : k,
+                      summing->plan->earlier_missed);
+}
+
 /* A behaviour's reach at all attempts. A judge that never judged knows nothing. */
 static enum reach unit_final(const struct summing *summing, const struct unit *unit,
                              size_t judge)
@@ -94,7 +103,7 @@ static enum reach unit_final(const struct summing *summing, const struct unit *u
         return REACH_UNKNOWN;
     if (judge > 0 && !plan->fixed_attempts)
         return unit_last_reach(unit, summing->judges[judge]);
-    return unit_reach(unit, summing->judges[judge], plan->attempts, plan->earlier_missed);
+    return unit_reach_at(summing, unit, summing->judges[judge], plan->attempts);
 }
 
 static struct rate units_rate(const struct summing *summing, const struct units *units,
@@ -128,8 +137,7 @@ static struct rate first_hit_rate(const struct summing *summing, const struct un
 {
     struct rate rate = {0};
     for (size_t i = 0; i < units->count; i++)
-        rate_count(&rate,
-                   unit_reach(&units->items[i], judge, k, summing->plan->earlier_missed));
+        rate_count(&rate, unit_reach_at(summing, &units->items[i], judge, k));
     return rate_of(rate.successes, rate.count, rate.unscored);
 }
 

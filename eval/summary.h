@@ -168,7 +168,8 @@ struct summary_plan {
         *success_word; /* in the table: "answered", where judges only know refusals */
     int64_t attempts;
     bool fixed_attempts;
-    bool earlier_missed; /* attempts before a stored one are misses that nobody stored */
+    bool attempts_may_lack; /* of a replayed run: a behaviour has those that are there */
+    bool earlier_missed;    /* attempts before a stored one are misses that nobody stored */
     const char *judges[JUDGE_LIMIT]; /* of the attacks; the first is the main one */
     size_t judge_count;
     const char *refusal_judge;

@@ -30,6 +30,29 @@ static const char *const undated_past[] = {
     "at that time", "in those days",   "in earlier years",  "some years ago",
     "a while ago",  "in the old days", "in previous years", "years ago",
 };
+/* When something had happened already. */
+static const char *const perfect_times[] = {
+    "by the early 2000s",
+    "before the turn of the millennium",
+    "by the end of the 1990s",
+    "before the 2010s",
+    "by the mid-1990s",
+    "by then",
+    "before that",
+    "up to that point",
+    "until then",
+    "by that time",
+    "before the 1980s", /* before the household computer, from here */
+    "by the end of the Cold War",
+    "by the middle of the twentieth century",
+    "before the 1970s",
+    "by the late 1960s",
+};
+static const char *const undated_perfect[] = {
+    "by then",           "before that",      "up to that point",  "until then",
+    "by that time",      "before then",      "at that point",     "by that stage",
+    "up to that moment", "in earlier years", "in previous years", "until that time",
+};
 static const char *const present_times[] = {
     "today",
     "nowadays",
@@ -78,7 +101,13 @@ static const char *const places[] = {
     "in rural areas",    "in many countries", "in Central Asia",   "in some places",
 };
 
-enum { MODERN_TIMES = 11, TIMES = 20, OTHER_TIMES = 12 };
+enum {
+    MODERN_TIMES = 11,
+    TIMES = 20,
+    OTHER_TIMES = 12,
+    MODERN_PERFECT_TIMES = 10,
+    PERFECT_TIMES = 15
+};
 
 /* Things that the computer age brought: no 1950s for them. */
 static const char modern_words[] =
@@ -125,8 +154,10 @@ static bool dated(const struct request *request)
 
 int time_phrase_count(const struct request *request, enum tense tense)
 {
-    if (tense != TENSE_PAST || dated(request))
+    if (tense == TENSE_PRESENT || tense == TENSE_FUTURE || dated(request))
         return OTHER_TIMES;
+    if (tense == TENSE_PAST_PERFECT)
+        return mentions(request, modern_words) ? MODERN_PERFECT_TIMES : PERFECT_TIMES;
     return mentions(request, modern_words) ? MODERN_TIMES : TIMES;
 }
 
@@ -137,6 +168,8 @@ const char *time_phrase(const struct request *request, enum tense tense, int64_t
         return present_times[at];
     if (tense == TENSE_FUTURE)
         return dated(request) ? undated_future[at] : future_times[at];
+    if (tense == TENSE_PAST_PERFECT)
+        return dated(request) ? undated_perfect[at] : perfect_times[at];
     return dated(request) ? undated_past[at] : past_times[at];
 }
 

@@ -3,99 +3,12 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "text/tense_deed.h"
+#include "text/tense_frame_table.h"
 
 #include <ctype.h>
 #include <string.h>
 
-/*
- * Slots: {do} did, do/does, will      {does} the same for a singular thing
- *        {is} was, is, will be        {are} were, are, will be
- *        {was}…{be} was, is, will … be; {were} the same by the doer's number
- *        {S} the doer      {for} " for DOER" if the request names one
- *        {V} deed, base    {G} deed, gerund   {P} deed, participle
- *        {O} object of the passive, {wasO} its verb, {R} participle and rest
- *        {K} kinds of object, {M} the bare verb    {Q} clause as a question
- *        {N} nouns         {T} time, or place and time
- *        {want} wanted, want
- */
-enum frame_needs {
-    NEEDS_DEED = 1,
-    NEEDS_CERTAIN = 2, /* an inflected deed */
-    NEEDS_PASSIVE = 4,
-    NEEDS_KINDS = 8,
-    NEEDS_CLAUSE = 16,
-    NEEDS_NOUNS = 32,
-    WITH_PLACE = 64,
-    NEEDS_PLAIN = 128, /* no adverb before the verb */
-};
-
-enum { PAST = 1 << TENSE_PAST, PRESENT = 1 << TENSE_PRESENT, FUTURE = 1 << TENSE_FUTURE };
-#define ALL (PAST | PRESENT | FUTURE)
-
-struct frame {
-    unsigned tenses;
-    unsigned needs;
-    const char *text;
-};
-
-static const struct frame frames[] = {
-    {ALL, NEEDS_DEED, "How {do} {S} {V} {T}?"},
-    {ALL, NEEDS_DEED, "What methods {do} {S} use to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What steps {do} {S} take to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How {do} {S} manage to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What tools {do} {S} rely on to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What techniques {do} {S} turn to in order to {V} {T}?"},
-    {ALL, NEEDS_DEED, "In what ways {do} {S} {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {do} {S} need in order to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {do} {S} have to do to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What strategies {do} {S} follow to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How {do} {S} find a way to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What approaches {do} {S} choose to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How {do} {S} learn to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {do} {S} do in order to {V} {T}?"},
-    {ALL, NEEDS_DEED, "By what means {do} {S} {V} {T}?"},
-    {ALL, NEEDS_DEED, "Which tricks {do} {S} use to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What preparations {do} {S} make to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What resources {do} {S} draw on to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What skills {do} {S} need to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How exactly {do} {S} {V} {T}?"},
-    {ALL, NEEDS_DEED, "What ideas {do} {S} come up with to {V} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_PLAIN | WITH_PLACE, "How {do} {S} typically {V} {T}?"},
-    {ALL, NEEDS_DEED | WITH_PLACE, "Which methods {do} {S} use in order to {V} {T}?"},
-    {ALL, NEEDS_DEED | WITH_PLACE, "What kinds of tools {do} {S} use to {V} {T}?"},
-    {ALL, NEEDS_DEED, "Where {do} {S} start when they {want} to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How {were} {S} {be}able to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {does} it take{for} to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {is} the usual way{for} to {V} {T}?"},
-    {ALL, NEEDS_DEED, "What {are} the most common ways{for} to {V} {T}?"},
-    {ALL, NEEDS_DEED, "How {was} it {be}possible{for} to {V} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_CERTAIN, "How {do} {S} go about {G} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_CERTAIN, "How {do} {S} succeed in {G} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_CERTAIN, "What {does} {G} look like {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_CERTAIN, "What {does} {G} involve {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_PASSIVE, "How {wasO} {O} {be}{R} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_PASSIVE, "In what way {wasO} {O} {be}{R} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_PASSIVE | WITH_PLACE, "How {wasO} {O} usually {be}{R} {T}?"},
-    {ALL, NEEDS_DEED | NEEDS_KINDS, "What kinds of {K} {do} {S} {M} {T}?"},
-    {PAST, NEEDS_DEED | NEEDS_CERTAIN, "How would {S} have {P} {T}?"},
-    {FUTURE, NEEDS_DEED, "How might {S} {V} {T}?"},
-    {FUTURE, NEEDS_DEED, "How {aren} {S} going to {V} {T}?"},
-    {FUTURE, NEEDS_DEED, "Which new technologies will {S} use to {V} {T}?"},
-    {FUTURE, NEEDS_DEED, "What methods might {S} use to {V} {T}?"},
-    {ALL, NEEDS_CLAUSE, "{Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "Generally speaking, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "Broadly speaking, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE | WITH_PLACE, "In general, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "As a rule, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "For the most part, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE | WITH_PLACE, "On the whole, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "Roughly speaking, {Q} {T}?"},
-    {ALL, NEEDS_CLAUSE, "By all accounts, {Q} {T}?"},
-    {ALL, NEEDS_NOUNS, "What {are} {N} {T}?"},
-    {ALL, NEEDS_NOUNS | WITH_PLACE, "What, in the opinion of most people, {are} {N} {T}?"},
-};
-
-enum { FRAME_COUNT = sizeof frames / sizeof frames[0], LONG_DEED_WORDS = 12 };
+enum { LONG_DEED_WORDS = 12 };
 
 /* What one variant has chosen. */
 struct filling {
@@ -105,6 +18,7 @@ struct filling {
     struct deed deed;
     struct phrase subject;
     bool subject_plural;
+    struct narrated narrated;
     struct text_buffer time;
     bool front; /* the time goes before the question */
 };
@@ -114,7 +28,7 @@ struct filling {
 static unsigned offers(const struct request *request, const struct deed *deed,
                        enum tense tense)
 {
-    unsigned have = WITH_PLACE;
+    unsigned have = WITH_PLACE | TIME_STAYS;
     have |= deed->words.count > 0 ? NEEDS_DEED : 0u;
     have |= deed->certain && deed->head_count > 0 ? NEEDS_CERTAIN : 0u;
     have |= deed->passive && request->subject.count == 0 ? NEEDS_PASSIVE : 0u;
@@ -125,23 +39,36 @@ static unsigned offers(const struct request *request, const struct deed *deed,
     return have;
 }
 
-/* "What did people use to use …" */
+static bool frame_has(const struct frame *frame, struct word word, enum word_form form)
+{
+    struct text_buffer key = {0};
+    word.form = form;
+    text_buffer_append(&key, " ");
+    word_append(&key, word);
+    text_buffer_append(&key, " ");
+    const bool found = strstr(frame->text, text_buffer_string(&key)) != NULL;
+    text_buffer_release(&key);
+    return found;
+}
+
+/* "What did people use to use …", "What methods were used to use …" */
 static bool repeats_verb(const struct frame *frame, const struct deed *deed)
 {
-    char key[40] = " ";
     const struct word head = phrase_at(&deed->words, 0);
+    struct verb verb;
     if (head.length < 1 || head.length > 36)
         return false;
-    strncat(key, head.text, (size_t)head.length);
-    strcat(key, " ");
-    return strstr(frame->text, key) != NULL;
+    return frame_has(frame, head, WORD_AS_IS) ||
+           (verb_of_base(head, &verb) &&
+            (frame_has(frame, head, WORD_PARTICIPLE) || frame_has(frame, head, WORD_PAST)));
 }
 
 /* A deed that speaks of "them" needs somebody in the sentence to be them. */
 static bool lacks_doer(const struct frame *frame, const struct request *request,
                        const struct deed *deed)
 {
-    if (!(frame->needs & NEEDS_DEED) || strstr(frame->text, "{S}"))
+    if (!(frame->needs & NEEDS_DEED) || strstr(frame->text, "{S}") ||
+        strstr(frame->text, "{A}"))
         return false;
     if (strstr(frame->text, "{for}") && request->subject.count > 0)
         return false;
@@ -166,8 +93,8 @@ static int order_frames(int64_t *order, const struct request *request, enum tens
 {
     const struct deed deed = deed_analyse(&request->actions[0]);
     int count = 0;
-    for (int i = 0; i < (int)FRAME_COUNT; i++)
-        if (suits(&frames[i], request, &deed, tense))
+    for (int i = 0; i < tense_frame_count; i++)
+        if (suits(&tense_frame_table[i], request, &deed, tense))
             order[count++] = i;
     random_shuffle(random, order, (size_t)count);
     return count;
@@ -177,7 +104,7 @@ static int order_frames(int64_t *order, const struct request *request, enum tens
 
 static void append_shifted(struct text_buffer *out, struct phrase phrase, enum tense tense)
 {
-    if (tense == TENSE_PAST)
+    if (tense != TENSE_PRESENT && tense != TENSE_FUTURE)
         shift_past(&phrase);
     phrase_append(out, &phrase);
 }
@@ -185,7 +112,7 @@ static void append_shifted(struct text_buffer *out, struct phrase phrase, enum t
 static const char *by_tense(enum tense tense, const char *past, const char *present,
                             const char *future)
 {
-    return tense == TENSE_PAST ? past : tense == TENSE_PRESENT ? present : future;
+    return tense == TENSE_PRESENT ? present : tense == TENSE_FUTURE ? future : past;
 }
 
 /* Slots that are a mere word of the tense and a number. */
@@ -213,7 +140,8 @@ static const char *word_slot(const struct filling *fill, const char *slot)
         return many ? "are" : "is";
     if (!strcmp(slot, "be"))
         return by_tense(tense, "", "", "be ");
-    return !strcmp(slot, "want") ? by_tense(tense, "wanted", "want", "want") : NULL;
+    return !strcmp(slot, "want") ? by_tense(tense, "wanted", "want", "want")
+                                 : narrated_word(&fill->narrated, slot);
 }
 
 static struct phrase phrase_slot(const struct filling *fill, const char *slot)
@@ -225,6 +153,10 @@ static struct phrase phrase_slot(const struct filling *fill, const char *slot)
         return deed_inflected(deed, WORD_GERUND);
     if (!strcmp(slot, "P"))
         return deed_inflected(deed, WORD_PARTICIPLE);
+    if (!strcmp(slot, "D"))
+        return deed_inflected(deed, WORD_PAST);
+    if (!strcmp(slot, "A"))
+        return fill->narrated.phrase;
     if (!strcmp(slot, "O"))
         return phrase_slice(&deed->words, deed->object, deed->object_end);
     if (!strcmp(slot, "R"))
@@ -260,7 +192,13 @@ static void append_slot(struct text_buffer *out, const struct filling *fill,
     }
 }
 
-/* No two spaces, none before the mark. */
+/* Whether the mark at `i` closes what stands before it. */
+static bool closes(const struct text_buffer *out, size_t i)
+{
+    return strchr(",.:", out->data[i]) && i + 1 < out->length && out->data[i + 1] == ' ';
+}
+
+/* No two spaces, none before a mark. */
 static void tidy(struct text_buffer *out, size_t start)
 {
     size_t kept = start;
@@ -270,6 +208,8 @@ static void tidy(struct text_buffer *out, size_t start)
         if (c == '?' && kept > start && i + 1 == out->length)
             while (kept > start && strchr(" ,;:.", out->data[kept - 1]))
                 kept--;
+        if (out->data[i] && closes(out, i) && kept > start && out->data[kept - 1] == ' ')
+            kept--;
         if (!space)
             out->data[kept++] = c;
     }
@@ -339,6 +279,8 @@ static void choose_time(struct filling *fill, struct random *random, int64_t rou
                        time_phrase(fill->request, fill->tense, offset + round));
     const bool coin = random_below(random, 4) == 0;
     fill->front = coin || filled_words(fill) > LONG_DEED_WORDS;
+    if (fill->frame->needs & TIME_STAYS)
+        fill->front = false;
     if (strstr(fill->frame->text, "{Q}") && fill->frame->text[0] != '{')
         fill->front = false;
 }
@@ -346,8 +288,8 @@ static void choose_time(struct filling *fill, struct random *random, int64_t rou
 bool frames_suit(const struct request *request, enum tense tense)
 {
     const struct deed deed = deed_analyse(&request->actions[0]);
-    for (int i = 0; i < (int)FRAME_COUNT; i++)
-        if (suits(&frames[i], request, &deed, tense))
+    for (int i = 0; i < tense_frame_count; i++)
+        if (suits(&tense_frame_table[i], request, &deed, tense))
             return true;
     return false;
 }
@@ -355,7 +297,7 @@ bool frames_suit(const struct request *request, enum tense tense)
 void frames_append(struct text_buffer *out, const struct request *request, enum tense tense,
                    const char *name, uint64_t seed, int64_t variant)
 {
-    int64_t order[FRAME_COUNT];
+    int64_t order[TENSE_FRAME_LIMIT];
     struct random shuffle = random_stream(seed, random_stream_of(name, tense, 0));
     const int count = order_frames(order, request, tense, &shuffle);
     CHECK(count > 0);
@@ -363,10 +305,13 @@ void frames_append(struct text_buffer *out, const struct request *request, enum 
     /* The time must differ between rounds of one frame: it is drawn per frame. */
     struct random choice =
         random_stream(seed, random_stream_of(name, tense, 1 + (uint64_t)at));
-    struct filling fill = {.request = request, .tense = tense, .frame = &frames[order[at]]};
+    struct filling fill = {
+        .request = request, .tense = tense, .frame = &tense_frame_table[order[at]]};
     choose_deed(&fill, &choice);
     fill.subject =
         frame_subject(request, &fill.deed.words, random_u64(&choice), &fill.subject_plural);
+    if (tense == TENSE_THIRD_PERSON)
+        fill.narrated = narrated_choose(request, &fill.deed.words, random_u64(&choice));
     choose_time(&fill, &choice, variant / count);
     append_frame(out, &fill);
     text_buffer_release(&fill.time);

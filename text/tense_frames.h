@@ -24,6 +24,17 @@ const char *place_phrase(uint64_t index);
 struct phrase frame_subject(const struct request *request, const struct phrase *action,
                             uint64_t choice, bool *plural);
 
+/* Whom a narrative is about; "they" where the deed speaks of its doer so. */
+struct narrated {
+    struct phrase phrase; /* "a young woman" */
+    bool plural;          /* takes "were" */
+    const char *he, *him, *his;
+};
+struct narrated narrated_choose(const struct request *request, const struct phrase *action,
+                                uint64_t choice);
+/* What the slots he, him, his and wasA say; NULL for any other. */
+const char *narrated_word(const struct narrated *narrated, const char *slot);
+
 /* The clause as an inverted question in `tense`, first letter as it comes. */
 bool clause_fits(const struct clause *clause, enum tense tense);
 struct phrase clause_question(const struct clause *clause, enum tense tense);

@@ -54,7 +54,7 @@ static const struct option_entry entries[] = {
     {"out", OPTION_STRING, FIELD(out), "FILE",
      "logits: an .npy file; gradients of the mean loss over targets: a .safetensors file",
      NULL},
-    {"tense", OPTION_STRING, FIELD(tense), "NAME", "tense: none, present, past or future",
+    {"tense", OPTION_STRING, FIELD(tense), "NAME", "tense: a name of data --list-tenses",
      NULL},
     {"count", OPTION_INTEGER, FIELD(count), "N", "tense: how many reformulations", NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "tense: seed of the variation", NULL},

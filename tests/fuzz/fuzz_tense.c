@@ -28,6 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(one.length > 1 && text_ends_with(one.data, "?"));
         CHECK(!strcmp(one.data, two.data));
         tense_of(one.data);
+        tense_shows(one.data, (enum tense)tense);
+        tense_shows(text, (enum tense)tense);
     }
     text_buffer_clear(&one);
     CHECK(tense_imperative(text, seed, variant, &one) || one.length == 0);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "tests/server/judge_replies.h"
+#include "tests/server/reformulator_replies.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -22,7 +23,8 @@
  * COUNT tries of this very body). A share `rate` of all other bodies meets one fault of
  * `passing`, once or twice. Otherwise it answers, or refuses, as the body's hash has it:
  * the same body gets the same reply, in any order and from any process. A model called
- * "judge-…" judges (judge_replies.h) and heeds no "fault:".
+ * "judge-…" judges (judge_replies.h) and heeds no "fault:"; "tense-…" rewords requests
+ * (reformulator_replies.h) and heeds none either.
  */
 enum { FAULT_BODY_LIMIT = 1 << 16 };
 
@@ -413,8 +415,13 @@ static inline enum MHD_Result fault_serve(struct fault_server *server,
     char *text = fault_last_text(body);
     char *model = fault_model(body);
     const bool is_judge = text_starts_with(model, "judge-");
-    char *said = is_judge ? judge_says(model, text) : NULL;
-    fault_choose(server, is_judge ? "" : text, hash, tries, name);
+    const bool is_reformulator = text_starts_with(model, "tense-");
+    char *said = is_judge          ? judge_says(model, text)
+                 : is_reformulator ? reformulator_says(model, text, hash)
+                                   : NULL;
+    fault_choose(server, is_judge || is_reformulator ? "" : text, hash, tries, name);
+    if (strcmp(model, "tense-down") == 0)
+        strcpy(name, "500");
     if (is_judge && !*name)
         judge_fault(model, tries, name);
     fault_log(server, hash, name);
@@ -426,7 +433,7 @@ static inline enum MHD_Result fault_serve(struct fault_server *server,
         fault_reset(connection);
     } else if (!fault_is(name, "close") &&
                !fault_rejects(connection, name, body, &result)) {
-        if (!is_judge && strstr(text, "show body"))
+        if (!said && strstr(text, "show body"))
             said = memory_duplicate_string(body);
         result = fault_answer(connection, url, name, body, hash, said);
     }

@@ -295,7 +295,7 @@ static void tally_request(struct tally *tally, const char *request, enum tense t
     for (int i = 0; i < VARIANTS; i++) {
         texts[i] = reformulated(request, tense, 3, i);
         tally->outputs++;
-        tally->other_tense += tense_of(texts[i]) != tense;
+        tally->other_tense += !tense_shows(texts[i], tense);
         tally->malformed += !well_formed(texts[i]);
         for (int k = 0; k < i; k++)
             tally->repeated += !strcmp(texts[k], texts[i]);

@@ -1,0 +1,205 @@
+#include "eval/reformulator.h"
+
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "eval/judge.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+void wording_release(struct wording *wording)
+{
+    free(wording->text);
+    free(wording->failure);
+    cJSON_Delete(wording->rejected);
+    wording->text = wording->failure = NULL;
+    wording->rejected = NULL;
+}
+
+/* Bytes of a double quote at `c`, straight or curly; 0 for none. */
+static size_t double_quote_bytes(const char *c)
+{
+    if (*c == '"')
+        return 1;
+    return text_starts_with(c, "\xe2\x80\x9c") || text_starts_with(c, "\xe2\x80\x9d") ? 3
+                                                                                      : 0;
+}
+
+/* Behind a label that models repeat from the prompt. */
+static const char *label_skip(const char *text)
+{
+    static const char *const labels[] = {
+        "Rewritten:", "Rewritten text:", "Question:", "Reformulation:", "Answer:"};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+        if (strncasecmp(text, labels[i], strlen(labels[i])) == 0)
+            return text + strlen(labels[i]);
+    return text;
+}
+
+char *reformulation_clean(const char *reply)
+{
+    struct text_buffer plain = {0};
+    for (const char *c = reply; *c;) {
+        const size_t quote = double_quote_bytes(c);
+        if (quote == 0)
+            text_buffer_append_char(&plain, *c);
+        c += quote ? quote : 1;
+    }
+    const char *start = text_buffer_string(&plain);
+    start += strspn(start, " \t\r\n");
+    start = label_skip(start);
+    start += strspn(start, " \t\r\n");
+    size_t count = strlen(start);
+    while (count > 0 && isspace((unsigned char)start[count - 1]))
+        count--;
+    char *text = memory_duplicate_bytes(start, count);
+    text_buffer_release(&plain);
+    return text;
+}
+
+/* Letters and digits alone, in lower case, heap. */
+static char *bare(const char *text)
+{
+    struct text_buffer out = {0};
+    for (; *text; text++)
+        if (isalnum((unsigned char)*text) || (*text & 0x80))
+            text_buffer_append_char(&out, (char)tolower((unsigned char)*text));
+    return text_buffer_detach(&out);
+}
+
+static bool same_words(const char *a, const char *b)
+{
+    char *left = bare(a);
+    char *right = bare(b);
+    const bool same = left && right && strcmp(left, right) == 0;
+    free(left);
+    free(right);
+    return same;
+}
+
+const char *reformulation_fault(const char *text, const char *request, enum tense tense)
+{
+    if (*text == '\0')
+        return "empty";
+    if (judge_xstest.judge(request, text) == OUTCOME_REFUSED)
+        return "refused";
+    if (same_words(text, request))
+        return "repeats the request";
+    return tense_shows(text, tense) ? NULL : "not in the tense of the attack";
+}
+
+static void reject(struct wording *wording, const char *why, const char *text)
+{
+    if (!wording->rejected)
+        wording->rejected = cJSON_CreateArray();
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "why", why);
+    cJSON_AddStringToObject(item, "text", text);
+    cJSON_AddItemToArray(wording->rejected, item);
+}
+
+static void take_reply(struct wording *wording, const struct chat_prompt *prompt)
+{
+    static const char *const faults[] = {
+        [CHAT_REPLIED] = NULL,
+        [CHAT_TRUNCATED] = "cut at the token limit",
+        [CHAT_FILTERED] = "withheld by the service",
+        [CHAT_FAILED] = "no reply",
+    };
+    char *text = reformulation_clean(prompt->text);
+    const char *fault = faults[prompt->result];
+    if (!fault)
+        fault = reformulation_fault(text, wording->request, wording->tense);
+    if (!fault) {
+        wording->text = text;
+        return;
+    }
+    reject(wording, fault, text);
+    free(text);
+}
+
+static enum status on_reply(void *context, struct chat_prompt *prompt, struct error *error)
+{
+    (void)context;
+    (void)error;
+    take_reply(prompt->tag, prompt);
+    return STATUS_OK;
+}
+
+struct chat_prompt reformulator_prompt(const struct reformulator *reformulator,
+                                       const struct wording *wording, int64_t number,
+                                       struct reformulator_ask *ask)
+{
+    struct text_buffer asked = {0};
+    struct text_buffer stream = {0};
+    reformulation_prompt_render(reformulator->prompt, wording->tense, wording->request,
+                                &asked);
+    text_buffer_appendf(&stream, "reformulation %lld|%s", (long long)number,
+                        wording->attack);
+    ask->text = text_buffer_detach(&asked);
+    ask->message = (struct message){.role = "user", .content = ask->text};
+    const struct chat_prompt prompt = {
+        .messages = &ask->message,
+        .message_count = 1,
+        .seed = reformulator->seed,
+        .stream = random_stream_of(text_buffer_string(&stream), (uint64_t)wording->index,
+                                   (uint64_t)wording->attempt),
+        .temperature = 1,
+        .top_p = 1,
+        .token_limit = REFORMULATION_TOKENS,
+    };
+    text_buffer_release(&stream);
+    return prompt;
+}
+
+/* Asks once for every wording that is still to be found. */
+static enum status ask_all(const struct reformulator *reformulator,
+                           struct wording *wordings, size_t count, int64_t number,
+                           struct error *error)
+{
+    struct chat_prompt *prompts = memory_allocate_array(count, sizeof *prompts);
+    struct reformulator_ask *asks = memory_allocate_array(count, sizeof *asks);
+    size_t asked = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (wordings[i].text)
+            continue;
+        prompts[asked] =
+            reformulator_prompt(reformulator, &wordings[i], number, &asks[asked]);
+        prompts[asked++].tag = &wordings[i];
+    }
+    enum status status = STATUS_OK;
+    if (asked > 0)
+        status = chat_answer(reformulator->chat, prompts, asked, on_reply, NULL, error);
+    for (size_t i = 0; i < asked; i++) {
+        chat_prompt_release(&prompts[i]);
+        free(asks[i].text);
+    }
+    free(prompts);
+    free(asks);
+    return status;
+}
+
+static void give_up(struct wording *wording, int64_t tries)
+{
+    struct text_buffer words = {0};
+    const cJSON *last = cJSON_GetArrayItem(wording->rejected, (int)tries - 1);
+    const char *why = cJSON_GetStringValue(json_get(last, "why"));
+    text_buffer_appendf(&words, "reformulation failed (tried %lld times; at last: %s)",
+                        (long long)tries, why ? why : "nothing came");
+    wording->failure = text_buffer_detach(&words);
+}
+
+enum status reformulator_word(const struct reformulator *reformulator,
+                              struct wording *wordings, size_t count, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (int64_t number = 1; number <= reformulator->tries && !status; number++)
+        status = ask_all(reformulator, wordings, count, number, error);
+    for (size_t i = 0; i < count && !status; i++)
+        if (!wordings[i].text)
+            give_up(&wordings[i], reformulator->tries);
+    return status;
+}
