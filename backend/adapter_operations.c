@@ -82,8 +82,8 @@ void gain_forward(struct backend *backend, struct tensor *out, const struct tens
 
     check_contiguous(out, dtype, out->shape[0], out->shape[1]);
     check_vector(gains, DTYPE_F32, out->shape[1]);
-    if (bias)
-        check_vector(bias, dtype, out->shape[1]);
+    if (bias) /* held as weights are, in bf16 beside f32 activations too (cpu) */
+        check_vector(bias, compute_dtype(backend, bias), out->shape[1]);
     if (residual)
         check_contiguous(residual, dtype, out->shape[0], out->shape[1]);
     if (!backend->error.status)
