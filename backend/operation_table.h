@@ -55,11 +55,18 @@ struct operation_table {
 
     void (*rms_norm_forward)(struct backend *, struct tensor *out, struct tensor *rstd,
                              const struct tensor *in, const struct tensor *weight,
-                             float epsilon);
+                             float offset, float epsilon);
     void (*rms_norm_backward)(struct backend *, struct tensor *d_in,
                               struct tensor *d_weight, const struct tensor *d_out,
                               const struct tensor *in, const struct tensor *weight,
-                              const struct tensor *rstd);
+                              float offset, const struct tensor *rstd);
+    void (*layer_norm_forward)(struct backend *, struct tensor *out, struct tensor *rstd,
+                               const struct tensor *in, const struct tensor *weight,
+                               const struct tensor *bias, float epsilon);
+    void (*layer_norm_backward)(struct backend *, struct tensor *d_in,
+                                struct tensor *d_weight, struct tensor *d_bias,
+                                const struct tensor *d_out, const struct tensor *in,
+                                const struct tensor *weight, const struct tensor *rstd);
 
     void (*head_norm_forward)(struct backend *, struct tensor *out, const struct tensor *in,
                               const struct tensor *query_weight,
@@ -94,11 +101,18 @@ struct operation_table {
     void (*swiglu_backward)(struct backend *, struct tensor *d_gate_up, struct tensor *out,
                             const struct tensor *d_out, const struct tensor *gate_up);
 
+    void (*gelu_forward)(struct backend *, struct tensor *out, const struct tensor *in,
+                         enum gelu_kind kind);
+    void (*gelu_backward)(struct backend *, struct tensor *d_in, struct tensor *out,
+                          const struct tensor *d_out, const struct tensor *in,
+                          enum gelu_kind kind);
+    void (*soft_cap)(struct backend *, struct tensor *values, float cap);
+
     void (*linear_cross_entropy)(struct backend *, struct cross_entropy_sums *sums,
                                  struct tensor *d_in, struct tensor *d_weight,
                                  const struct tensor *in, const struct tensor *weight,
-                                 const struct targets *targets, float label_smoothing,
-                                 float scale);
+                                 const struct targets *targets, float cap,
+                                 float label_smoothing, float scale);
 
     void (*cache_write)(struct backend *, struct key_value_cache_layer *cache,
                         const struct tensor *qkv, const int32_t *rows,

@@ -194,35 +194,76 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
         backend->table->linear_backward_weight(backend, d_weight, d_bias, d_out, in);
 }
 
-void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
-                      const struct tensor *in, const struct tensor *weight, float epsilon)
+/* A norm's operands; the bias, and each gradient, may be NULL. */
+static void check_norm(const struct backend *backend, const struct tensor *in,
+                       const struct tensor *rstd, const struct tensor *weight,
+                       const struct tensor *bias)
 {
     const enum dtype dtype = compute_dtype(backend, in);
 
     check_matrix(in, dtype, in->shape[0], in->shape[1]);
-    check_matrix(out, dtype, in->shape[0], in->shape[1]);
     check_vector(rstd, DTYPE_F32, in->shape[0]);
     check_vector(weight, weight_dtype(backend, weight, dtype), in->shape[1]);
+    if (bias)
+        check_vector(bias, weight->dtype, in->shape[1]);
+}
+
+static void check_norm_gradients(const struct tensor *in, const struct tensor *d_in,
+                                 const struct tensor *d_weight, const struct tensor *d_bias,
+                                 const struct tensor *d_out)
+{
+    check_matrix(d_in, in->dtype, in->shape[0], in->shape[1]);
+    check_matrix(d_out, in->dtype, in->shape[0], in->shape[1]);
+    if (d_weight)
+        check_vector(d_weight, DTYPE_F32, in->shape[1]);
+    if (d_bias)
+        check_vector(d_bias, DTYPE_F32, in->shape[1]);
+}
+
+void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
+                      const struct tensor *in, const struct tensor *weight, float offset,
+                      float epsilon)
+{
+    check_norm(backend, in, rstd, weight, NULL);
+    check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
     if (!backend->error.status)
-        backend->table->rms_norm_forward(backend, out, rstd, in, weight, epsilon);
+        backend->table->rms_norm_forward(backend, out, rstd, in, weight, offset, epsilon);
 }
 
 void rms_norm_backward(struct backend *backend, struct tensor *d_in,
                        struct tensor *d_weight, const struct tensor *d_out,
-                       const struct tensor *in, const struct tensor *weight,
+                       const struct tensor *in, const struct tensor *weight, float offset,
                        const struct tensor *rstd)
 {
-    const enum dtype dtype = compute_dtype(backend, in);
-
-    check_matrix(in, dtype, in->shape[0], in->shape[1]);
-    check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
-    check_matrix(d_out, dtype, in->shape[0], in->shape[1]);
-    check_vector(weight, weight_dtype(backend, weight, dtype), in->shape[1]);
-    if (d_weight)
-        check_vector(d_weight, DTYPE_F32, in->shape[1]);
-    check_vector(rstd, DTYPE_F32, in->shape[0]);
+    check_norm(backend, in, rstd, weight, NULL);
+    check_norm_gradients(in, d_in, d_weight, NULL, d_out);
     if (!backend->error.status)
-        backend->table->rms_norm_backward(backend, d_in, d_weight, d_out, in, weight, rstd);
+        backend->table->rms_norm_backward(backend, d_in, d_weight, d_out, in, weight,
+                                          offset, rstd);
+}
+
+void layer_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
+                        const struct tensor *in, const struct tensor *weight,
+                        const struct tensor *bias, float epsilon)
+{
+    CHECK(bias);
+    check_norm(backend, in, rstd, weight, bias);
+    check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
+    if (!backend->error.status)
+        backend->table->layer_norm_forward(backend, out, rstd, in, weight, bias, epsilon);
+}
+
+void layer_norm_backward(struct backend *backend, struct tensor *d_in,
+                         struct tensor *d_weight, struct tensor *d_bias,
+                         const struct tensor *d_out, const struct tensor *in,
+                         const struct tensor *weight, const struct tensor *rstd)
+{
+    CHECK(!d_weight == !d_bias);
+    check_norm(backend, in, rstd, weight, NULL);
+    check_norm_gradients(in, d_in, d_weight, d_bias, d_out);
+    if (!backend->error.status)
+        backend->table->layer_norm_backward(backend, d_in, d_weight, d_bias, d_out, in,
+                                            weight, rstd);
 }
 
 static void check_head_norm(const struct backend *backend, const struct tensor *qkv,
@@ -271,8 +312,8 @@ static void check_rope(const struct backend *backend, const struct tensor *qkv,
                        const struct attention_shape *shape)
 {
     check_matrix(qkv, compute_dtype(backend, qkv), qkv->shape[0], qkv_columns(shape));
-    check_matrix(table, DTYPE_F32, table->shape[0], shape->head_size);
-    CHECK(shape->head_size % 2 == 0);
+    check_matrix(table, DTYPE_F32, table->shape[0], table->shape[1]);
+    CHECK(table->shape[1] % 2 == 0 && table->shape[1] <= shape->head_size);
     check_indices(backend, positions, qkv->shape[0], 0, table->shape[0]);
 }
 
@@ -308,6 +349,11 @@ static void check_documents(const struct backend *backend,
     }
 }
 
+static void check_scores(const struct attention_shape *shape)
+{
+    CHECK(shape->scale > 0 && shape->window >= 0 && shape->cap >= 0);
+}
+
 static enum dtype check_attention(const struct backend *backend, const struct tensor *out,
                                   const struct tensor *qkv,
                                   const struct documents *documents,
@@ -319,7 +365,7 @@ static enum dtype check_attention(const struct backend *backend, const struct te
     check_matrix(qkv, dtype, tokens, qkv_columns(shape));
     check_matrix(out, dtype, tokens, shape->heads * shape->head_size);
     check_documents(backend, documents, tokens);
-    CHECK(shape->scale > 0);
+    check_scores(shape);
     return dtype;
 }
 
@@ -383,10 +429,48 @@ void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct t
         backend->table->swiglu_backward(backend, d_gate_up, out, d_out, gate_up);
 }
 
+/* [T, F] or [T, 2F] */
+static void check_gelu(const struct backend *backend, const struct tensor *out,
+                       const struct tensor *in)
+{
+    const enum dtype dtype = compute_dtype(backend, out);
+
+    CHECK(in->shape[1] == out->shape[1] || in->shape[1] == 2 * out->shape[1]);
+    check_matrix(out, dtype, out->shape[0], out->shape[1]);
+    check_matrix(in, dtype, out->shape[0], in->shape[1]);
+}
+
+void gelu_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
+                  enum gelu_kind kind)
+{
+    check_gelu(backend, out, in);
+    if (!backend->error.status)
+        backend->table->gelu_forward(backend, out, in, kind);
+}
+
+void gelu_backward(struct backend *backend, struct tensor *d_in, struct tensor *out,
+                   const struct tensor *d_out, const struct tensor *in, enum gelu_kind kind)
+{
+    check_gelu(backend, d_out, in);
+    check_matrix(d_in, in->dtype, in->shape[0], in->shape[1]);
+    if (out)
+        check_matrix(out, in->dtype, d_out->shape[0], d_out->shape[1]);
+    if (!backend->error.status)
+        backend->table->gelu_backward(backend, d_in, out, d_out, in, kind);
+}
+
+void soft_cap(struct backend *backend, struct tensor *values, float cap)
+{
+    check_data(values, DTYPE_F32);
+    CHECK(values->row_stride == 0 && cap > 0);
+    if (!backend->error.status)
+        backend->table->soft_cap(backend, values, cap);
+}
+
 void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                           struct tensor *d_in, struct tensor *d_weight,
                           const struct tensor *in, const struct tensor *weight,
-                          const struct targets *targets, float label_smoothing,
+                          const struct targets *targets, float cap, float label_smoothing,
                           float scale_factor)
 {
     const enum dtype dtype = compute_dtype(backend, in);
@@ -398,13 +482,13 @@ void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *su
         check_matrix(d_in, dtype, in->shape[0], in->shape[1]);
     if (d_weight)
         check_matrix(d_weight, DTYPE_F32, weight->shape[0], weight->shape[1]);
-    CHECK(targets->count >= 0 && targets->count <= in->shape[0]);
+    CHECK(targets->count >= 0 && targets->count <= in->shape[0] && cap >= 0);
     check_indices(backend, targets->rows, targets->count, 0, in->shape[0]);
     check_indices(backend, targets->tokens, targets->count, 0, weight->shape[0]);
     *sums = (struct cross_entropy_sums){.target_count = targets->count};
     if (!backend->error.status)
         backend->table->linear_cross_entropy(backend, sums, d_in, d_in ? d_weight : NULL,
-                                             in, weight, targets, label_smoothing,
+                                             in, weight, targets, cap, label_smoothing,
                                              scale_factor);
 }
 
@@ -453,7 +537,7 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
 
     check_pages(backend, cache, pages, positions, qkv->shape[0]);
     check_matrix(out, dtype, qkv->shape[0], shape->heads * shape->head_size);
-    CHECK(shape->scale > 0);
+    check_scores(shape);
     if (!backend->error.status)
         backend->table->attention_decode(backend, out, qkv, cache, pages, positions, shape);
 }

@@ -72,15 +72,33 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
 
 /*
  * RMSNorm, Zhang & Sennrich 2019, arXiv:1910.07467:
- *     out[t,:] = in[t,:] * rstd[t] * weight,  rstd = 1 / sqrt(mean(in^2) + epsilon)
- * rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += … (NULL: not wanted).
+ *     out[t,:] = in[t,:] * rstd[t] * (weight + offset),  rstd = 1 / sqrt(mean(in^2) +
+ * epsilon) offset is 0, or 1 where files keep weights less one (Gemma); the sum is made in
+ * f32. rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += … (NULL: not
+ * wanted).
  */
 void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
-                      const struct tensor *in, const struct tensor *weight, float epsilon);
+                      const struct tensor *in, const struct tensor *weight, float offset,
+                      float epsilon);
 void rms_norm_backward(struct backend *backend, struct tensor *d_in,
                        struct tensor *d_weight, const struct tensor *d_out,
-                       const struct tensor *in, const struct tensor *weight,
+                       const struct tensor *in, const struct tensor *weight, float offset,
                        const struct tensor *rstd);
+
+/*
+ * LayerNorm, Ba et al. 2016, arXiv:1607.06450:
+ *     out[t,:] = (in[t,:] - mean[t]) * rstd[t] * weight + bias,
+ *     rstd = 1 / sqrt(variance + epsilon)
+ * rstd [T] is kept for the backward, which makes the mean again from `in`. d_in[T,C] += …,
+ * d_weight[C] += …, d_bias[C] += … (both NULL: not wanted).
+ */
+void layer_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
+                        const struct tensor *in, const struct tensor *weight,
+                        const struct tensor *bias, float epsilon);
+void layer_norm_backward(struct backend *backend, struct tensor *d_in,
+                         struct tensor *d_weight, struct tensor *d_bias,
+                         const struct tensor *d_out, const struct tensor *in,
+                         const struct tensor *weight, const struct tensor *rstd);
 
 /*
  * Projected queries, keys and values lie side by side in each row of one tensor
@@ -91,6 +109,8 @@ struct attention_shape {
     int64_t key_value_heads; /* G */
     int64_t head_size;       /* D */
     float scale;             /* usually 1 / sqrt(D) */
+    int64_t window;          /* of so many keys, its own the last; 0: all */
+    float cap;               /* scores s become cap tanh(s / cap); 0: none */
 };
 
 /*
@@ -116,7 +136,8 @@ void head_norm_backward(struct backend *backend, struct tensor *d_qkv,
 /*
  * Rotary positions, Su et al. 2021, arXiv:2104.09864, in the half-split layout of
  * Hugging Face: the pair (x[i], x[i + D/2]) turns by the angle position * frequency[i].
- * table [P, D] holds cos in columns [0, D/2) and sin in [D/2, D) for positions below P.
+ * table [P, R], R <= D, holds cos in columns [0, R/2) and sin in [R/2, R) for positions
+ * below P; only the first R numbers of a head turn, in pairs (x[i], x[i + R/2]).
  * In place on the query and key part of qkv. The backward turns the other way.
  */
 void rope_forward(struct backend *backend, struct tensor *qkv, const struct tensor *table,
@@ -126,7 +147,8 @@ void rope_backward(struct backend *backend, struct tensor *d_qkv,
                    const struct attention_shape *shape);
 
 /*
- * Causal attention within each document. out [T, H D]; log_sum [H, T] is the log of each
+ * Causal attention within each document: row t weighs the keys (t - window, t] of its
+ * document by softmax(cap(scale q k)). out [T, H D]; log_sum [H, T] is the log of each
  * row's sum of exponentials, kept for the backward. Works by tiles with an online softmax:
  * no T x T matrix exists (Dao 2023, arXiv:2307.08691). d_qkv is written.
  *
@@ -154,9 +176,27 @@ void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct t
                      const struct tensor *d_out, const struct tensor *gate_up);
 
 /*
+ * GELU, Hendrycks & Gimpel 2016, arXiv:1606.08415: x Phi(x), Phi the normal distribution's
+ * function, or with GELU_TANH the paper's approximation of it,
+ *     x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2
+ * out[T,F] = gelu(in) where `in` is [T,F]; out = gelu(gate) * up (GeGLU, as SwiGLU above)
+ * where it is [T,2F]. d_in is written; the backward also makes `out` once more (NULL: not
+ * wanted).
+ */
+enum gelu_kind { GELU_EXACT, GELU_TANH };
+void gelu_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
+                  enum gelu_kind kind);
+void gelu_backward(struct backend *backend, struct tensor *d_in, struct tensor *out,
+                   const struct tensor *d_out, const struct tensor *in,
+                   enum gelu_kind kind);
+
+/* values <- cap tanh(values / cap), f32. */
+void soft_cap(struct backend *backend, struct tensor *values, float cap);
+
+/*
  * Output projection and cross entropy in one, by chunks of rows: the logits
- * in[T,C] weight[V,C]^T exist only for one chunk at a time, and rows without a target
- * are left out altogether.
+ * z = in[T,C] weight[V,C]^T, or with cap > 0 cap tanh(z / cap), exist only for one chunk
+ * at a time, and rows without a target are left out altogether.
  *
  *     nll_t  = logsumexp(z_t) - z_t[target]
  *     loss_t = (1 - e) nll_t + e (logsumexp(z_t) - mean_v z_t[v])      (label smoothing e)
@@ -174,7 +214,7 @@ struct cross_entropy_sums {
 void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                           struct tensor *d_in, struct tensor *d_weight,
                           const struct tensor *in, const struct tensor *weight,
-                          const struct targets *targets, float label_smoothing,
+                          const struct targets *targets, float cap, float label_smoothing,
                           float scale);
 
 /*

@@ -81,6 +81,8 @@ void json_string(struct json_writer *json, const char *key,
 void json_string_bytes(struct json_writer *json, const char *key, const char *bytes,
                        size_t count);
 void json_number(struct json_writer *json, const char *key, double value);
+/* The same with ".0" where it is whole, for readers that tell 3.0 from 3. */
+void json_real(struct json_writer *json, const char *key, double value);
 void json_integer(struct json_writer *json, const char *key, int64_t value);
 void json_bool(struct json_writer *json, const char *key, bool value);
 void json_null(struct json_writer *json, const char *key);

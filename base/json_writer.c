@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <math.h>
 #include <string.h>
 
 static void append_key(struct text_buffer *out, const char *key, bool spaced)
@@ -86,6 +87,13 @@ void json_number(struct json_writer *json, const char *key, double value)
 {
     begin_item(json, key);
     text_buffer_append_number(json->out, value);
+}
+
+void json_real(struct json_writer *json, const char *key, double value)
+{
+    json_number(json, key, value);
+    if (floor(value) == value && fabs(value) < 1e15)
+        text_buffer_append(json->out, ".0");
 }
 
 void json_integer(struct json_writer *json, const char *key, int64_t value)

@@ -35,9 +35,13 @@ static void block_place(struct block_activations *block, const struct architectu
             push_matrix(arena, of->dtype, token_count, query_key_value_width(a));
     block->attended = push_matrix(arena, of->dtype, token_count, a->heads * a->head_size);
     block->log_sum = push_matrix(arena, DTYPE_F32, a->heads, token_count);
+    if (a->post_norms) {
+        block->attention_added = push_matrix(arena, of->dtype, token_count, a->channels);
+        block->feed_forward_added = push_matrix(arena, of->dtype, token_count, a->channels);
+    }
     block->middle = push_matrix(arena, of->dtype, token_count, a->channels);
     block->feed_forward_rstd = push_rstd(arena, token_count);
-    block->gate_up = push_matrix(arena, of->dtype, token_count, 2 * a->feed_forward);
+    block->gate_up = push_matrix(arena, of->dtype, token_count, gate_up_width(a));
     for (int group = 0; of->lora && group < ADAPTER_GROUP_COUNT; group++)
         block->adapted[group] =
             push_matrix(arena, of->dtype, token_count,
@@ -95,7 +99,7 @@ static void gradients_place(struct activations *activations, const struct archit
         push_matrix(arena, dtype, token_count, query_key_value_width(a));
     activations->d_attended =
         push_matrix(arena, dtype, token_count, a->heads * a->head_size);
-    activations->d_gate_up = push_matrix(arena, dtype, token_count, 2 * a->feed_forward);
+    activations->d_gate_up = push_matrix(arena, dtype, token_count, gate_up_width(a));
     activations->d_activated = push_matrix(arena, dtype, token_count, a->feed_forward);
     if (activations->lora)
         activations->adapter_scratch = push_matrix(
@@ -258,7 +262,10 @@ enum status rope_table_reserve(struct transformer *model, int64_t position_count
                                struct error *error)
 {
     const struct architecture *a = &model->architecture;
-    const size_t row_bytes = (size_t)a->head_size * sizeof(float);
+    const int64_t size = architecture_rotary_size(a);
+    const size_t row_bytes = (size_t)size * sizeof(float);
+    if (size == 0)
+        return STATUS_OK; /* nothing turns */
     if (model->rope_table.data && position_count <= model->rope_table.shape[0])
         return STATUS_OK;
     float *table =
@@ -267,19 +274,17 @@ enum status rope_table_reserve(struct transformer *model, int64_t position_count
         return error_prefix(error, "rotary table for %lld positions",
                             (long long)position_count);
     float *rows = memory_allocate_array((size_t)position_count, row_bytes);
-    float *frequencies =
-        memory_allocate_array((size_t)(a->head_size / 2), sizeof *frequencies);
+    float *frequencies = memory_allocate_array((size_t)(size / 2), sizeof *frequencies);
     architecture_rope_frequencies(a, frequencies);
     const float scale = (float)architecture_rope_scale(a);
 #pragma omp parallel for
     for (int64_t position = 0; position < position_count; position++)
-        rope_row(rows + position * a->head_size, position, a->head_size / 2, frequencies,
-                 scale);
+        rope_row(rows + position * size, position, size / 2, frequencies, scale);
     backend_copy_in(model->backend, table, rows, (size_t)position_count * row_bytes);
     free(frequencies);
     free(rows);
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);
-    model->rope_table = tensor_view_2d(table, DTYPE_F32, position_count, a->head_size);
+    model->rope_table = tensor_view_2d(table, DTYPE_F32, position_count, size);
     return STATUS_OK;
 }

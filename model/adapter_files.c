@@ -22,12 +22,23 @@ static const char weights_name[] = "adapter_model.safetensors";
 
 /* A field that changes the result, and is refused unless it is absent, null or neutral. */
 static const char *const neutral_fields[] = {
-    "fan_in_fan_out",    "rank_pattern",        "alpha_pattern",
-    "modules_to_save",   "layers_to_transform", "layers_pattern",
-    "megatron_config",   "exclude_modules",     "trainable_token_indices",
-    "lora_bias",         "use_qalora",          "alora_invocation_tokens",
-    "target_parameters", "layer_replication",   "use_bdlora",
-    "kasa_config",       "velora_config",       "monteclora_config",
+    "rank_pattern",
+    "alpha_pattern",
+    "modules_to_save",
+    "layers_to_transform",
+    "layers_pattern",
+    "megatron_config",
+    "exclude_modules",
+    "trainable_token_indices",
+    "lora_bias",
+    "use_qalora",
+    "alora_invocation_tokens",
+    "target_parameters",
+    "layer_replication",
+    "use_bdlora",
+    "kasa_config",
+    "velora_config",
+    "monteclora_config",
     "arrow_config",
 };
 
@@ -69,15 +80,17 @@ static enum status target_add(struct lora_options *options, const char *name,
 {
     const char *dot = strrchr(name, '.');
     const char *module = dot ? dot + 1 : name;
-    for (int target = 0; target < LORA_TARGET_COUNT; target++)
-        if (strcmp(module, lora_target_name((enum lora_target)target)) == 0) {
-            options->targets[target] = true;
-            return STATUS_OK;
-        }
+    if (lora_target_set(options, module, strlen(module)))
+        return options->names != LORA_NAMES_MIXED
+                   ? STATUS_OK
+                   : error_set(error, STATUS_FORMAT,
+                               "%s: \"target_modules\": \"%.80s\" and the names before it "
+                               "are of different models",
+                               path, name);
     return error_set(error, STATUS_UNSUPPORTED,
                      "%s: \"target_modules\": \"%.80s\" is not supported (q_proj, k_proj, "
-                     "v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj and "
-                     "gate_up_proj are)",
+                     "v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj, "
+                     "gate_up_proj, c_attn, c_proj and c_fc are)",
                      path, name);
 }
 
@@ -237,6 +250,21 @@ enum status transformer_open_adapter(struct transformer *model, const char *dire
     return status;
 }
 
+/* Each name once: GPT-2 has two c_proj. */
+static void print_targets(const struct lora_options *options, struct json_writer *json)
+{
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        const char *name = lora_target_name(options, (enum lora_target)target);
+        bool printed = !options->targets[target];
+        for (int before = 0; before < target && !printed; before++)
+            printed =
+                options->targets[before] &&
+                strcmp(lora_target_name(options, (enum lora_target)before), name) == 0;
+        if (!printed)
+            json_string(json, NULL, name);
+    }
+}
+
 void lora_config_print(const struct lora_options *options, const char *base_name,
                        struct text_buffer *out)
 {
@@ -251,11 +279,11 @@ void lora_config_print(const struct lora_options *options, const char *base_name
     json_number(&json, "lora_dropout", options->dropout);
     json_bool(&json, "use_rslora", options->rank_stabilised);
     json_bool(&json, "use_dora", options->dora);
+    /* PEFT sets it right by the kind of a module, whatever it says, and warns. */
+    json_bool(&json, "fan_in_fan_out", options->names == LORA_NAMES_GPT2);
     json_string(&json, "bias", "none");
     json_array_begin(&json, "target_modules");
-    for (int target = 0; target < LORA_TARGET_COUNT; target++)
-        if (options->targets[target])
-            json_string(&json, NULL, lora_target_name((enum lora_target)target));
+    print_targets(options, &json);
     json_array_end(&json);
     json_object_end(&json);
     text_buffer_append_char(out, '\n');

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text_buffer.h"
+#include "model/parameter_names.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,12 +14,11 @@
 static const struct {
     enum lora_target first[2];
     int count[2];
-    const char *module; /* that the targets belong to */
 } groups[ADAPTER_GROUP_COUNT] = {
-    [GROUP_QUERY_KEY_VALUE] = {{LORA_Q, LORA_QKV}, {3, 1}, "self_attn"},
-    [GROUP_ATTENTION_OUT] = {{LORA_O, LORA_O}, {1, 1}, "self_attn"},
-    [GROUP_GATE_UP] = {{LORA_GATE, LORA_GATE_UP}, {2, 1}, "mlp"},
-    [GROUP_DOWN] = {{LORA_DOWN, LORA_DOWN}, {1, 1}, "mlp"},
+    [GROUP_QUERY_KEY_VALUE] = {{LORA_Q, LORA_QKV}, {3, 1}},
+    [GROUP_ATTENTION_OUT] = {{LORA_O, LORA_O}, {1, 1}},
+    [GROUP_GATE_UP] = {{LORA_GATE, LORA_GATE_UP}, {2, 1}},
+    [GROUP_DOWN] = {{LORA_DOWN, LORA_DOWN}, {1, 1}},
 };
 
 int adapter_group_targets(const struct architecture *architecture,
@@ -51,14 +51,33 @@ int64_t adapter_hidden_width(const struct lora_options *options,
     return adapted * options->rank;
 }
 
+/* As the model's files call the matrix: "self_attn.q_proj". */
+static const char *module_of(const struct architecture *a, enum lora_target target)
+{
+    const struct parameter_names *names = parameter_names_of(a);
+    const char *const modules[LORA_TARGET_COUNT] = {
+        [LORA_Q] = names->query_key_value[0],
+        [LORA_K] = names->query_key_value[1],
+        [LORA_V] = names->query_key_value[2],
+        [LORA_O] = names->attention_out,
+        [LORA_GATE] = names->gate_up[0],
+        [LORA_UP] = names->gate_up[1],
+        [LORA_DOWN] = names->down,
+        [LORA_QKV] = names->query_key_value[0],
+        [LORA_GATE_UP] = names->gate_up[0],
+    };
+    return modules[target];
+}
+
 /* The names of PEFT's files. columns 0: a vector. */
-static void add_entry(struct adapters *adapters, int64_t layer, const char *module,
-                      enum lora_target target, const char *kind, int64_t rows,
-                      int64_t columns)
+static void add_entry(struct adapters *adapters, const struct architecture *a,
+                      int64_t layer, enum lora_target target, const char *kind,
+                      int64_t rows, int64_t columns)
 {
     char name[128];
-    snprintf(name, sizeof name, "base_model.model.model.layers.%lld.%s.%s.%s",
-             (long long)layer, module, lora_target_name(target), kind);
+    const struct parameter_names *names = parameter_names_of(a);
+    snprintf(name, sizeof name, "base_model.model.%s%s.%lld.%s.%s", names->prefix,
+             names->block, (long long)layer, module_of(a, target), kind);
     parameter_block_add(&adapters->parameters, name, rows, columns);
 }
 
@@ -68,7 +87,6 @@ static void add_group(struct adapters *adapters, const struct architecture *a,
                       int64_t layer, enum adapter_group_name name)
 {
     const int64_t rank = adapters->options.rank;
-    const char *module = groups[name].module;
     enum lora_target first;
     const int count = adapter_group_targets(a, name, &first);
     for (int pass = 0; pass < (adapters->options.dora ? 3 : 2); pass++)
@@ -78,13 +96,11 @@ static void add_group(struct adapters *adapters, const struct architecture *a,
             if (!adapters->options.targets[target])
                 continue;
             if (pass == 0)
-                add_entry(adapters, layer, module, target, "lora_A.weight", rank,
-                          of.columns);
+                add_entry(adapters, a, layer, target, "lora_A.weight", rank, of.columns);
             else if (pass == 1)
-                add_entry(adapters, layer, module, target, "lora_B.weight", of.rows, rank);
+                add_entry(adapters, a, layer, target, "lora_B.weight", of.rows, rank);
             else
-                add_entry(adapters, layer, module, target, "lora_magnitude_vector", of.rows,
-                          0);
+                add_entry(adapters, a, layer, target, "lora_magnitude_vector", of.rows, 0);
         }
 }
 

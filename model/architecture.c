@@ -12,25 +12,22 @@
  */
 struct whole_field {
     const char *key;
+    const char *short_key; /* of GPT-2; NULL: it has none */
     size_t offset;
     int64_t most;
     bool required;
 };
-/* What else may be absent or null is one of these until defaults are filled in. */
-enum { ABSENT = -1, GIVEN_NULL = -2 };
 #define FIELD(member) offsetof(struct architecture, member)
 static const struct whole_field whole_fields[] = {
-    {"num_hidden_layers", FIELD(layer_count), 4096, true},
-    {"hidden_size", FIELD(channels), 1 << 20, true},
-    {"intermediate_size", FIELD(feed_forward), 1 << 20, true},
-    {"num_attention_heads", FIELD(heads), 1 << 14, true},
-    {"num_key_value_heads", FIELD(key_value_heads), 1 << 14, false},
-    {"head_dim", FIELD(head_size), 1 << 12, false},
-    {"vocab_size", FIELD(vocabulary), 1 << 26, true},
-    {"max_position_embeddings", FIELD(position_limit), 1 << 30, false},
+    {"num_hidden_layers", "n_layer", FIELD(layer_count), LAYER_LIMIT, true},
+    {"hidden_size", "n_embd", FIELD(channels), 1 << 20, true},
+    {"intermediate_size", "n_inner", FIELD(feed_forward), 1 << 20, true},
+    {"num_attention_heads", "n_head", FIELD(heads), 1 << 14, true},
+    {"num_key_value_heads", NULL, FIELD(key_value_heads), 1 << 14, false},
+    {"head_dim", NULL, FIELD(head_size), 1 << 12, false},
+    {"vocab_size", "vocab_size", FIELD(vocabulary), 1 << 26, true},
+    {"max_position_embeddings", "n_positions", FIELD(position_limit), 1 << 30, false},
 };
-static const struct whole_field window_field = {"sliding_window", FIELD(window), 1 << 30,
-                                                false};
 static const int64_t parameter_limit = (int64_t)1 << 40;
 
 /* A field that changes the result, and the only value of it that is computed. */
@@ -39,62 +36,6 @@ struct neutral_field {
     bool (*is_neutral)(const cJSON *value); /* null is always neutral */
     const char *supported;
 };
-
-static const struct family families[] = {
-    {
-        .model_type = "llama",
-        .class_name = "LlamaForCausalLM",
-        .position_limit = 2048,
-        .norm_epsilon = 1e-6,
-        .reads_attention_bias = true,
-        .reads_mlp_bias = true,
-    },
-    {
-        .model_type = "qwen2", /* Qwen2.5 too */
-        .class_name = "Qwen2ForCausalLM",
-        .position_limit = 32768,
-        .key_value_heads = 32,
-        .norm_epsilon = 1e-6,
-        .window_rule = WINDOW_SWITCHED,
-        .query_key_value_bias = true,
-    },
-    {
-        .model_type = "qwen3",
-        .class_name = "Qwen3ForCausalLM",
-        .position_limit = 32768,
-        .key_value_heads = 32,
-        .head_size = 128,
-        .norm_epsilon = 1e-6,
-        .window_rule = WINDOW_SWITCHED,
-        .reads_attention_bias = true,
-        .head_norms = true,
-    },
-    {
-        .model_type = "mistral", /* Zephyr too */
-        .class_name = "MistralForCausalLM",
-        .position_limit = 131072,
-        .key_value_heads = 8,
-        .window = 4096,
-        .norm_epsilon = 1e-6,
-        .window_rule = WINDOW_WHEN_GIVEN,
-    },
-    {
-        .model_type = "phi3",
-        .class_name = "Phi3ForCausalLM",
-        .position_limit = 4096,
-        .norm_epsilon = 1e-5,
-        .window_rule = WINDOW_WHEN_GIVEN,
-        .fused_projections = true,
-        .long_rope = true,
-        .pads = true,
-    },
-};
-
-static bool is_silu(const cJSON *value)
-{
-    return cJSON_IsString(value) && (strcmp(value->valuestring, "silu") == 0 ||
-                                     strcmp(value->valuestring, "swish") == 0);
-}
 
 static bool is_zero(const cJSON *value)
 {
@@ -117,28 +58,39 @@ static bool is_never(const cJSON *value)
     return false;
 }
 
-static bool is_full_attention(const cJSON *value)
+/* What switches nothing on: false, 0, an empty list. */
+static bool is_off(const cJSON *value)
 {
-    const cJSON *item;
-    if (!cJSON_IsArray(value))
-        return false;
-    cJSON_ArrayForEach(item, value)
-    {
-        if (!cJSON_IsString(item) || strcmp(item->valuestring, "full_attention") != 0)
-            return false;
-    }
-    return true;
+    return is_false(value) || is_zero(value) || (cJSON_IsArray(value) && !value->child);
+}
+
+static bool is_true(const cJSON *value)
+{
+    return cJSON_IsTrue(value);
 }
 
 static const struct neutral_field neutral_fields[] = {
-    {"hidden_act", is_silu, "only \"silu\""},
     {"attention_dropout", is_zero, "only 0"},
-    {"resid_pdrop", is_zero, "only 0"},
-    {"embd_pdrop", is_zero, "only 0"},
     {"pretraining_tp", is_one, "only 1"},
-    {"partial_rotary_factor", is_one, "only 1"},
     {"rope_interleaved", is_false, "only false"},
-    {"layer_types", is_full_attention, "only \"full_attention\" layers"},
+    {"scale_attn_weights", is_true, "only true"},
+    {"scale_attn_by_inverse_layer_idx", is_false, "only false"},
+    {"add_cross_attention", is_false, "only false"},
+    {"use_bidirectional_attention", is_false, "only false"},
+    {"embedding_multiplier", is_one, "only 1"},
+    {"residual_multiplier", is_one, "only 1"},
+    {"logits_scaling", is_one, "only 1"},
+    {"logit_scale", is_one, "only 1"},
+    {"attention_multiplier", is_never, "this scale of attention is not computed"},
+    {"num_experts", is_off, "only 0"},
+    {"num_local_experts", is_off, "only 0"},
+    {"use_parallel_residual", is_off, "only false"},
+    {"parallel_attn", is_off, "only false"},
+    {"alibi", is_off, "only false"},
+    {"clip_qkv", is_off, "only null"},
+    {"qk_layernorm", is_off, "only false"},
+    {"use_qk_norm", is_off, "only false"},
+    {"rotary_pct", is_one, "only 1"},
     {"quantization_config", is_never,
      "only unquantised weights: convert the model to bf16 or fp32 first"},
 };
@@ -148,6 +100,18 @@ static const struct neutral_field attention_bias_field = {
     "attention_bias", is_false, "only false: this family has no such bias"};
 static const struct neutral_field mlp_bias_field = {
     "mlp_bias", is_false, "only false: this family has no such bias"};
+static const struct neutral_field dropout_fields[] = {
+    {"resid_pdrop", is_zero, "only 0"},
+    {"embd_pdrop", is_zero, "only 0"},
+};
+static const struct neutral_field partial_field = {
+    "partial_rotary_factor", is_one, "only 1: in this family whole heads turn"};
+static const struct neutral_field query_scalar_field = {"query_pre_attn_scalar", is_never,
+                                                        "only null: this family has none"};
+static const struct neutral_field attention_cap_field = {"attn_logit_softcapping", is_never,
+                                                         "only null: this family has none"};
+static const struct neutral_field logit_cap_field = {"final_logit_softcapping", is_never,
+                                                     "only null: this family has none"};
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
 enum status config_unsupported(const struct source *source, const cJSON *value,
@@ -172,45 +136,46 @@ static enum status check_neutral(const struct source *source,
     return STATUS_OK;
 }
 
+/* What a file of this family cannot have. */
+static enum status check_foreign(const struct family *family, const struct source *source)
+{
+    const struct {
+        const struct neutral_field *fields;
+        size_t count;
+        bool read;
+    } sets[] = {
+        {neutral_fields, COUNT(neutral_fields), false},
+        {&attention_bias_field, 1, family->reads_attention_bias},
+        {&mlp_bias_field, 1, family->reads_mlp_bias},
+        {dropout_fields, COUNT(dropout_fields), family->short_names},
+        {&partial_field, 1, family->partial_rope},
+        {&query_scalar_field, 1, family->query_scalar > 0},
+        {&attention_cap_field, 1, family->attention_cap > 0},
+        {&logit_cap_field, 1, family->logit_cap > 0},
+    };
+    for (size_t i = 0; i < COUNT(sets); i++) {
+        const enum status status =
+            sets[i].read ? STATUS_OK : check_neutral(source, sets[i].fields, sets[i].count);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_biases(struct architecture *architecture,
                                const struct family *family, const struct source *source)
 {
-    bool attention = false;
+    bool attention = family->biases, feed_forward = family->biases;
     enum status status = STATUS_OK;
-    if (!family->reads_attention_bias)
-        status = check_neutral(source, &attention_bias_field, 1);
-    else
+    if (family->reads_attention_bias)
         status = json_optional_bool(source->root, "attention_bias", &attention,
                                     source->where, source->error);
-    if (!status && !family->reads_mlp_bias)
-        status = check_neutral(source, &mlp_bias_field, 1);
-    else if (!status)
-        status =
-            json_optional_bool(source->root, "mlp_bias", &architecture->feed_forward_bias,
-                               source->where, source->error);
+    if (!status && family->reads_mlp_bias)
+        status = json_optional_bool(source->root, "mlp_bias", &feed_forward, source->where,
+                                    source->error);
     architecture->query_key_value_bias = attention || family->query_key_value_bias;
     architecture->attention_out_bias = attention;
-    return status;
-}
-
-const struct family *family_find(const char *model_type)
-{
-    for (size_t i = 0; i < COUNT(families); i++)
-        if (strcmp(families[i].model_type, model_type) == 0)
-            return &families[i];
-    return NULL;
-}
-
-static enum status unknown_family(const struct source *source, const char *type)
-{
-    struct text_buffer known = {0};
-    for (size_t i = 0; i < COUNT(families); i++)
-        text_buffer_appendf(&known, "%s\"%s\"", i ? ", " : "", families[i].model_type);
-    const enum status status =
-        error_set(source->error, STATUS_UNSUPPORTED,
-                  "%s: \"model_type\": \"%.80s\" is not supported (only %s)", source->where,
-                  type, text_buffer_string(&known));
-    text_buffer_release(&known);
+    architecture->feed_forward_bias = feed_forward;
     return status;
 }
 
@@ -225,31 +190,48 @@ static enum status read_model_type(struct architecture *architecture,
         return status;
     *family = family_find(type);
     if (!*family)
-        return unknown_family(source, type);
+        return family_unknown(source, type);
     snprintf(architecture->model_type, sizeof architecture->model_type, "%s", type);
+    architecture->norm = (*family)->norm;
     architecture->head_norms = (*family)->head_norms;
+    architecture->post_norms = (*family)->post_norms;
+    architecture->gateless = (*family)->gateless;
+    architecture->learned_positions = (*family)->learned_positions;
+    architecture->scaled_embedding = (*family)->scaled_embedding;
     architecture->fused_projections = (*family)->fused_projections;
+    architecture->transposed = (*family)->transposed;
+    return STATUS_OK;
+}
+
+enum status config_whole(const struct source *source, const char *key, int64_t most,
+                         bool required, int64_t *out)
+{
+    const cJSON *value = json_get(source->root, key);
+    *out = value ? GIVEN_NULL : ABSENT;
+    if (!required && (!value || cJSON_IsNull(value)))
+        return STATUS_OK;
+    const enum status status =
+        json_required_integer(source->root, key, out, source->where, source->error);
+    if (status)
+        return status;
+    if (*out < 1 || *out > most)
+        return error_set(source->error, STATUS_FORMAT,
+                         "%s: \"%s\": %lld is out of range (1 to %lld)", source->where, key,
+                         (long long)*out, (long long)most);
     return STATUS_OK;
 }
 
 static enum status read_whole_field(struct architecture *architecture,
+                                    const struct family *family,
                                     const struct source *source,
                                     const struct whole_field *field)
 {
     int64_t *out = (int64_t *)(void *)((char *)architecture + field->offset);
-    const cJSON *value = json_get(source->root, field->key);
-    *out = value ? GIVEN_NULL : ABSENT;
-    if (!field->required && (!value || cJSON_IsNull(value)))
-        return STATUS_OK;
-    const enum status status =
-        json_required_integer(source->root, field->key, out, source->where, source->error);
-    if (status)
-        return status;
-    if (*out < 1 || *out > field->most)
-        return error_set(source->error, STATUS_FORMAT,
-                         "%s: \"%s\": %lld is out of range (1 to %lld)", source->where,
-                         field->key, (long long)*out, (long long)field->most);
-    return STATUS_OK;
+    const char *key = family->short_names ? field->short_key : field->key;
+    const bool inner = key && strcmp(key, "n_inner") == 0; /* null: four times n_embd */
+    *out = ABSENT;
+    return key ? config_whole(source, key, field->most, field->required && !inner, out)
+               : STATUS_OK;
 }
 
 /* Where the family's default is none, absent is null. */
@@ -262,18 +244,22 @@ static void fill_default(int64_t *field, int64_t family_default)
 static enum status fill_sizes(struct architecture *architecture,
                               const struct family *family, const struct source *source)
 {
+    const bool short_names = family->short_names;
     fill_default(&architecture->key_value_heads, family->key_value_heads);
     fill_default(&architecture->head_size, family->head_size);
+    if (architecture->feed_forward < 0)
+        architecture->feed_forward = 4 * architecture->channels;
     if (architecture->position_limit < 0)
         architecture->position_limit = family->position_limit;
     if (architecture->key_value_heads < 0)
         architecture->key_value_heads = architecture->heads;
     if (architecture->head_size < 0 && architecture->channels % architecture->heads != 0)
-        return error_set(source->error, STATUS_FORMAT,
-                         "%s: \"hidden_size\": %lld is not a multiple of "
-                         "\"num_attention_heads\": %lld, and \"head_dim\" is not given",
-                         source->where, (long long)architecture->channels,
-                         (long long)architecture->heads);
+        return error_set(
+            source->error, STATUS_FORMAT,
+            "%s: \"%s\": %lld is not a multiple of \"%s\": %lld%s", source->where,
+            short_names ? "n_embd" : "hidden_size", (long long)architecture->channels,
+            short_names ? "n_head" : "num_attention_heads", (long long)architecture->heads,
+            short_names ? "" : ", and \"head_dim\" is not given");
     if (architecture->head_size < 0)
         architecture->head_size = architecture->channels / architecture->heads;
     return STATUS_OK;
@@ -283,36 +269,12 @@ static enum status read_sizes(struct architecture *architecture,
                               const struct family *family, const struct source *source)
 {
     for (size_t i = 0; i < COUNT(whole_fields); i++) {
-        const enum status status = read_whole_field(architecture, source, &whole_fields[i]);
+        const enum status status =
+            read_whole_field(architecture, family, source, &whole_fields[i]);
         if (status)
             return status;
     }
     return fill_sizes(architecture, family, source);
-}
-
-/* Qwen's counts only where the file says that it is used. */
-static enum status read_window(struct architecture *architecture,
-                               const struct family *family, const struct source *source)
-{
-    const cJSON *used = json_get(source->root, "use_sliding_window");
-    const cJSON *window = json_get(source->root, "sliding_window");
-    const bool off = used && cJSON_IsFalse(used), none = window && cJSON_IsNull(window);
-    if (family->window_rule == WINDOW_REFUSED)
-        return !window || none || off
-                   ? STATUS_OK
-                   : config_unsupported(source, window, "only null: this family has none");
-    if (family->window_rule == WINDOW_SWITCHED)
-        return !used || cJSON_IsNull(used) || off || none
-                   ? STATUS_OK
-                   : config_unsupported(source, used,
-                                        "only false: attention does not know "
-                                        "windows of some layers");
-    const enum status status = read_whole_field(architecture, source, &window_field);
-    if (!status)
-        fill_default(&architecture->window, family->window);
-    if (!status && architecture->window < 0)
-        architecture->window = 0;
-    return status;
 }
 
 static enum status check_sizes(const struct architecture *architecture,
@@ -324,7 +286,7 @@ static enum status check_sizes(const struct architecture *architecture,
                          "\"num_key_value_heads\": %lld",
                          source->where, (long long)architecture->heads,
                          (long long)architecture->key_value_heads);
-    if (architecture->head_size % 2 != 0)
+    if (architecture->head_size % 2 != 0 && !architecture->learned_positions)
         return error_set(source->error, STATUS_FORMAT,
                          "%s: a head size (\"head_dim\") of %lld is odd: rotary positions "
                          "turn pairs",
@@ -350,17 +312,45 @@ enum status config_number(const struct source *source, const char *key, double l
     return STATUS_OK;
 }
 
+/* Null switches a soft-cap off; absent is the family's default. */
+static enum status read_cap(const struct source *source, const char *key,
+                            double family_default, double *cap)
+{
+    const cJSON *value = json_get(source->root, key);
+    const bool none = value && cJSON_IsNull(value);
+    *cap = none ? 0.0 : family_default;
+    return *cap > 0 ? config_number(source, key, 1e-3, cap) : STATUS_OK;
+}
+
+static enum status read_scores(struct architecture *a, const struct family *family,
+                               const struct source *source)
+{
+    enum status status;
+    a->query_scalar = family->query_scalar;
+    if (family->query_scalar > 0 &&
+        (status = config_number(source, "query_pre_attn_scalar", 1e-6, &a->query_scalar)))
+        return status;
+    if ((status = read_cap(source, "attn_logit_softcapping", family->attention_cap,
+                           &a->attention_cap)))
+        return status;
+    return read_cap(source, "final_logit_softcapping", family->logit_cap, &a->logit_cap);
+}
+
 static enum status read_numbers(struct architecture *architecture,
                                 const struct family *family, const struct source *source)
 {
+    const char *epsilon = family->epsilon_key ? family->epsilon_key : "rms_norm_eps";
     enum status status;
     architecture->norm_epsilon = family->norm_epsilon;
     architecture->initializer_range = 0.02;
-    if ((status =
-             config_number(source, "rms_norm_eps", 0.0, &architecture->norm_epsilon)) ||
+    architecture->tied_embeddings = family->tied;
+    if ((status = config_number(source, epsilon, 0.0, &architecture->norm_epsilon)) ||
         (status = config_number(source, "initializer_range", 0.0,
                                 &architecture->initializer_range)) ||
-        (status = rope_read(architecture, source)))
+        (status = read_scores(architecture, family, source)) ||
+        (status = activation_read(architecture, family, source)))
+        return status;
+    if (!family->learned_positions && (status = rope_read(architecture, source)))
         return status;
     return json_optional_bool(source->root, "tie_word_embeddings",
                               &architecture->tied_embeddings, source->where, source->error);
@@ -434,10 +424,10 @@ static enum status read_config(struct architecture *architecture,
         return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
                          source->where);
     if ((status = read_model_type(architecture, &family, source)) ||
-        (status = check_neutral(source, neutral_fields, COUNT(neutral_fields))) ||
+        (status = check_foreign(family, source)) ||
         (status = read_biases(architecture, family, source)) ||
-        (status = read_window(architecture, family, source)) ||
         (status = read_sizes(architecture, family, source)) ||
+        (status = window_read(architecture, family, source)) ||
         (status = check_sizes(architecture, source)) ||
         (status = read_numbers(architecture, family, source)) ||
         (status = read_bos_token(architecture, source)))
@@ -494,59 +484,4 @@ enum status architecture_open_directory(struct architecture *architecture,
     free(config);
     free(generation);
     return status;
-}
-
-const char *architecture_class_name(const struct architecture *architecture)
-{
-    return family_find(architecture->model_type)->class_name;
-}
-
-int64_t architecture_exact_limit(const struct architecture *a, const char **field)
-{
-    int64_t limit = a->window;
-    *field = "sliding_window";
-    if (a->rope_kind == ROPE_LONG && (limit == 0 || a->rope_original_limit < limit)) {
-        limit = a->rope_original_limit;
-        *field = "original_max_position_embeddings";
-    }
-    return limit;
-}
-
-int64_t architecture_sequence_limit(const struct architecture *architecture)
-{
-    const char *field;
-    const int64_t exact = architecture_exact_limit(architecture, &field);
-    const int64_t positions = architecture->position_limit;
-    return exact > 0 && exact < positions ? exact : positions;
-}
-
-const char *architecture_limit_name(const struct architecture *architecture)
-{
-    const char *field;
-    const int64_t exact = architecture_exact_limit(architecture, &field);
-    const bool less = exact > 0 && exact < architecture->position_limit;
-    return less ? field : "max_position_embeddings";
-}
-
-/* Of one layer. */
-static int64_t bias_count(const struct architecture *a)
-{
-    const int64_t query_key_value = (a->heads + 2 * a->key_value_heads) * a->head_size;
-    return (a->query_key_value_bias ? query_key_value : 0) +
-           (a->attention_out_bias ? a->channels : 0) +
-           (a->feed_forward_bias ? 2 * a->feed_forward + a->channels : 0);
-}
-
-int64_t architecture_parameter_count(const struct architecture *architecture)
-{
-    const int64_t query = architecture->heads * architecture->head_size;
-    const int64_t key_value = architecture->key_value_heads * architecture->head_size;
-    const int64_t attention = 2 * architecture->channels * (query + key_value);
-    const int64_t feed_forward = 3 * architecture->channels * architecture->feed_forward;
-    const int64_t norms = 2 * architecture->channels +
-                          (architecture->head_norms ? 2 * architecture->head_size : 0);
-    const int64_t embedding = architecture->vocabulary * architecture->channels;
-    const int64_t layer = attention + feed_forward + norms + bias_count(architecture);
-    return architecture->layer_count * layer + architecture->channels +
-           embedding * (architecture->tied_embeddings ? 1 : 2);
 }

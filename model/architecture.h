@@ -15,6 +15,12 @@
 enum rope_kind { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3, ROPE_LONG };
 enum { ROPE_FACTORS = 128 }; /* of ROPE_LONG, at most: one a pair of a head */
 
+/* RMSNorm by w or by 1 + w (Gemma), or LayerNorm with a bias. */
+enum norm_kind { NORM_RMS, NORM_RMS_ONE_PLUS, NORM_LAYER };
+/* GELU by tanh, as its paper approximates it, or by the error function. */
+enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH, ACTIVATION_GELU };
+enum { LAYER_LIMIT = 4096 };
+
 /*
  * What kind of transformer a config.json describes. One forward serves all families:
  * what differs between them is data here. A family, or a field that would change the
@@ -30,7 +36,17 @@ struct architecture {
     int64_t head_size;       /* D, head_dim or C / H */
     int64_t vocabulary;      /* V, vocab_size */
     int64_t position_limit;  /* max_position_embeddings */
-    double norm_epsilon;     /* rms_norm_eps */
+    enum norm_kind norm;
+    double norm_epsilon; /* rms_norm_eps */
+    bool post_norms;     /* what attention and feed-forward add is normed too */
+    enum activation activation;
+    bool gateless;          /* act(up), not act(gate) up */
+    bool learned_positions; /* a row a position, added to the embedding; nothing turns */
+    bool scaled_embedding;  /* times sqrt(C), before the first block */
+    double query_scalar;    /* scores times query_scalar^-1/2; 0: the head size */
+    double attention_cap;   /* attn_logit_softcapping: c tanh(score / c); 0: none */
+    double logit_cap;       /* final_logit_softcapping; 0: none */
+    int64_t rotary_size;    /* R: the first of a head's D, which turn; 0: all */
     double rope_theta;
     enum rope_kind rope_kind;
     double rope_factor;              /* linear, llama3 */
@@ -40,12 +56,14 @@ struct architecture {
     double rope_short[ROPE_FACTORS]; /* long: short_factor [D / 2] */
     double rope_long[ROPE_FACTORS];  /* long: long_factor [D / 2]; kept, not computed */
     double initializer_range;        /* standard deviation for --init */
-    int64_t window; /* sliding_window; 0: none. See architecture_sequence_limit */
+    int64_t window; /* sliding_window: of so many keys, its own the last; 0: none */
+    uint64_t windowed[LAYER_LIMIT / 64]; /* layer l has the window: bit l % 64 */
     bool query_key_value_bias;
     bool attention_out_bias;
     bool feed_forward_bias; /* of gate, up and down */
     bool head_norms;        /* RMSNorm of each query and key head, before they turn */
     bool fused_projections; /* files have q, k, v as one matrix, and gate, up */
+    bool transposed;        /* files have the matrices of blocks as [inputs, outputs] */
     bool tied_embeddings;   /* tie_word_embeddings */
     int32_t bos_token;      /* -1 if none */
     int32_t eos_tokens[8];  /* config.json and generation_config.json together */
@@ -56,10 +74,10 @@ struct architecture {
  * Reads both spellings, transformers 4 (rope_theta, rope_scaling, torch_dtype) and 5
  * (rope_parameters, dtype). What a file leaves out has the default of the family's class in
  * transformers, except the bos and eos tokens: absent is none. `where` names the text in
- * messages.
+ * messages. GPT-2's dropout (resid_pdrop, …) is read and left: nothing here drops.
  *
  * Errors: STATUS_UNSUPPORTED for a field whose value this program does not compute (other
- * families, other rope scalings, windows of some layers only, quantised weights …),
+ * families, other rope scalings, soft-caps where the family has none, quantised weights …),
  * STATUS_FORMAT for a missing field, a wrong type or a size out of range; both name field
  * and file.
  */
@@ -79,20 +97,27 @@ void architecture_print_json(const struct architecture *architecture, enum dtype
 /* "LlamaForCausalLM", … */
 const char *architecture_class_name(const struct architecture *architecture);
 
+/* Of a layer; 0: attention reaches back to the first token. */
+int64_t architecture_window(const struct architecture *architecture, int64_t layer);
+/* R; 0 where nothing turns. */
+int64_t architecture_rotary_size(const struct architecture *architecture);
+/* What scores are multiplied by: query_scalar^-1/2. */
+double architecture_query_scale(const struct architecture *architecture);
+
 /*
  * How many tokens a sequence may have: position_limit, or less where longer ones would
- * need what is not computed yet: attention with a window (one that is not shorter than the
- * sequence changes nothing), or the long factors of ROPE_LONG.
+ * need what is not computed yet, the long factors of ROPE_LONG.
  */
 int64_t architecture_sequence_limit(const struct architecture *architecture);
-/* The second of these limits alone; 0: none. *field: what sets it, of config.json. */
+/* Beyond which nothing is computed: that, or a learned position for each; 0: none. *field:
+ * what sets it, of config.json. */
 int64_t architecture_exact_limit(const struct architecture *architecture,
                                  const char **field);
 /* What sets architecture_sequence_limit(), for messages: the field of config.json. */
 const char *architecture_limit_name(const struct architecture *architecture);
 
 /*
- * frequencies [D / 2]: what a position is multiplied by, in the pairs of a head; rounded
+ * frequencies [R / 2]: what a position is multiplied by, in the pairs of a head; rounded
  * to f32 where transformers rounds. Llama 3.1 (transformers, modeling_rope_utils.py) leaves
  * wavelengths 2 pi / f below original / high alone, divides f by the factor where they are
  * above original / low, and between goes from one to the other linearly in 1 / wavelength.

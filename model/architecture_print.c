@@ -13,6 +13,28 @@ static void print_sizes(const struct architecture *a, struct json_writer *json)
     json_integer(json, "max_position_embeddings", a->position_limit);
 }
 
+/* As GPT-2's own files have them; nothing was dropped in training here. */
+static void print_short_sizes(const struct architecture *a, struct json_writer *json)
+{
+    json_integer(json, "n_layer", a->layer_count);
+    json_integer(json, "n_embd", a->channels);
+    json_integer(json, "n_inner", a->feed_forward);
+    json_integer(json, "n_head", a->heads);
+    json_integer(json, "vocab_size", a->vocabulary);
+    json_integer(json, "n_positions", a->position_limit);
+    json_real(json, "attn_pdrop", 0.0);
+    json_real(json, "embd_pdrop", 0.0);
+    json_real(json, "resid_pdrop", 0.0);
+}
+
+static void print_cap(const char *key, double cap, struct json_writer *json)
+{
+    if (cap > 0)
+        json_real(json, key, cap);
+    else
+        json_null(json, key);
+}
+
 /* What only some families know. */
 static void print_of_family(const struct architecture *a, const struct family *family,
                             struct json_writer *json)
@@ -23,12 +45,13 @@ static void print_of_family(const struct architecture *a, const struct family *f
         json_bool(json, "mlp_bias", a->feed_forward_bias);
     if (family->pads)
         json_null(json, "pad_token_id");
-    if (family->window_rule == WINDOW_SWITCHED)
-        json_bool(json, "use_sliding_window", false);
-    if (family->window_rule == WINDOW_WHEN_GIVEN && a->window > 0)
-        json_integer(json, "sliding_window", a->window);
-    else if (family->window_rule == WINDOW_WHEN_GIVEN)
-        json_null(json, "sliding_window");
+    if (family->query_scalar > 0)
+        json_number(json, "query_pre_attn_scalar", a->query_scalar);
+    if (family->attention_cap > 0)
+        print_cap("attn_logit_softcapping", a->attention_cap, json);
+    if (family->logit_cap > 0)
+        print_cap("final_logit_softcapping", a->logit_cap, json);
+    window_print(a, family, json);
 }
 
 static void print_tokens(const struct architecture *architecture, struct json_writer *json)
@@ -60,12 +83,18 @@ void architecture_print_json(const struct architecture *architecture, enum dtype
     json_string(&json, NULL, family->class_name);
     json_array_end(&json);
     json_string(&json, "model_type", family->model_type);
-    print_sizes(architecture, &json);
-    json_string(&json, "hidden_act", "silu");
-    json_number(&json, "rms_norm_eps", architecture->norm_epsilon);
-    rope_print(architecture, &json);
+    if (family->short_names)
+        print_short_sizes(architecture, &json);
+    else
+        print_sizes(architecture, &json);
+    json_string(&json, family->activation_key ? family->activation_key : "hidden_act",
+                activation_name(architecture));
+    json_real(&json, family->epsilon_key ? family->epsilon_key : "rms_norm_eps",
+              architecture->norm_epsilon);
+    if (!family->learned_positions)
+        rope_print(architecture, &json);
     print_of_family(architecture, family, &json);
-    json_number(&json, "initializer_range", architecture->initializer_range);
+    json_real(&json, "initializer_range", architecture->initializer_range);
     json_bool(&json, "tie_word_embeddings", architecture->tied_embeddings);
     print_tokens(architecture, &json);
     json_string(&json, "torch_dtype",

@@ -57,7 +57,8 @@ static bool is_known(const char *key, enum rope_kind kind)
     return false;
 }
 
-static enum status check_fields(const struct source *source, enum rope_kind kind)
+static enum status check_fields(const struct source *source, enum rope_kind kind,
+                                bool partial_rope)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, source->root)
@@ -65,7 +66,7 @@ static enum status check_fields(const struct source *source, enum rope_kind kind
         const bool partial = strcmp(item->string, "partial_rotary_factor") == 0;
         if (!is_known(item->string, kind))
             return config_unsupported(source, item, "this type of rope does not use it");
-        if (partial && !cJSON_IsNull(item) &&
+        if (partial && !partial_rope && !cJSON_IsNull(item) &&
             !(cJSON_IsNumber(item) && item->valuedouble == 1.0))
             return config_unsupported(source, item, "only 1");
     }
@@ -113,12 +114,13 @@ static enum status read_factors(const struct architecture *a, const struct sourc
             break;
         out[count++] = value;
     }
-    if (cJSON_IsArray(list) && !item && count == a->head_size / 2)
+    if (cJSON_IsArray(list) && !item && count == architecture_rotary_size(a) / 2)
         return STATUS_OK;
     return error_set(source->error, STATUS_FORMAT,
-                     "%s: \"%s\" must be a list of %lld positive numbers, half of the head "
-                     "size (at most %d)",
-                     source->where, key, (long long)(a->head_size / 2), ROPE_FACTORS);
+                     "%s: \"%s\" must be a list of %lld positive numbers, half of what "
+                     "turns of a head (at most %d)",
+                     source->where, key, (long long)(architecture_rotary_size(a) / 2),
+                     ROPE_FACTORS);
 }
 
 /* Phi-3 has the original limit beside the object. */
@@ -140,13 +142,33 @@ static enum status read_long(struct architecture *a, const struct source *config
     return STATUS_OK;
 }
 
+/* partial_rotary_factor, of the config or the object in it: so much of each head turns,
+ * cut to a whole number as transformers cuts it. */
+static enum status read_partial(struct architecture *a, const struct source *source)
+{
+    double factor = 1.0;
+    const enum status status = config_number(source, "partial_rotary_factor", 0, &factor);
+    if (status || factor == 1.0)
+        return status;
+    const int64_t size = factor < 1.0 ? (int64_t)((double)a->head_size * factor) : 0;
+    if (size < 2 || size % 2 != 0)
+        return error_set(source->error, STATUS_FORMAT,
+                         "%s: \"partial_rotary_factor\": %g of a head size of %lld is not "
+                         "an even number from 2 to the head size",
+                         source->where, factor, (long long)a->head_size);
+    a->rotary_size = size == a->head_size ? 0 : size;
+    return STATUS_OK;
+}
+
 static enum status read_object(struct architecture *a, const struct source *config,
                                const struct source *source)
 {
-    const bool long_rope = family_find(a->model_type)->long_rope;
-    enum status status = read_kind(&a->rope_kind, long_rope, source);
+    const struct family *family = family_find(a->model_type);
+    enum status status = read_kind(&a->rope_kind, family->long_rope, source);
     if (!status)
-        status = check_fields(source, a->rope_kind);
+        status = check_fields(source, a->rope_kind, family->partial_rope);
+    if (!status && family->partial_rope)
+        status = read_partial(a, source);
     if (!status)
         status = config_number(source, "rope_theta", 1.0, &a->rope_theta);
     if (!status && a->rope_kind == ROPE_LONG)
@@ -165,6 +187,8 @@ enum status rope_read(struct architecture *architecture, const struct source *co
     architecture->rope_theta = 10000.0;
     enum status status =
         config_number(config, "rope_theta", 1.0, &architecture->rope_theta);
+    if (!status && family_find(architecture->model_type)->partial_rope)
+        status = read_partial(architecture, config);
     for (size_t i = 0; i < COUNT(keys) && !status; i++) {
         const cJSON *object = json_get(config->root, keys[i]);
         if (!object || cJSON_IsNull(object))
@@ -188,7 +212,7 @@ static void print_factors(const struct architecture *a, const char *key,
                           const double *factors, struct json_writer *json)
 {
     json_array_begin(json, key);
-    for (int64_t i = 0; i < a->head_size / 2; i++)
+    for (int64_t i = 0; i < architecture_rotary_size(a) / 2; i++)
         json_number(json, NULL, factors[i]);
     json_array_end(json);
 }
@@ -204,10 +228,20 @@ static void print_long(const struct architecture *a, struct json_writer *json)
     json_object_end(json);
 }
 
+/* Cut, it gives the size again. */
+static double partial_factor(const struct architecture *a)
+{
+    const double size = (double)a->rotary_size, all = (double)a->head_size;
+    return (int64_t)(all * (size / all)) == a->rotary_size ? size / all
+                                                           : (size + 0.5) / all;
+}
+
 /* In transformers 4's spelling, which 5 reads too. */
 void rope_print(const struct architecture *a, struct json_writer *json)
 {
-    json_number(json, "rope_theta", a->rope_theta);
+    json_real(json, "rope_theta", a->rope_theta);
+    if (a->rotary_size > 0)
+        json_real(json, "partial_rotary_factor", partial_factor(a));
     if (a->rope_kind == ROPE_LONG)
         print_long(a, json);
     if (a->rope_kind == ROPE_DEFAULT || a->rope_kind == ROPE_LONG)
@@ -239,8 +273,9 @@ static double llama3_frequency(const struct architecture *a, double frequency)
 
 void architecture_rope_frequencies(const struct architecture *a, float *frequencies)
 {
-    for (int64_t i = 0; i < a->head_size / 2; i++) {
-        const float exponent = (float)(2 * i) / (float)a->head_size;
+    const int64_t size = architecture_rotary_size(a);
+    for (int64_t i = 0; i < size / 2; i++) {
+        const float exponent = (float)(2 * i) / (float)size;
         const double wave = pow(a->rope_theta, (double)exponent);
         double frequency = (double)(float)(1.0 / wave);
         if (a->rope_kind == ROPE_LINEAR)

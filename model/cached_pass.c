@@ -1,6 +1,7 @@
 #include "model/cached_pass.h"
 
 #include "base/memory.h"
+#include "model/pass_operations.h"
 
 #include <stdlib.h>
 
@@ -80,7 +81,7 @@ static struct cached_pass pass_begin(struct transformer *model,
         .backend = model->backend,
         .cache = cache,
         .rows = rows,
-        .shape = model_attention_shape(&model->architecture),
+        .shape = model_attention_shape(&model->architecture, 0),
         .norm_epsilon = (float)model->architecture.norm_epsilon,
     };
 }
@@ -117,12 +118,13 @@ static void attend(const struct cached_pass *pass, int64_t layer, struct tensor 
                    const struct tensor *query_key_value)
 {
     const struct cached_rows *rows = pass->rows;
+    const struct attention_shape shape =
+        model_attention_shape(&pass->model->architecture, layer);
     if (rows->documents.count > 0)
-        attention_prefill(pass->backend, out, query_key_value, &rows->documents,
-                          &pass->shape);
+        attention_prefill(pass->backend, out, query_key_value, &rows->documents, &shape);
     else
         attention_decode(pass->backend, out, query_key_value, &pass->cache->layers[layer],
-                         &rows->pages, rows->positions, &pass->shape);
+                         &rows->pages, rows->positions, &shape);
 }
 
 /* Of the last block, a prefill needs keys and values only. */
@@ -130,6 +132,23 @@ static bool only_fills_cache(const struct cached_pass *pass, int64_t layer)
 {
     return pass->rows->documents.count > 0 &&
            layer + 1 == pass->model->architecture.layer_count;
+}
+
+/* Compare project_and_add() of transformer_pass.c. */
+static void
+project_and_add(const struct cached_pass *pass, int64_t layer, enum adapter_group_name name,
+                struct tensor *out, const struct tensor *added, struct tensor *rstd,
+                const struct tensor *in, const struct linear_parameters *weights,
+                const struct norm_parameters *post_norm, const struct tensor *residual)
+{
+    if (!pass->model->architecture.post_norms) {
+        project(pass, layer, name, out, in, weights, residual);
+        return;
+    }
+    struct tensor before = rows_of(pass, added);
+    project(pass, layer, name, &before, in, weights, NULL);
+    norm_forward(pass->model, out, rstd, &before, post_norm);
+    add(pass->backend, out, out, residual);
 }
 
 /* One block over the rows, in place on `stream`. Compare transformer_pass.c. */
@@ -146,29 +165,28 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
     struct tensor gate_up = rows_of(pass, &block->gate_up);
     struct tensor activated = rows_of(pass, &reserved->activated);
 
-    rms_norm_forward(pass->backend, &normed, &rstd, stream, &weights->attention_norm,
-                     pass->norm_epsilon);
+    norm_forward(pass->model, &normed, &rstd, stream, &weights->attention_norm);
     project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &normed,
             &weights->query_key_value, NULL);
     if (pass->model->architecture.head_norms)
         head_norm_forward(pass->backend, &query_key_value, &query_key_value,
                           &weights->query_norm, &weights->key_norm, &pass->shape,
                           pass->norm_epsilon);
-    rope_forward(pass->backend, &query_key_value, &pass->model->rope_table,
-                 pass->rows->positions, &pass->shape);
+    turn_forward(pass->model, &query_key_value, pass->rows->positions, &pass->shape);
     cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,
                 pass->rows->cache_rows, &pass->shape);
     if (only_fills_cache(pass, layer))
         return;
     attend(pass, layer, &attended, &query_key_value);
-    project(pass, layer, GROUP_ATTENTION_OUT, &middle, &attended, &weights->attention_out,
-            stream);
+    project_and_add(pass, layer, GROUP_ATTENTION_OUT, &middle, &block->attention_added,
+                    &rstd, &attended, &weights->attention_out,
+                    &weights->attention_post_norm, stream);
 
-    rms_norm_forward(pass->backend, &normed, &rstd, &middle, &weights->feed_forward_norm,
-                     pass->norm_epsilon);
+    norm_forward(pass->model, &normed, &rstd, &middle, &weights->feed_forward_norm);
     project(pass, layer, GROUP_GATE_UP, &gate_up, &normed, &weights->gate_up, NULL);
-    swiglu_forward(pass->backend, &activated, &gate_up);
-    project(pass, layer, GROUP_DOWN, stream, &activated, &weights->down, &middle);
+    activation_forward(pass->model, &activated, &gate_up);
+    project_and_add(pass, layer, GROUP_DOWN, stream, &block->feed_forward_added, &rstd,
+                    &activated, &weights->down, &weights->feed_forward_post_norm, &middle);
 }
 
 /* Runs the rows through all blocks; returns the residual stream behind the last one. */
@@ -176,7 +194,8 @@ static struct tensor run_blocks(const struct cached_pass *pass)
 {
     const struct transformer *model = pass->model;
     struct tensor stream = rows_of(pass, &model->inference.out);
-    embedding_forward(pass->backend, &stream, &model->views.embedding, pass->rows->tokens);
+    struct tensor scratch = rows_of(pass, &model->inference.normed);
+    embed_forward(model, &stream, &scratch, pass->rows->tokens, pass->rows->positions);
     for (int64_t layer = 0; layer < model->architecture.layer_count; layer++)
         block_step(pass, layer, &stream);
     return stream;
@@ -198,7 +217,7 @@ void cached_pass_decode(struct transformer *model, struct key_value_cache *cache
     const struct tensor stream = run_blocks(&pass);
     struct tensor normed = rows_of(&pass, &model->inference.normed);
     struct tensor rstd = rows_of(&pass, &model->inference.last_rstd);
-    rms_norm_forward(pass.backend, &normed, &rstd, &stream, &model->views.last_norm,
-                     pass.norm_epsilon);
+    norm_forward(model, &normed, &rstd, &stream, &model->views.last_norm);
     linear_decode(pass.backend, logits, &normed, &model->views.head, NULL, NULL);
+    logits_cap(model, logits);
 }

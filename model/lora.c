@@ -9,27 +9,47 @@ static const char *const target_names[LORA_TARGET_COUNT] = {
     "up_proj", "down_proj", "qkv_proj", "gate_up_proj",
 };
 
-const char *lora_target_name(enum lora_target target)
+/* GPT-2's, in place of o_proj, down_proj, qkv_proj and gate_up_proj. */
+static const char *const gpt2_names[LORA_TARGET_COUNT] = {
+    [LORA_O] = "c_proj",
+    [LORA_DOWN] = "c_proj",
+    [LORA_QKV] = "c_attn",
+    [LORA_GATE_UP] = "c_fc",
+};
+
+const char *lora_target_name(const struct lora_options *options, enum lora_target target)
 {
     CHECK((unsigned)target < LORA_TARGET_COUNT);
-    return target_names[target];
+    return options->names == LORA_NAMES_GPT2 && gpt2_names[target] ? gpt2_names[target]
+                                                                   : target_names[target];
 }
 
-static bool target_set(struct lora_options *options, const char *name, size_t length)
+static bool is_name(const char *name, const char *wanted, size_t length)
 {
-    for (int target = 0; target < LORA_TARGET_COUNT; target++)
-        if (strlen(target_names[target]) == length &&
-            strncmp(target_names[target], name, length) == 0) {
-            options->targets[target] = true;
-            return true;
-        }
-    return false;
+    return name && strlen(name) == length && strncmp(name, wanted, length) == 0;
+}
+
+bool lora_target_set(struct lora_options *options, const char *name, size_t length)
+{
+    bool found = false;
+    for (int target = 0; target < LORA_TARGET_COUNT; target++) {
+        const bool is_long = is_name(target_names[target], name, length);
+        if (!is_long && !is_name(gpt2_names[target], name, length))
+            continue;
+        const enum lora_names names = is_long ? LORA_NAMES_LONG : LORA_NAMES_GPT2;
+        const bool first = options->names == LORA_NAMES_ANY || options->names == names;
+        options->names = first ? names : LORA_NAMES_MIXED;
+        options->targets[target] = true;
+        found = true;
+    }
+    return found;
 }
 
 enum status lora_targets_parse(struct lora_options *options, const char *names,
                                struct error *error)
 {
     memset(options->targets, 0, sizeof options->targets);
+    options->names = LORA_NAMES_ANY;
     if (strcmp(names, "all-linear") == 0) {
         for (int target = 0; target < LORA_TARGET_COUNT; target++)
             options->targets[target] = true;
@@ -37,12 +57,13 @@ enum status lora_targets_parse(struct lora_options *options, const char *names,
     }
     for (const char *name = names;; name++) {
         const size_t length = strcspn(name, ",");
-        if (!target_set(options, name, length))
+        if (!lora_target_set(options, name, length))
             return error_set(
                 error, STATUS_USAGE,
                 "LoRA target \"%.*s\": it is all-linear, or some of q_proj, "
                 "k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj (Phi-3: "
-                "qkv_proj, o_proj, gate_up_proj, down_proj)",
+                "qkv_proj, o_proj, gate_up_proj, down_proj; GPT-2: c_attn, "
+                "c_proj, c_fc)",
                 (int)length, name);
         name += length;
         if (*name == '\0')
@@ -66,25 +87,36 @@ static bool is_all(const struct lora_options *options)
     return all;
 }
 
+static enum status wrong_target(const char *name, const struct architecture *a,
+                                struct error *error)
+{
+    const char *has = "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
+    if (a->transposed)
+        has = "c_attn, c_proj and c_fc";
+    else if (a->fused_projections)
+        has = "qkv_proj, o_proj, gate_up_proj and down_proj";
+    return error_set(error, STATUS_USAGE,
+                     "LoRA target \"%s\": \"%s\" models have %s; use all-linear, or those",
+                     name, a->model_type, has);
+}
+
 enum status lora_options_resolve(struct lora_options *options,
                                  const struct architecture *architecture,
                                  struct error *error)
 {
     const bool all = is_all(options);
+    const enum lora_names names =
+        architecture->transposed ? LORA_NAMES_GPT2 : LORA_NAMES_LONG;
+    const bool named = all || options->names == LORA_NAMES_ANY || options->names == names;
     for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        if (!options->targets[target] ||
-            lora_target_present(architecture, (enum lora_target)target))
+        const enum lora_target of = (enum lora_target)target;
+        if (!options->targets[target] || (lora_target_present(architecture, of) && named))
             continue;
         if (!all)
-            return error_set(
-                error, STATUS_USAGE,
-                "LoRA target \"%s\": \"%s\" models have %s; use all-linear, or those",
-                target_names[target], architecture->model_type,
-                architecture->fused_projections
-                    ? "qkv_proj, o_proj, gate_up_proj and down_proj"
-                    : "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj");
+            return wrong_target(lora_target_name(options, of), architecture, error);
         options->targets[target] = false;
     }
+    options->names = names;
     return STATUS_OK;
 }
 
@@ -101,7 +133,7 @@ struct matrix_shape lora_target_shape(const struct architecture *a, enum lora_ta
         [LORA_UP] = {a->feed_forward, a->channels},
         [LORA_DOWN] = {a->channels, a->feed_forward},
         [LORA_QKV] = {query + 2 * key_value, a->channels},
-        [LORA_GATE_UP] = {2 * a->feed_forward, a->channels},
+        [LORA_GATE_UP] = {(a->gateless ? 1 : 2) * a->feed_forward, a->channels},
     };
     return shapes[target];
 }

@@ -28,7 +28,8 @@
  * share of what W reads in the part (m / norm - 1) W; the mean is the same.)
  *
  * Files of some families have q, k and v as one matrix, qkv_proj, and gate and up as
- * gate_up_proj (architecture.fused_projections): then that matrix has one adapter.
+ * gate_up_proj (architecture.fused_projections): then that matrix has one adapter. GPT-2
+ * names the four c_attn, c_proj (two of them) and c_fc.
  */
 enum lora_target {
     LORA_Q,
@@ -43,6 +44,9 @@ enum lora_target {
     LORA_TARGET_COUNT
 };
 
+/* What targets were named by: both together are of no model. */
+enum lora_names { LORA_NAMES_ANY, LORA_NAMES_LONG, LORA_NAMES_GPT2, LORA_NAMES_MIXED };
+
 struct lora_options {
     int64_t rank; /* r; 0: no adapters */
     double alpha;
@@ -50,13 +54,16 @@ struct lora_options {
     bool rank_stabilised;
     bool dora;
     bool targets[LORA_TARGET_COUNT]; /* all: "all-linear", those that the model has */
-    uint64_t seed;                   /* of A */
+    enum lora_names names;
+    uint64_t seed; /* of A */
 };
 
 enum { LORA_RANK_MAXIMUM = 4096 };
 
-/* As Hugging Face names the modules: "q_proj", …, "gate_up_proj". */
-const char *lora_target_name(enum lora_target target);
+/* As Hugging Face names the modules: "q_proj", …, "gate_up_proj"; "c_attn", … */
+const char *lora_target_name(const struct lora_options *options, enum lora_target target);
+/* Sets the target, or both, of one name; false: there is none of that name. */
+bool lora_target_set(struct lora_options *options, const char *name, size_t length);
 /* Sets the targets from "q_proj,v_proj", …; "all-linear" sets all. */
 enum status lora_targets_parse(struct lora_options *options, const char *names,
                                struct error *error);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void parameter_block_init(struct parameter_block *block, struct backend *backend)
 {
@@ -150,6 +151,40 @@ enum status parameter_block_get(const struct parameter_block *block, float *valu
     backend_copy_out(block->backend, values, block->weights,
                      (size_t)block->count * sizeof *values);
     return backend_sync(block->backend, error);
+}
+
+void parameter_file_shape(const struct parameter *parameter, int64_t *shape)
+{
+    for (int i = 0; i < parameter->rank; i++)
+        shape[i] = parameter->shape[parameter->transposed ? 1 - i : i];
+}
+
+/* values [rows, columns] becomes [columns, rows] */
+static void transpose(float *values, int64_t rows, int64_t columns)
+{
+    const size_t count = (size_t)(rows * columns);
+    float *from = memory_allocate_array(count, sizeof *from);
+    memcpy(from, values, count * sizeof *from);
+#pragma omp parallel for
+    for (int64_t j = 0; j < columns; j++)
+        for (int64_t i = 0; i < rows; i++)
+            values[j * rows + i] = from[i * columns + j];
+    free(from);
+}
+
+void parameter_from_file(const struct parameter *parameter, float *values)
+{
+    if (parameter->transposed)
+        transpose(values, parameter->shape[1], parameter->shape[0]);
+}
+
+void parameter_block_to_file(const struct parameter_block *block, float *values)
+{
+    for (size_t i = 0; i < block->entry_count; i++) {
+        const struct parameter *parameter = &block->entries[i];
+        if (parameter->transposed)
+            transpose(values + parameter->offset, parameter->shape[0], parameter->shape[1]);
+    }
 }
 
 size_t parameter_block_bytes(const struct parameter_block *block)

@@ -17,6 +17,7 @@ struct parameter {
     int64_t count;
     int rank;
     int64_t shape[2];
+    bool transposed;   /* files have the matrix as [shape[1], shape[0]] */
     bool decayed;      /* weight decay applies (matrices; not norms) */
     int64_t quantized; /* its number in model/quantized.h, not in this block; else -1 */
 };
@@ -63,6 +64,13 @@ void parameter_block_put(struct parameter_block *block, int64_t first, const flo
 /* All masters (the weights, where none are kept) as f32: values [block->count]. */
 enum status parameter_block_get(const struct parameter_block *block, float *values,
                                 struct error *error);
+
+/* How files have it: the shape of its tensor there, [rank]. */
+void parameter_file_shape(const struct parameter *parameter, int64_t *shape);
+/* values [parameter->count] on the host, from the order of files to that of the block. */
+void parameter_from_file(const struct parameter *parameter, float *values);
+/* All of a block, [block->count], to the order of files. */
+void parameter_block_to_file(const struct parameter_block *block, float *values);
 size_t parameter_block_bytes(const struct parameter_block *block);
 
 /* Element type and place of the next view into a block laid out as the weights are. */

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text_buffer.h"
+#include "model/parameter_names.h"
 #include "model/transformer_internal.h"
 
 #include <math.h>
@@ -15,26 +16,47 @@ int64_t query_key_value_width(const struct architecture *architecture)
            architecture->head_size;
 }
 
-struct attention_shape model_attention_shape(const struct architecture *architecture)
+int64_t gate_up_width(const struct architecture *architecture)
+{
+    return (architecture->gateless ? 1 : 2) * architecture->feed_forward;
+}
+
+struct attention_shape model_attention_shape(const struct architecture *architecture,
+                                             int64_t layer)
 {
     return (struct attention_shape){
         .heads = architecture->heads,
         .key_value_heads = architecture->key_value_heads,
         .head_size = architecture->head_size,
-        .scale = (float)(1.0 / sqrt((double)architecture->head_size)),
+        .scale = (float)architecture_query_scale(architecture),
+        .window = architecture_window(architecture, layer),
+        .cap = (float)architecture->attention_cap,
     };
 }
 
+/* A matrix of a block, or (columns 0) a vector. */
 static void add_block_parameter(struct transformer *model, int64_t layer, const char *name,
                                 const char *kind, int64_t rows, int64_t columns)
 {
+    const struct parameter_names *names = parameter_names_of(&model->architecture);
+    struct parameter_block *base = &model->base;
     char full_name[96];
-    snprintf(full_name, sizeof full_name, "model.layers.%lld.%s.%s", (long long)layer, name,
-             kind);
+    snprintf(full_name, sizeof full_name, "%s%s.%lld.%s.%s", names->prefix, names->block,
+             (long long)layer, name, kind);
     if (model->quantized && columns > 0)
-        parameter_block_add_quantized(&model->base, full_name, rows, columns);
+        parameter_block_add_quantized(base, full_name, rows, columns);
     else
-        parameter_block_add(&model->base, full_name, rows, columns);
+        parameter_block_add(base, full_name, rows, columns);
+    base->entries[base->entry_count - 1].transposed =
+        columns > 0 && model->architecture.transposed;
+}
+
+static void add_norm(struct transformer *model, int64_t layer, const char *name)
+{
+    const int64_t channels = model->architecture.channels;
+    add_block_parameter(model, layer, name, "weight", channels, 0);
+    if (model->architecture.norm == NORM_LAYER)
+        add_block_parameter(model, layer, name, "bias", channels, 0);
 }
 
 /* The modules of one product, as files spell them: their weights, then their biases. */
@@ -59,44 +81,63 @@ static void add_linear(struct transformer *model, int64_t layer,
 static void add_block(struct transformer *model, int64_t layer)
 {
     const struct architecture *a = &model->architecture;
+    const struct parameter_names *names = parameter_names_of(a);
     const int64_t query = a->heads * a->head_size;
     const int64_t key_value = a->key_value_heads * a->head_size;
     const bool fused = a->fused_projections;
-    const struct module query_key_value[] = {{"self_attn.q_proj", query},
-                                             {"self_attn.k_proj", key_value},
-                                             {"self_attn.v_proj", key_value}};
-    const struct module query_key_value_fused = {"self_attn.qkv_proj",
-                                                 query_key_value_width(a)};
-    const struct module gate_up_fused = {"mlp.gate_up_proj", 2 * a->feed_forward};
-    const struct module out = {"self_attn.o_proj", a->channels};
-    const struct module gate_up[] = {{"mlp.gate_proj", a->feed_forward},
-                                     {"mlp.up_proj", a->feed_forward}};
-    const struct module down = {"mlp.down_proj", a->channels};
+    const struct module query_key_value[] = {
+        {names->query_key_value[0], fused ? query_key_value_width(a) : query},
+        {names->query_key_value[1], key_value},
+        {names->query_key_value[2], key_value}};
+    const struct module out = {names->attention_out, a->channels};
+    const struct module gate_up[] = {
+        {names->gate_up[0], fused ? gate_up_width(a) : a->feed_forward},
+        {names->gate_up[1], a->feed_forward}};
+    const struct module down = {names->down, a->channels};
 
-    add_block_parameter(model, layer, "input_layernorm", "weight", a->channels, 0);
-    add_linear(model, layer, fused ? &query_key_value_fused : query_key_value,
-               fused ? 1 : 3, a->channels, a->query_key_value_bias);
+    add_norm(model, layer, names->attention_norm);
+    add_linear(model, layer, query_key_value, fused ? 1 : 3, a->channels,
+               a->query_key_value_bias);
     if (a->head_norms) {
-        add_block_parameter(model, layer, "self_attn.q_norm", "weight", a->head_size, 0);
-        add_block_parameter(model, layer, "self_attn.k_norm", "weight", a->head_size, 0);
+        add_block_parameter(model, layer, names->query_norm, "weight", a->head_size, 0);
+        add_block_parameter(model, layer, names->key_norm, "weight", a->head_size, 0);
     }
     add_linear(model, layer, &out, 1, query, a->attention_out_bias);
-    add_block_parameter(model, layer, "post_attention_layernorm", "weight", a->channels, 0);
-    add_linear(model, layer, fused ? &gate_up_fused : gate_up, fused ? 1 : 2, a->channels,
-               a->feed_forward_bias);
+    if (a->post_norms)
+        add_norm(model, layer, names->attention_post_norm);
+    add_norm(model, layer, names->feed_forward_norm);
+    add_linear(model, layer, gate_up, fused ? 1 : 2, a->channels, a->feed_forward_bias);
     add_linear(model, layer, &down, 1, a->feed_forward, a->feed_forward_bias);
+    if (a->post_norms)
+        add_norm(model, layer, names->feed_forward_post_norm);
+}
+
+/* Of no block: `prefix` and `name` with its kind. */
+static void add_parameter(struct transformer *model, const char *prefix, const char *name,
+                          const char *kind, int64_t rows, int64_t columns)
+{
+    char full_name[96];
+    snprintf(full_name, sizeof full_name, "%s%s.%s", prefix, name, kind);
+    parameter_block_add(&model->base, full_name, rows, columns);
 }
 
 void transformer_add_parameters(struct transformer *model)
 {
     const struct architecture *a = &model->architecture;
+    const struct parameter_names *names = parameter_names_of(a);
     struct parameter_block *base = &model->base;
-    parameter_block_add(base, "model.embed_tokens.weight", a->vocabulary, a->channels);
+    add_parameter(model, names->prefix, names->embedding, "weight", a->vocabulary,
+                  a->channels);
+    if (a->learned_positions)
+        add_parameter(model, names->prefix, names->positions, "weight", a->position_limit,
+                      a->channels);
     for (int64_t layer = 0; layer < a->layer_count; layer++)
         add_block(model, layer);
-    parameter_block_add(base, "model.norm.weight", a->channels, 0);
+    add_parameter(model, names->prefix, names->last_norm, "weight", a->channels, 0);
+    if (a->norm == NORM_LAYER)
+        add_parameter(model, names->prefix, names->last_norm, "bias", a->channels, 0);
     if (!a->tied_embeddings)
-        parameter_block_add(base, "lm_head.weight", a->vocabulary, a->channels);
+        add_parameter(model, "", "lm_head", "weight", a->vocabulary, a->channels);
     int64_t count = 0;
     for (size_t i = 0; i < base->entry_count; i++)
         count += base->entries[i].count;
@@ -122,12 +163,21 @@ const struct tensor *linear_bias(const struct linear_parameters *parameters)
     return parameters->bias.data ? &parameters->bias : NULL;
 }
 
+static struct norm_parameters norm_take(const struct architecture *a,
+                                        struct parameter_cursor *next)
+{
+    struct norm_parameters taken = {.weight = parameter_take(next, a->channels, 0)};
+    if (a->norm == NORM_LAYER)
+        taken.bias = parameter_take(next, a->channels, 0);
+    return taken;
+}
+
 static struct block_parameters block_take(const struct transformer *model,
                                           struct parameter_cursor *next)
 {
     const struct architecture *a = &model->architecture;
     struct block_parameters views = {0};
-    views.attention_norm = parameter_take(next, a->channels, 0);
+    views.attention_norm = norm_take(a, next);
     views.query_key_value = linear_take(model, next, query_key_value_width(a), a->channels,
                                         a->query_key_value_bias);
     if (a->head_norms) {
@@ -136,11 +186,15 @@ static struct block_parameters block_take(const struct transformer *model,
     }
     views.attention_out = linear_take(model, next, a->channels, a->heads * a->head_size,
                                       a->attention_out_bias);
-    views.feed_forward_norm = parameter_take(next, a->channels, 0);
+    if (a->post_norms)
+        views.attention_post_norm = norm_take(a, next);
+    views.feed_forward_norm = norm_take(a, next);
     views.gate_up =
-        linear_take(model, next, 2 * a->feed_forward, a->channels, a->feed_forward_bias);
+        linear_take(model, next, gate_up_width(a), a->channels, a->feed_forward_bias);
     views.down =
         linear_take(model, next, a->channels, a->feed_forward, a->feed_forward_bias);
+    if (a->post_norms)
+        views.feed_forward_post_norm = norm_take(a, next);
     return views;
 }
 
@@ -152,9 +206,11 @@ struct model_parameters model_parameters_view(const struct transformer *model, v
     struct parameter_cursor next = {block, dtype};
     views.blocks = memory_allocate_array((size_t)a->layer_count, sizeof *views.blocks);
     views.embedding = parameter_take(&next, a->vocabulary, a->channels);
+    if (a->learned_positions)
+        views.positions = parameter_take(&next, a->position_limit, a->channels);
     for (int64_t layer = 0; layer < a->layer_count; layer++)
         views.blocks[layer] = block_take(model, &next);
-    views.last_norm = parameter_take(&next, a->channels, 0);
+    views.last_norm = norm_take(a, &next);
     views.head = a->tied_embeddings ? views.embedding
                                     : parameter_take(&next, a->vocabulary, a->channels);
     CHECK(next.next ==
@@ -249,12 +305,14 @@ enum status transformer_create(struct transformer **model, struct backend *backe
     enum status status = transformer_plan(model, backend, architecture, masters, error);
     if (status)
         return status;
-    /* The memory is zero already: biases are done, and matrices of deviation 0. */
+    /* The memory is zero already: biases are done, norms by 1 + w, and matrices of
+     * deviation 0. */
     const struct parameter_block *base = &(*model)->base;
     for (size_t i = 0; i < base->entry_count; i++) {
         const struct parameter *parameter = &base->entries[i];
         const bool drawn = parameter->rank == 2 && architecture->initializer_range > 0;
-        const bool norm = parameter->rank == 1 && !text_ends_with(parameter->name, ".bias");
+        const bool norm = parameter->rank == 1 && architecture->norm != NORM_RMS_ONE_PLUS &&
+                          !text_ends_with(parameter->name, ".bias");
         if (drawn || norm)
             parameter_initialise(*model, parameter, seed);
     }

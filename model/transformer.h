@@ -37,7 +37,8 @@ void transformer_free(struct transformer *model);
 
 struct backend *transformer_backend(const struct transformer *model);
 const struct architecture *transformer_architecture(const struct transformer *model);
-/* All weights of the model, without adapters: one entry a tensor of the files. */
+/* All weights of the model, without adapters: one entry a tensor of the files. What
+ * transposes them to the order of the files is parameter_block_to_file(). */
 const struct parameter *transformer_parameters(const struct transformer *model,
                                                size_t *count);
 

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
+#include "model/parameter_names.h"
 #include "model/transformer_internal.h"
 
 #include <math.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 static const char tied_head[] = "lm_head.weight";
-static const char embedding_name[] = "model.embed_tokens.weight";
 
 static void shape_text(char *text, size_t bytes, const int64_t *shape, int rank)
 {
@@ -24,14 +24,16 @@ static enum status check_shape(const struct parameter *parameter,
                                const struct safetensors_entry *entry, const char *path,
                                struct error *error)
 {
+    int64_t shape[2];
+    parameter_file_shape(parameter, shape);
     bool equal = entry->rank == parameter->rank;
     for (int i = 0; equal && i < parameter->rank; i++)
-        equal = entry->shape[i] == parameter->shape[i];
+        equal = entry->shape[i] == shape[i];
     if (equal)
         return STATUS_OK;
     char found[128], wanted[128];
     shape_text(found, sizeof found, entry->shape, entry->rank);
-    shape_text(wanted, sizeof wanted, parameter->shape, parameter->rank);
+    shape_text(wanted, sizeof wanted, shape, parameter->rank);
     return error_set(error, STATUS_FORMAT,
                      "%s: tensor '%s' has the shape [%s], but config.json asks for [%s]: "
                      "take both files from the same model",
@@ -90,8 +92,9 @@ static bool copy_halves(struct transformer *model, const struct parameter *param
 {
     const void *data = slice->data;
     const bool aligned = (uintptr_t)data % sizeof(uint16_t) == 0;
-    if (parameter->quantized >= 0 || model->base.dtype != DTYPE_BF16 ||
-        slice->dtype != DTYPE_BF16 || !aligned || has_not_finite(data, slice->count))
+    if (parameter->quantized >= 0 || parameter->transposed ||
+        model->base.dtype != DTYPE_BF16 || slice->dtype != DTYPE_BF16 || !aligned ||
+        has_not_finite(data, slice->count))
         return false;
     backend_copy_in(model->backend,
                     (uint16_t *)model->base.weights + parameter->offset + first, data,
@@ -99,11 +102,47 @@ static bool copy_halves(struct transformer *model, const struct parameter *param
     return true;
 }
 
+static enum status check_finite(const float *values, int64_t first, int64_t count,
+                                const struct safetensors_entry *entry, const char *path,
+                                struct error *error)
+{
+    const int64_t bad = first_not_finite(values, count);
+    if (bad < 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: tensor '%s': element %lld is %f: the weights are broken, "
+                     "or training diverged before they were saved",
+                     path, entry->name, (long long)first + (long long)bad,
+                     (double)values[bad]);
+}
+
+/* A matrix that files have the other way round, all of it at once. */
+static enum status copy_transposed(struct transformer *model,
+                                   const struct parameter *parameter,
+                                   const struct safetensors_entry *entry, const char *path,
+                                   struct error *error)
+{
+    float *values = memory_allocate_array((size_t)parameter->count, sizeof *values);
+    safetensors_copy(entry, values, DTYPE_F32);
+    if (entry->of_file)
+        file_map_forget(entry->data, entry->bytes);
+    const enum status status =
+        check_finite(values, 0, parameter->count, entry, path, error);
+    if (!status) {
+        parameter_from_file(parameter, values);
+        transformer_put(model, parameter, 0, values, parameter->count);
+    }
+    free(values);
+    return status;
+}
+
 /* Copies an entry into the weights by pieces, so that host memory stays small. */
 static enum status copy_entry(struct transformer *model, const struct parameter *parameter,
                               const struct safetensors_entry *entry, const char *path,
                               float *piece, struct error *error)
 {
+    if (parameter->transposed)
+        return copy_transposed(model, parameter, entry, path, error);
     for (int64_t first = 0; first < parameter->count; first += PIECE) {
         const int64_t left = parameter->count - first;
         const int64_t count = left < PIECE ? left : PIECE;
@@ -115,16 +154,23 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
             file_map_forget(slice.data, slice.bytes);
         if (copied)
             continue;
-        const int64_t bad = first_not_finite(piece, count);
-        if (bad >= 0)
-            return error_set(error, STATUS_FORMAT,
-                             "%s: tensor '%s': element %lld is %f: the weights are broken, "
-                             "or training diverged before they were saved",
-                             path, entry->name, (long long)first + (long long)bad,
-                             (double)piece[bad]);
+        if (check_finite(piece, first, count, entry, path, error))
+            return error->status;
         transformer_put(model, parameter, first, piece, count);
     }
     return STATUS_OK;
+}
+
+/* The entry of that name, which may lack the family's prefix where files do. */
+static const struct safetensors_entry *entry_of(const struct transformer *model,
+                                                const struct weight_files *files,
+                                                const char *name, const char **path)
+{
+    const struct parameter_names *names = parameter_names_of(&model->architecture);
+    const struct safetensors_entry *entry = weight_files_find(files, name, path);
+    if (!entry && names->prefix_optional && text_starts_with(name, names->prefix))
+        entry = weight_files_find(files, name + strlen(names->prefix), path);
+    return entry;
 }
 
 static enum status missing_tensor(const char *name, const char *directory,
@@ -138,13 +184,13 @@ static enum status missing_tensor(const char *name, const char *directory,
                      name, remedy);
 }
 
-static enum status check_parameter(const struct weight_files *files,
+static enum status check_parameter(const struct transformer *model,
+                                   const struct weight_files *files,
                                    const struct parameter *parameter, const char *directory,
                                    struct error *error)
 {
     const char *path = directory;
-    const struct safetensors_entry *entry =
-        weight_files_find(files, parameter->name, &path);
+    const struct safetensors_entry *entry = entry_of(model, files, parameter->name, &path);
     if (!entry)
         return missing_tensor(parameter->name, directory, error);
     const enum status status = check_shape(parameter, entry, path, error);
@@ -157,8 +203,7 @@ static enum status load_parameter(struct transformer *model,
                                   float *piece, struct error *error)
 {
     const char *path = directory;
-    const struct safetensors_entry *entry =
-        weight_files_find(files, parameter->name, &path);
+    const struct safetensors_entry *entry = entry_of(model, files, parameter->name, &path);
     CHECK(entry); /* weights_check() */
     return copy_entry(model, parameter, entry, path, piece, error);
 }
@@ -196,12 +241,14 @@ static bool same_data(const struct safetensors_entry *a, const struct safetensor
 }
 
 /* A tied file may carry the head all the same, if it is the embedding. */
-static enum status check_tied_head(const struct weight_files *files,
+static enum status check_tied_head(const struct transformer *model,
+                                   const struct weight_files *files,
                                    const struct safetensors_entry *head, const char *path,
                                    struct error *error)
 {
+    const char *embedding_name = model->base.entries[0].name;
     const struct safetensors_entry *embedding =
-        weight_files_find(files, embedding_name, NULL);
+        entry_of(model, files, embedding_name, NULL);
     if (embedding && embedding->dtype == head->dtype && embedding->bytes == head->bytes &&
         same_data(embedding, head))
         return STATUS_OK;
@@ -223,32 +270,43 @@ static bool is_parameter(const struct transformer *model, const char *name)
 /* Saved without a head, as LlamaModel, the names lack their first part. */
 static bool lacks_prefix(const struct transformer *model, const char *name)
 {
-    static const char prefix[] = "model.";
+    const char *prefix = parameter_names_of(&model->architecture)->prefix;
+    const size_t length = strlen(prefix);
     for (size_t i = 0; i < model->base.entry_count; i++) {
         const char *parameter = model->base.entries[i].name;
-        if (text_starts_with(parameter, prefix) &&
-            strcmp(parameter + sizeof prefix - 1, name) == 0)
+        if (text_starts_with(parameter, prefix) && strcmp(parameter + length, name) == 0)
             return true;
     }
     return false;
 }
 
-/* A tensor that is not ours would change the result if it were read: refuse it. Tables of
- * rotary frequencies, which older files carry, follow from config.json. */
+/* Tables that older files carry and that follow from config.json: rotary frequencies, and
+ * GPT-2's causal masks. */
+static bool is_table(const struct transformer *model, const char *name)
+{
+    return text_ends_with(name, ".rotary_emb.inv_freq") ||
+           (model->architecture.learned_positions &&
+            (text_ends_with(name, ".attn.bias") ||
+             text_ends_with(name, ".attn.masked_bias")));
+}
+
+/* A tensor that is not ours would change the result if it were read: refuse it. */
 static enum status check_entry(const struct transformer *model,
                                const struct safetensors *file,
                                const struct safetensors_entry *entry, struct error *error)
 {
-    if (is_parameter(model, entry->name) ||
-        text_ends_with(entry->name, ".rotary_emb.inv_freq"))
+    const struct parameter_names *names = parameter_names_of(&model->architecture);
+    if (is_parameter(model, entry->name) || is_table(model, entry->name))
         return STATUS_OK;
     if (model->architecture.tied_embeddings && strcmp(entry->name, tied_head) == 0)
         return STATUS_OK; /* check_heads() */
+    if (lacks_prefix(model, entry->name) && names->prefix_optional)
+        return STATUS_OK;
     if (lacks_prefix(model, entry->name))
         return error_set(error, STATUS_FORMAT,
-                         "%s: tensor '%s' should be 'model.%s': save the model as "
+                         "%s: tensor '%s' should be '%s%s': save the model as "
                          "%s",
-                         file->path, entry->name, entry->name,
+                         file->path, entry->name, names->prefix, entry->name,
                          architecture_class_name(&model->architecture));
     return error_set(error, STATUS_UNSUPPORTED,
                      "%s: tensor '%s' is not part of a %s of %lld layers with the biases "
@@ -276,7 +334,7 @@ enum status weights_check(const struct transformer *model, const struct weight_f
 {
     enum status status = check_entries(model, files, error);
     for (size_t i = 0; !status && i < model->base.entry_count; i++)
-        status = check_parameter(files, &model->base.entries[i], directory, error);
+        status = check_parameter(model, files, &model->base.entries[i], directory, error);
     return status;
 }
 
@@ -287,7 +345,7 @@ static enum status check_heads(const struct transformer *model,
     const struct safetensors_entry *head = safetensors_find(file, tied_head);
     if (!model->architecture.tied_embeddings || !head)
         return STATUS_OK;
-    return check_tied_head(files, head, file->path, error);
+    return check_tied_head(model, files, head, file->path, error);
 }
 
 static enum status load_weights(struct transformer *model, const char *directory,
@@ -342,19 +400,23 @@ enum status transformer_open_directory(struct transformer **model, struct backen
     return status;
 }
 
-/* All weights in host memory: where they are if that is f32 host memory, else a copy. */
+/* All weights in host memory, as files order them: where they are if that is f32 host
+ * memory in that order, else a copy. */
 static enum status weights_on_host(const struct transformer *model, const float **host,
                                    float **copy, struct error *error)
 {
     CHECK(!model->quantized);
     *host = model->base.weights;
-    if (strcmp(backend_name(model->backend), "cpu") == 0 && model->base.dtype == DTYPE_F32)
+    if (strcmp(backend_name(model->backend), "cpu") == 0 &&
+        model->base.dtype == DTYPE_F32 && !model->architecture.transposed)
         return STATUS_OK;
     *host = *copy = memory_allocate_array((size_t)model->base.count, sizeof **copy);
-    return parameter_block_get(&model->base, *copy, error);
+    const enum status status = parameter_block_get(&model->base, *copy, error);
+    parameter_block_to_file(&model->base, *copy);
+    return status;
 }
 
-/* All parameters from `host`, laid out as the weights are. */
+/* All parameters from `host`, each at its offset, as files order it. */
 static enum status write_all(const struct transformer *model, const float *host,
                              const char *directory, enum dtype stored, struct error *error)
 {
@@ -370,8 +432,8 @@ static enum status write_all(const struct transformer *model, const float *host,
             .dtype = DTYPE_F32,
             .stored = stored,
             .rank = parameter->rank,
-            .shape = {parameter->shape[0], parameter->shape[1]},
         };
+        parameter_file_shape(parameter, tensors[i].shape);
     }
     const enum status status =
         weight_files_write(directory, tensors, base->entry_count, SHARD_BYTES, error);
@@ -400,8 +462,10 @@ enum status transformer_write_merged(const struct transformer *model, const char
     enum status status = parameter_block_get(&model->base, merged, error);
     if (!status && model->adapters)
         status = adapters_merge(model->adapters, &model->base, merged, error);
-    if (!status)
+    if (!status) {
+        parameter_block_to_file(&model->base, merged);
         status = write_all(model, merged, directory, stored, error);
+    }
     free(merged);
     return status;
 }

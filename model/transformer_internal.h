@@ -18,28 +18,37 @@ struct linear_parameters {
     struct tensor bias;
 };
 
+/* A norm and, where the family has one, its bias (else without data). */
+struct norm_parameters {
+    struct tensor weight; /* [C] */
+    struct tensor bias;   /* [C] */
+};
+
 /* The parameters of one block, as views into one block of weights or gradients. */
 struct block_parameters {
-    struct tensor attention_norm;             /* [C] */
-    struct linear_parameters query_key_value; /* [Q, C]: q, k and v are neighbours */
-    struct tensor query_norm;                 /* [D]; without data: no head norms */
-    struct tensor key_norm;                   /* [D] */
-    struct linear_parameters attention_out;   /* [C, H D] */
-    struct tensor feed_forward_norm;          /* [C] */
-    struct linear_parameters gate_up;         /* [2F, C] */
-    struct linear_parameters down;            /* [C, F] */
+    struct norm_parameters attention_norm;
+    struct linear_parameters query_key_value;   /* [Q, C]: q, k and v are neighbours */
+    struct tensor query_norm;                   /* [D]; without data: no head norms */
+    struct tensor key_norm;                     /* [D] */
+    struct linear_parameters attention_out;     /* [C, H D] */
+    struct norm_parameters attention_post_norm; /* without data: no post norms */
+    struct norm_parameters feed_forward_norm;
+    struct linear_parameters gate_up; /* [2F, C], or without a gate [F, C] */
+    struct linear_parameters down;    /* [C, F] */
+    struct norm_parameters feed_forward_post_norm;
 };
 
 struct model_parameters {
     struct tensor embedding;         /* [V, C] */
+    struct tensor positions;         /* [P, C]; without data: none are learned */
     struct block_parameters *blocks; /* [L] */
-    struct tensor last_norm;         /* [C] */
-    struct tensor head;              /* [V, C]; the embedding where they are tied */
+    struct norm_parameters last_norm;
+    struct tensor head; /* [V, C]; the embedding where they are tied */
 };
 
 /*
- * What a block keeps for its backward. The outputs of both norms and of SwiGLU are not
- * kept: they are made again from what is here, which costs less than the memory.
+ * What a block keeps for its backward. The outputs of the norms and of the activation are
+ * not kept: they are made again from what is here, which costs less than the memory.
  */
 struct block_activations {
     int64_t layer;
@@ -49,9 +58,11 @@ struct block_activations {
     struct tensor query_key_value; /* [T, Q], turned */
     struct tensor attended;        /* [T, H D] */
     struct tensor log_sum;         /* [H, T] */
+    struct tensor attention_added; /* [T, C] before its post norm; without: nothing */
     struct tensor middle;          /* [T, C] the residual stream after attention */
-    struct tensor feed_forward_rstd; /* [T] */
-    struct tensor gate_up;           /* [T, 2F] */
+    struct tensor feed_forward_rstd;  /* [T] */
+    struct tensor gate_up;            /* [T, 2F], or without a gate [T, F] */
+    struct tensor feed_forward_added; /* [T, C] before its post norm; without: nothing */
     struct tensor
         adapted[ADAPTER_GROUP_COUNT]; /* [T, n r] each: `hidden` of the adapters */
 };
@@ -95,7 +106,7 @@ struct activations {
     struct tensor out;                /* [T, C] the residual stream after the last block */
     struct tensor last_rstd;          /* [T] */
     struct tensor normed;             /* [T, C] scratch: the output of a norm */
-    struct tensor activated;          /* [T, F] scratch: the output of SwiGLU */
+    struct tensor activated;          /* [T, F] scratch: the output of the activation */
     /* gradients, when training; [T, …] as what they are gradients of */
     struct tensor d_residual;
     struct tensor d_normed;
@@ -117,7 +128,7 @@ struct transformer {
     struct adapters *adapters;              /* NULL: the weights themselves are trained */
     struct activations training;
     struct activations inference;
-    struct tensor rope_table; /* [P, D]; P grows with the longest batch */
+    struct tensor rope_table; /* [P, R]; P grows with the longest batch */
 };
 
 /* The architecture's names, shapes and places; no weights yet. */
@@ -168,8 +179,11 @@ void batch_indices_set(struct batch_indices *indices, struct backend *backend,
 enum status rope_table_reserve(struct transformer *model, int64_t position_count,
                                struct error *error);
 
-/* The shape that the attention operations want. */
-struct attention_shape model_attention_shape(const struct architecture *architecture);
+/* The shape that the attention operations of a layer want. */
+struct attention_shape model_attention_shape(const struct architecture *architecture,
+                                             int64_t layer);
+/* 2F, or without a gate F */
+int64_t gate_up_width(const struct architecture *architecture);
 /* (H + 2G) D */
 int64_t query_key_value_width(const struct architecture *architecture);
 

@@ -1,5 +1,5 @@
 #include "base/memory.h"
-#include "model/transformer_internal.h"
+#include "model/pass_operations.h"
 
 #include <stdlib.h>
 
@@ -8,7 +8,10 @@
  * transformer is here, once; a block is
  *
  *     middle = in + attention(turn(norm(in) W_qkv)) W_o
- *     out    = middle + swiglu(norm(middle) W_gate_up) W_down
+ *     out    = middle + act(norm(middle) W_gate_up) W_down
+ *
+ * and with post norms, what is added is normed first. model/pass_operations.h has what
+ * families do each in their way.
  */
 struct pass {
     struct transformer *model;
@@ -37,7 +40,7 @@ static struct pass pass_begin(struct transformer *model, const struct packed_bat
         .batch = &reserved->indices,
         .reserved = reserved,
         .adapters = model->adapters,
-        .shape = model_attention_shape(&model->architecture),
+        .shape = model_attention_shape(&model->architecture, 0),
         .norm_epsilon = (float)model->architecture.norm_epsilon,
     };
 }
@@ -64,6 +67,10 @@ static struct block_activations block_rows(const struct pass *pass, int64_t laye
         .feed_forward_rstd = rows(pass, &block->feed_forward_rstd),
         .gate_up = rows(pass, &block->gate_up),
     };
+    if (pass->model->architecture.post_norms) {
+        cut.attention_added = rows(pass, &block->attention_added);
+        cut.feed_forward_added = rows(pass, &block->feed_forward_added);
+    }
     for (int group = 0; pass->adapters && group < ADAPTER_GROUP_COUNT; group++)
         cut.adapted[group] = rows(pass, &block->adapted[group]);
     return cut;
@@ -98,31 +105,53 @@ static void project(const struct pass *pass, struct block_activations *block,
     adapter_forward(&call, out, &block->adapted[name], in, residual);
 }
 
-/* From `in` to everything else that the block keeps. */
+/* out = residual + in W^T (+ bias), what is added being normed first where the family does
+ * that; `added` and `rstd` are then what the norm reads and scratch. */
+static void project_and_add(const struct pass *pass, struct block_activations *block,
+                            enum adapter_group_name name, struct tensor *out,
+                            struct tensor *added, struct tensor *rstd,
+                            const struct tensor *in,
+                            const struct linear_parameters *weights,
+                            const struct norm_parameters *post_norm,
+                            const struct tensor *residual)
+{
+    if (!pass->model->architecture.post_norms) {
+        project(pass, block, name, out, in, weights, residual);
+        return;
+    }
+    project(pass, block, name, added, in, weights, NULL);
+    norm_forward(pass->model, out, rstd, added, post_norm);
+    add(pass->backend, out, out, residual);
+}
+
+/* From `in` to the gates: all that the block keeps, but for feed_forward_added. */
 static void block_forward_kept(const struct pass *pass,
                                const struct block_parameters *weights,
                                struct block_activations *block)
 {
+    const struct transformer *model = pass->model;
     const struct batch_indices *batch = pass->batch;
+    const struct attention_shape shape =
+        model_attention_shape(&model->architecture, block->layer);
     struct tensor normed = rows(pass, &pass->reserved->normed);
 
-    rms_norm_forward(pass->backend, &normed, &block->attention_rstd, &block->in,
-                     &weights->attention_norm, pass->norm_epsilon);
+    norm_forward(model, &normed, &block->attention_rstd, &block->in,
+                 &weights->attention_norm);
     project(pass, block, GROUP_QUERY_KEY_VALUE, &block->projected, &normed,
             &weights->query_key_value, NULL);
-    if (pass->model->architecture.head_norms)
+    if (model->architecture.head_norms)
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
-                          &weights->query_norm, &weights->key_norm, &pass->shape,
+                          &weights->query_norm, &weights->key_norm, &shape,
                           pass->norm_epsilon);
-    rope_forward(pass->backend, &block->query_key_value, &pass->model->rope_table,
-                 batch->positions, &pass->shape);
+    turn_forward(model, &block->query_key_value, batch->positions, &shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
-                      &block->query_key_value, &batch->documents, &pass->shape);
-    project(pass, block, GROUP_ATTENTION_OUT, &block->middle, &block->attended,
-            &weights->attention_out, &block->in);
+                      &block->query_key_value, &batch->documents, &shape);
+    project_and_add(pass, block, GROUP_ATTENTION_OUT, &block->middle,
+                    &block->attention_added, &block->attention_rstd, &block->attended,
+                    &weights->attention_out, &weights->attention_post_norm, &block->in);
 
-    rms_norm_forward(pass->backend, &normed, &block->feed_forward_rstd, &block->middle,
-                     &weights->feed_forward_norm, pass->norm_epsilon);
+    norm_forward(model, &normed, &block->feed_forward_rstd, &block->middle,
+                 &weights->feed_forward_norm);
     project(pass, block, GROUP_GATE_UP, &block->gate_up, &normed, &weights->gate_up, NULL);
 }
 
@@ -132,8 +161,23 @@ static void block_forward_out(const struct pass *pass,
                               struct block_activations *block, struct tensor *out)
 {
     struct tensor activated = rows(pass, &pass->reserved->activated);
-    swiglu_forward(pass->backend, &activated, &block->gate_up);
-    project(pass, block, GROUP_DOWN, out, &activated, &weights->down, &block->middle);
+    activation_forward(pass->model, &activated, &block->gate_up);
+    project_and_add(pass, block, GROUP_DOWN, out, &block->feed_forward_added,
+                    &block->feed_forward_rstd, &activated, &weights->down,
+                    &weights->feed_forward_post_norm, &block->middle);
+}
+
+/* What a block keeps, made again from `in` for its backward. */
+static void block_recompute(const struct pass *pass, const struct block_parameters *weights,
+                            struct block_activations *block)
+{
+    struct tensor activated = rows(pass, &pass->reserved->activated);
+    block_forward_kept(pass, weights, block);
+    if (!pass->model->architecture.post_norms)
+        return;
+    activation_forward(pass->model, &activated, &block->gate_up);
+    project(pass, block, GROUP_DOWN, &block->feed_forward_added, &activated, &weights->down,
+            NULL);
 }
 
 /* From tokens to the normed residual stream, in the scratch buffer `normed`. */
@@ -147,7 +191,8 @@ static struct tensor forward(const struct pass *pass)
     struct tensor last_rstd = rows(pass, &reserved->last_rstd);
     struct tensor normed = rows(pass, &reserved->normed);
 
-    embedding_forward(pass->backend, &first, &weights->embedding, pass->batch->tokens);
+    embed_forward(pass->model, &first, &normed, pass->batch->tokens,
+                  pass->batch->positions);
     for (int64_t layer = 0; layer < layer_count; layer++) {
         struct block_activations block = block_rows(pass, layer);
         struct tensor out =
@@ -155,8 +200,7 @@ static struct tensor forward(const struct pass *pass)
         block_forward_kept(pass, &weights->blocks[layer], &block);
         block_forward_out(pass, &weights->blocks[layer], &block, &out);
     }
-    rms_norm_forward(pass->backend, &normed, &last_rstd, &last, &weights->last_norm,
-                     pass->norm_epsilon);
+    norm_forward(pass->model, &normed, &last_rstd, &last, &weights->last_norm);
     return normed;
 }
 
@@ -185,38 +229,59 @@ static void weight_backward(const struct pass *pass, struct linear_parameters *g
         linear_backward_weight(pass->backend, &gradients->weight, d_bias, d_out, in);
 }
 
-static void norm_backward(const struct pass *pass, struct tensor *d_in,
-                          struct tensor *d_weight, const struct tensor *d_out,
-                          const struct tensor *in, const struct tensor *weight,
-                          const struct tensor *rstd)
+/* d_in += …; beside adapters the norm's own gradients are not wanted. */
+static void pre_norm_backward(const struct pass *pass, struct tensor *d_in,
+                              struct norm_parameters *gradients, const struct tensor *d_out,
+                              const struct tensor *in, const struct norm_parameters *norm,
+                              const struct tensor *rstd)
 {
-    rms_norm_backward(pass->backend, d_in, pass->adapters ? NULL : d_weight, d_out, in,
-                      weight, rstd);
+    norm_backward(pass->model, d_in, pass->adapters ? NULL : gradients, d_out, in, norm,
+                  rstd);
 }
 
 /*
- * SwiGLU and the projection behind it. Its output is made again: by the backward in
+ * The gradient of what a block adds, `added`, from d_residual: through the post norm, into
+ * the scratch buffer d_normed, or d_residual itself where there is none. `rstd` is scratch.
+ */
+static struct tensor added_backward(const struct pass *pass,
+                                    struct norm_parameters *gradients,
+                                    const struct norm_parameters *post_norm,
+                                    const struct tensor *added, struct tensor *rstd,
+                                    const struct tensor *d_residual)
+{
+    struct tensor normed = rows(pass, &pass->reserved->normed);
+    struct tensor d_added = rows(pass, &pass->reserved->d_normed);
+    if (!pass->model->architecture.post_norms)
+        return *d_residual;
+    norm_forward(pass->model, &normed, rstd, added, post_norm);
+    fill(pass->backend, &d_added, 0.0f);
+    pre_norm_backward(pass, &d_added, gradients, d_residual, added, post_norm, rstd);
+    return d_added;
+}
+
+/*
+ * The activation and the projection behind it. Its output is made again: by the backward in
  * passing, unless adapters need it earlier.
  */
 static void down_backward(const struct pass *pass, const struct block_parameters *weights,
                           struct block_parameters *gradients,
                           struct block_activations *block, struct tensor *d_gate_up,
-                          const struct tensor *d_residual)
+                          const struct tensor *d_added)
 {
     struct tensor activated = rows(pass, &pass->reserved->activated);
     struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
     if (pass->adapters) {
-        swiglu_forward(pass->backend, &activated, &block->gate_up);
+        activation_forward(pass->model, &activated, &block->gate_up);
         const struct adapter_call call =
             adapter_call(pass, block->layer, GROUP_DOWN, &weights->down.weight);
         if (pass->reserved->use == TRAINING_RECOMPUTE)
             adapter_hidden(&call, &block->adapted[GROUP_DOWN], &activated);
     }
-    input_backward(pass, block, GROUP_DOWN, &d_activated, d_residual, &weights->down,
+    input_backward(pass, block, GROUP_DOWN, &d_activated, d_added, &weights->down,
                    &activated);
-    swiglu_backward(pass->backend, d_gate_up, pass->adapters ? NULL : &activated,
-                    &d_activated, &block->gate_up);
-    weight_backward(pass, &gradients->down, d_residual, &activated);
+    activation_backward(pass->model, d_gate_up, pass->adapters ? NULL : &activated,
+                        &d_activated, &block->gate_up);
+    weight_backward(pass, &gradients->down, d_added, &activated);
 }
 
 /* d_residual: from the gradient of the block's output to that of `middle`. */
@@ -231,14 +296,16 @@ static void feed_forward_backward(const struct pass *pass,
     struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up);
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
 
-    down_backward(pass, weights, gradients, block, &d_gate_up, d_residual);
-    rms_norm_forward(pass->backend, &normed, &rstd, &block->middle,
-                     &weights->feed_forward_norm, pass->norm_epsilon);
+    const struct tensor d_added = added_backward(
+        pass, &gradients->feed_forward_post_norm, &weights->feed_forward_post_norm,
+        &block->feed_forward_added, &rstd, d_residual);
+    down_backward(pass, weights, gradients, block, &d_gate_up, &d_added);
+    norm_forward(pass->model, &normed, &rstd, &block->middle, &weights->feed_forward_norm);
     input_backward(pass, block, GROUP_GATE_UP, &d_normed, &d_gate_up, &weights->gate_up,
                    &normed);
     weight_backward(pass, &gradients->gate_up, &d_gate_up, &normed);
-    norm_backward(pass, d_residual, &gradients->feed_forward_norm, &d_normed,
-                  &block->middle, &weights->feed_forward_norm, &rstd);
+    pre_norm_backward(pass, d_residual, &gradients->feed_forward_norm, &d_normed,
+                      &block->middle, &weights->feed_forward_norm, &rstd);
 }
 
 /* d_query_key_value: from the gradient of what attention reads to that of the product. */
@@ -248,8 +315,7 @@ static void turned_backward(const struct pass *pass, const struct block_paramete
                             struct tensor *d_query_key_value)
 {
     const bool frozen = pass->adapters;
-    rope_backward(pass->backend, d_query_key_value, &pass->model->rope_table,
-                  pass->batch->positions, &pass->shape);
+    turn_backward(pass->model, d_query_key_value, pass->batch->positions, &pass->shape);
     if (pass->model->architecture.head_norms)
         head_norm_backward(
             pass->backend, d_query_key_value, frozen ? NULL : &gradients->query_norm,
@@ -264,28 +330,31 @@ static void attention_part_backward(const struct pass *pass,
                                     struct block_activations *block,
                                     struct tensor *d_residual)
 {
-    const struct batch_indices *batch = pass->batch;
+    const struct attention_shape shape =
+        model_attention_shape(&pass->model->architecture, block->layer);
     struct tensor normed = rows(pass, &pass->reserved->normed);
     struct tensor rstd = block->attention_rstd;
     struct tensor d_attended = rows(pass, &pass->reserved->d_attended);
     struct tensor d_query_key_value = rows(pass, &pass->reserved->d_query_key_value);
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
 
-    input_backward(pass, block, GROUP_ATTENTION_OUT, &d_attended, d_residual,
+    const struct tensor d_added =
+        added_backward(pass, &gradients->attention_post_norm, &weights->attention_post_norm,
+                       &block->attention_added, &rstd, d_residual);
+    input_backward(pass, block, GROUP_ATTENTION_OUT, &d_attended, &d_added,
                    &weights->attention_out, &block->attended);
-    weight_backward(pass, &gradients->attention_out, d_residual, &block->attended);
+    weight_backward(pass, &gradients->attention_out, &d_added, &block->attended);
     attention_backward(pass->backend, &d_query_key_value, &d_attended,
                        &block->query_key_value, &block->attended, &block->log_sum,
-                       &batch->documents, &pass->shape);
+                       &pass->batch->documents, &shape);
     turned_backward(pass, weights, gradients, block, &d_query_key_value);
 
-    rms_norm_forward(pass->backend, &normed, &rstd, &block->in, &weights->attention_norm,
-                     pass->norm_epsilon);
+    norm_forward(pass->model, &normed, &rstd, &block->in, &weights->attention_norm);
     input_backward(pass, block, GROUP_QUERY_KEY_VALUE, &d_normed, &d_query_key_value,
                    &weights->query_key_value, &normed);
     weight_backward(pass, &gradients->query_key_value, &d_query_key_value, &normed);
-    norm_backward(pass, d_residual, &gradients->attention_norm, &d_normed, &block->in,
-                  &weights->attention_norm, &rstd);
+    pre_norm_backward(pass, d_residual, &gradients->attention_norm, &d_normed, &block->in,
+                      &weights->attention_norm, &rstd);
 }
 
 /* From d_normed, the gradient of the last norm's output, to all parameters. */
@@ -301,21 +370,20 @@ static void backward(const struct pass *pass)
     static struct block_parameters frozen; /* no gradients: never read */
 
     fill(pass->backend, &d_residual, 0.0f);
-    norm_backward(pass, &d_residual, &model->gradient_views.last_norm, &d_normed, &last,
-                  &model->views.last_norm, &last_rstd);
+    pre_norm_backward(pass, &d_residual, &model->gradient_views.last_norm, &d_normed, &last,
+                      &model->views.last_norm, &last_rstd);
     for (int64_t layer = model->architecture.layer_count - 1; layer >= 0; layer--) {
         const struct block_parameters *weights = &model->views.blocks[layer];
         struct block_parameters *gradients =
             pass->adapters ? &frozen : &model->gradient_views.blocks[layer];
         struct block_activations block = block_rows(pass, layer);
         if (reserved->use == TRAINING_RECOMPUTE)
-            block_forward_kept(pass, weights, &block);
+            block_recompute(pass, weights, &block);
         feed_forward_backward(pass, weights, gradients, &block, &d_residual);
         attention_part_backward(pass, weights, gradients, &block, &d_residual);
     }
     if (!pass->adapters)
-        embedding_backward(pass->backend, &model->gradient_views.embedding, &d_residual,
-                           pass->batch->tokens);
+        embed_backward(model, &d_residual, pass->batch->tokens, pass->batch->positions);
 }
 
 /* The masks of a pass that trains; none where the batch has no key. */
@@ -342,7 +410,8 @@ void transformer_forward_backward(struct transformer *model,
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
     struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;
     linear_cross_entropy(model->backend, sums, &d_normed, d_head, &normed,
-                         &model->views.head, &pass.batch->targets, label_smoothing, scale);
+                         &model->views.head, &pass.batch->targets,
+                         (float)model->architecture.logit_cap, label_smoothing, scale);
     backward(&pass);
 }
 
@@ -354,7 +423,8 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
         pass_begin(model, batch, fits ? &model->inference : &model->training);
     const struct tensor normed = forward(&pass);
     linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
-                         &pass.batch->targets, 0.0f, 1.0f);
+                         &pass.batch->targets, (float)model->architecture.logit_cap, 0.0f,
+                         1.0f);
 }
 
 /* See architecture_sequence_limit(). */
@@ -398,6 +468,7 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
         const struct tensor in = tensor_rows(&normed, first, count);
         struct tensor out = tensor_view_2d(chunk, DTYPE_F32, count, vocabulary);
         linear_forward(model->backend, &out, &in, &model->views.head, NULL, NULL);
+        logits_cap(model, &out);
         backend_copy_out(model->backend, logits + first * vocabulary, chunk,
                          tensor_bytes(&out));
     }

@@ -343,8 +343,9 @@ static enum status gradients_write(const struct transformer *model, const char *
                                                  .dtype = DTYPE_F32,
                                                  .stored = DTYPE_F32,
                                                  .rank = parameters[i].rank};
-        memcpy(tensors[i].shape, parameters[i].shape, sizeof parameters[i].shape);
+        parameter_file_shape(&parameters[i], tensors[i].shape);
     }
+    parameter_block_to_file(transformer_trained(model), host);
     if (!status)
         status = safetensors_write(path, tensors, count, NULL, 0, error);
     free(tensors);

@@ -183,7 +183,7 @@ static void adapter_json(const struct description *d, struct json_writer *json)
     json_array_begin(json, "targets");
     for (int target = 0; target < LORA_TARGET_COUNT; target++)
         if (d->lora.targets[target])
-            json_string(json, NULL, lora_target_name((enum lora_target)target));
+            json_string(json, NULL, lora_target_name(&d->lora, (enum lora_target)target));
     json_array_end(json);
     json_integer(json, "parameters", lora_parameter_count(&d->architecture, &d->lora));
     json_object_end(json);
@@ -301,7 +301,7 @@ static void print_adapter(const struct description *d, struct text_buffer *out)
         if (!d->lora.targets[target])
             continue;
         text_buffer_appendf(out, "%s%s", between,
-                            lora_target_name((enum lora_target)target));
+                            lora_target_name(&d->lora, (enum lora_target)target));
         between = ", ";
     }
     text_buffer_appendf(out, "\nbase          %s\n", d->base);
@@ -336,7 +336,8 @@ static void print_text(const struct description *d, struct text_buffer *out)
         text_buffer_appendf(out, "tokenizer     %s, %" PRId64 " ids\n", d->tokenizer_file,
                             d->vocabulary);
     else
-        text_buffer_append(out, "tokenizer     none: no tokenizer.json, no tokenizer.model\n");
+        text_buffer_append(out,
+                           "tokenizer     none: no tokenizer.json, no tokenizer.model\n");
     if (d->template_file)
         text_buffer_appendf(out, "template      %s\n", d->template_file);
     else

@@ -63,28 +63,35 @@ static int64_t tiles_list(struct query_tile *tiles, const struct documents *docu
     return used;
 }
 
+/* s <- cap tanh(scale s / cap) */
+TARGET_CLONES
+static void cap_row(float *s, int64_t count, float scale, float cap)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t j = 0; j < count; j++)
+        s[j] = cap * hyperbolic_tangent(s[j] * scale * inverse);
+}
+
 /*
- * One row of scores becomes exponentials: s <- exp(scale s - max) for the first `valid`,
- * 0 for the rest of `width`. Updates the running maximum and sum; returns the factor by
- * which what was summed before has to shrink.
+ * One row of scores becomes exponentials: s <- exp(scale s - max) of `count`. Updates the
+ * running maximum and sum; returns the factor by which what was summed before has to
+ * shrink.
  */
 TARGET_CLONES
-static float softmax_row(float *s, int64_t valid, int64_t width, float scale, float *max,
-                         float *sum)
+static float softmax_row(float *s, int64_t count, float scale, float *max, float *sum)
 {
     float highest = s[0], total = 0;
 
 #pragma omp simd reduction(max : highest)
-    for (int64_t j = 0; j < valid; j++)
+    for (int64_t j = 0; j < count; j++)
         highest = s[j] > highest ? s[j] : highest;
     highest = highest * scale > *max ? highest * scale : *max;
 #pragma omp simd reduction(+ : total)
-    for (int64_t j = 0; j < valid; j++) {
+    for (int64_t j = 0; j < count; j++) {
         s[j] = exponential(s[j] * scale - highest);
         total += s[j];
     }
-    for (int64_t j = valid; j < width; j++)
-        s[j] = 0;
     const float shrink = exponential(*max - highest);
     *sum = *sum * shrink + total;
     *max = highest;
@@ -98,27 +105,36 @@ static void scale_row(float *out, const float *in, float factor, int64_t count)
         out[i] = in[i] * factor;
 }
 
-/* Softmax over a tile of scores, and the earlier output shrunk to the new maxima. */
+/* Softmax over a tile of scores, and the earlier output shrunk to the new maxima. Keys
+ * that a row does not weigh get 0; other rows of the tile need them. */
 static void softmax_tile(const struct workspace *w, const struct query_tile *tile,
                          int64_t member, int64_t key, int64_t keys,
                          const struct attention_shape *shape)
 {
+    const bool first = key == first_key_tile(tile->first, shape->window);
+
     for (int64_t i = 0; i < tile->rows; i++) {
         const int64_t row = member * QUERY_TILE + i, size = shape->head_size;
-        const int64_t valid = maximum(0, minimum(keys, tile->first + i - key + 1));
+        const struct key_range range =
+            keys_of_query(tile->first + i, key, keys, shape->window);
+        const int64_t count = range.high - range.low;
         float *scores = w->scores + i * KEY_TILE;
-        if (key == 0) {
+        if (first) {
             w->max[row] = -INFINITY;
             w->sum[row] = 0;
         }
-        if (valid == 0) { /* a tile beyond this row, needed by the rows below it */
-            for (int64_t j = 0; j < keys; j++)
-                scores[j] = 0;
+        for (int64_t j = 0; j < range.low; j++)
+            scores[j] = 0;
+        for (int64_t j = range.high; j < keys; j++)
+            scores[j] = 0;
+        if (count == 0)
             continue;
-        }
+        if (shape->cap > 0)
+            cap_row(scores + range.low, count, shape->scale, shape->cap);
         const float shrink =
-            softmax_row(scores, valid, keys, shape->scale, w->max + row, w->sum + row);
-        if (key > 0)
+            softmax_row(scores + range.low, count, shape->cap > 0 ? 1.0f : shape->scale,
+                        w->max + row, w->sum + row);
+        if (!first)
             scale_row(w->out + row * size, w->out + row * size, shrink, size);
     }
 }
@@ -151,7 +167,7 @@ static void group_with_keys(const struct gemm_kernel *kernel, const struct works
         out.columns = size;
         out.c = w->out + member * QUERY_TILE * size;
         out.c_row = size;
-        out.accumulate = key > 0;
+        out.accumulate = key > first_key_tile(tile->first, shape->window);
         gemm_packed(kernel, &out, w->values);
     }
 }
@@ -164,7 +180,8 @@ static void tile_forward(const struct gemm_kernel *kernel, const struct workspac
     const int64_t group = shape->heads / shape->key_value_heads, size = shape->head_size;
     const int64_t end = tile->first + tile->rows;
 
-    for (int64_t key = 0; key < end; key += KEY_TILE)
+    for (int64_t key = first_key_tile(tile->first, shape->window); key < end;
+         key += KEY_TILE)
         group_with_keys(kernel, w, tile, qkv, g, key, minimum(KEY_TILE, end - key), shape);
     for (int64_t row = 0; row < group * QUERY_TILE; row++) {
         const int64_t head = g * group + row / QUERY_TILE, i = row % QUERY_TILE;

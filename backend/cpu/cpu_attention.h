@@ -59,4 +59,23 @@ static inline void pack_transpose_of(const struct gemm_kernel *kernel,
     gemm_pack(kernel, &b, packed);
 }
 
+/* The first of the key tiles that queries from `first` on need. */
+static inline int64_t first_key_tile(int64_t first, int64_t window)
+{
+    const int64_t key = window > 0 ? maximum(0, first - window + 1) : 0;
+    return key / KEY_TILE * KEY_TILE;
+}
+
+/* Of the keys [key, key + keys), query `t` weighs [low, high), counted from `key`. */
+struct key_range {
+    int64_t low, high;
+};
+static inline struct key_range keys_of_query(int64_t t, int64_t key, int64_t keys,
+                                             int64_t window)
+{
+    const int64_t high = maximum(0, minimum(keys, t - key + 1));
+    const int64_t low = window > 0 ? maximum(0, t - window + 1 - key) : 0;
+    return (struct key_range){minimum(low, high), high};
+}
+
 #endif

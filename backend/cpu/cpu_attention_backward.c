@@ -10,6 +10,9 @@
  *     dV = P^T dO      dP = dO V^T      dS = scale P (dP - delta)
  *     dQ = dS K        dK = dS^T Q
  *
+ * With a cap, P = exp(c - log_sum), c = cap tanh(scale Q K^T / cap), and dS has the factor
+ * 1 - (c / cap)^2 besides.
+ *
  * One job is one document and one key/value head: its dK and dV are summed by one thread,
  * over the query heads of the group and their tiles, always in the same order.
  */
@@ -78,16 +81,34 @@ static float dot(const float *a, const float *b, int64_t count)
     return sum;
 }
 
-/* p <- exp(scale p - log_sum), d_s <- scale p (d_s - delta); 0 beyond `valid`. */
+/* p <- exp(scale p - log_sum), d_s <- scale p (d_s - delta) */
 TARGET_CLONES
-static void score_row_backward(float *restrict p, float *restrict d_s, int64_t valid,
-                               int64_t width, float scale, float log_sum, float delta)
+static void score_row_backward(float *restrict p, float *restrict d_s, int64_t count,
+                               float scale, float log_sum, float delta)
 {
-    for (int64_t j = 0; j < valid; j++) {
+    for (int64_t j = 0; j < count; j++) {
         p[j] = exponential(p[j] * scale - log_sum);
         d_s[j] = scale * p[j] * (d_s[j] - delta);
     }
-    for (int64_t j = valid; j < width; j++)
+}
+
+/* The same with a cap. */
+TARGET_CLONES
+static void capped_row_backward(float *restrict p, float *restrict d_s, int64_t count,
+                                float scale, float cap, float log_sum, float delta)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t j = 0; j < count; j++) {
+        const float t = hyperbolic_tangent(p[j] * scale * inverse);
+        p[j] = exponential(cap * t - log_sum);
+        d_s[j] = scale * p[j] * (d_s[j] - delta) * (1.0f - t * t);
+    }
+}
+
+static void zero(float *p, float *d_s, int64_t first, int64_t end)
+{
+    for (int64_t j = first; j < end; j++)
         p[j] = d_s[j] = 0;
 }
 
@@ -122,10 +143,18 @@ static void scores_backward(const struct operands *o, const struct workspace *w,
                 tile->keys, w->values_transposed, w->d_s, KEY_TILE, false);
     for (int64_t i = 0; i < tile->queries; i++) {
         const int64_t t = tile->head * tokens + tile->start + tile->query + i;
-        const int64_t valid =
-            maximum(0, minimum(tile->keys, tile->query + i - tile->key + 1));
-        score_row_backward(w->p + i * KEY_TILE, w->d_s + i * KEY_TILE, valid, tile->keys,
-                           o->shape->scale, o->log_sum[t], o->delta[t]);
+        const struct key_range range =
+            keys_of_query(tile->query + i, tile->key, tile->keys, o->shape->window);
+        const int64_t count = range.high - range.low;
+        float *p = w->p + i * KEY_TILE, *d_s = w->d_s + i * KEY_TILE;
+        zero(p, d_s, 0, range.low);
+        zero(p, d_s, range.high, tile->keys);
+        if (o->shape->cap > 0)
+            capped_row_backward(p + range.low, d_s + range.low, count, o->shape->scale,
+                                o->shape->cap, o->log_sum[t], o->delta[t]);
+        else
+            score_row_backward(p + range.low, d_s + range.low, count, o->shape->scale,
+                               o->log_sum[t], o->delta[t]);
     }
 }
 
@@ -157,7 +186,8 @@ static void tile_backward(const struct operands *o, const struct workspace *w,
     run_product(
         kernel,
         gemm_of_view((struct head_view){w->d_s, KEY_TILE}, 0, tile->queries, tile->keys),
-        size, w->keys, d_queries, stride, tile->key > 0);
+        size, w->keys, d_queries, stride,
+        tile->key > first_key_tile(tile->query, o->shape->window));
 }
 
 static void keys_backward(const struct operands *o, const struct workspace *w,
@@ -165,7 +195,8 @@ static void keys_backward(const struct operands *o, const struct workspace *w,
 {
     const int64_t heads = o->shape->heads, size = o->shape->head_size;
     const int64_t group = heads / o->shape->key_value_heads;
-    const int64_t keys = minimum(KEY_TILE, length - key);
+    const int64_t keys = minimum(KEY_TILE, length - key), window = o->shape->window;
+    const int64_t end = window > 0 ? minimum(length, key + keys + window - 1) : length;
     const struct head_view k = head_view(o->qkv, start, heads + g, size);
     const struct head_view v =
         head_view(o->qkv, start, heads + o->shape->key_value_heads + g, size);
@@ -174,7 +205,7 @@ static void keys_backward(const struct operands *o, const struct workspace *w,
     pack_transpose_of(o->kernel, v, key, keys, size, w->values_transposed);
     pack_rows_of(o->kernel, k, key, keys, size, w->keys);
     for (int64_t member = 0; member < group; member++)
-        for (int64_t query = key; query < length; query += QUERY_TILE) {
+        for (int64_t query = key; query < end; query += QUERY_TILE) {
             const struct tile tile = {.start = start,
                                       .head = g * group + member,
                                       .group_head = g,

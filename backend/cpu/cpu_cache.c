@@ -69,35 +69,69 @@ static void mix_values(float *restrict out, const float *restrict scores,
             out[i] += scores[j] * values[j * stride + i];
 }
 
-/* One query head of one sequence over `count` positions in these pages. */
+/* One query head of one sequence over the positions [first, count) in these pages. */
 struct decode_row {
     const int32_t *pages;
+    int64_t first;
     int64_t count;
     const float *query; /* [D] */
     float *out;         /* [D] */
     int64_t column;     /* of the head's keys and values in a row of the cache */
 };
 
+/* Positions [at, at + count) of one page: where they are in the cache. */
+struct page_part {
+    int64_t at, count, row;
+};
+
+/* The part of the row's positions that begins at `at`. */
+static struct page_part page_part(const struct decode_row *row, int64_t at)
+{
+    const int64_t page = at / CACHE_PAGE_ROWS, end = (page + 1) * CACHE_PAGE_ROWS;
+
+    return (struct page_part){
+        .at = at,
+        .count = minimum(end, row->count) - at,
+        .row = (int64_t)row->pages[page] * CACHE_PAGE_ROWS + at % CACHE_PAGE_ROWS,
+    };
+}
+
+/* scores <- cap tanh(scores / cap); returns the same of `highest`. */
+TARGET_CLONES
+static float cap_scores(float *scores, int64_t count, float highest, float cap)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t j = 0; j < count; j++)
+        scores[j] = cap * hyperbolic_tangent(scores[j] * inverse);
+    return cap * hyperbolic_tangent(highest * inverse);
+}
+
 static void decode_row(const struct decode_row *row, float *scores,
                        const struct key_value_cache_layer *cache,
                        const struct attention_shape *shape)
 {
     const int64_t stride = cache->keys.shape[1], size = shape->head_size;
+    const int64_t count = row->count - row->first;
+    struct page_part part;
     float highest = -INFINITY;
 
-    for (int64_t j = 0; j < row->count; j += CACHE_PAGE_ROWS) {
-        const int64_t first = (int64_t)row->pages[j / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS;
-        highest = score_keys(
-            scores + j, row->query, cache_row(&cache->keys, first) + row->column, stride,
-            minimum(CACHE_PAGE_ROWS, row->count - j), size, shape->scale, highest);
+    for (int64_t at = row->first; at < row->count; at += part.count) {
+        part = page_part(row, at);
+        highest = score_keys(scores + at - row->first, row->query,
+                             cache_row(&cache->keys, part.row) + row->column, stride,
+                             part.count, size, shape->scale, highest);
     }
-    const float factor = 1.0f / exponentials(scores, row->count, highest);
+    if (shape->cap > 0)
+        highest = cap_scores(scores, count, highest, shape->cap);
+    const float factor = 1.0f / exponentials(scores, count, highest);
     for (int64_t i = 0; i < size; i++)
         row->out[i] = 0;
-    for (int64_t j = 0; j < row->count; j += CACHE_PAGE_ROWS) {
-        const int64_t first = (int64_t)row->pages[j / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS;
-        mix_values(row->out, scores + j, cache_row(&cache->values, first) + row->column,
-                   stride, minimum(CACHE_PAGE_ROWS, row->count - j), size);
+    for (int64_t at = row->first; at < row->count; at += part.count) {
+        part = page_part(row, at);
+        mix_values(row->out, scores + at - row->first,
+                   cache_row(&cache->values, part.row) + row->column, stride, part.count,
+                   size);
     }
     for (int64_t i = 0; i < size; i++)
         row->out[i] *= factor;
@@ -123,6 +157,7 @@ void cpu_attention_decode(struct backend *backend, struct tensor *out,
         const int64_t s = job / heads, head = job % heads;
         const struct decode_row row = {
             .pages = pages->table + s * pages->width,
+            .first = shape->window > 0 ? maximum(0, positions[s] + 1 - shape->window) : 0,
             .count = positions[s] + 1,
             .query = f32(qkv) + s * qkv->shape[1] + head * size,
             .out = f32(out) + job * size,

@@ -17,6 +17,7 @@ struct problem {
     const struct tensor *in;
     const struct tensor *weight;
     const struct targets *targets;
+    float cap; /* 0: none */
     float smoothing;
     float scale;
     int64_t chunk_rows;
@@ -70,24 +71,70 @@ static void row_affine(float *z, int64_t count, float factor, float offset)
         z[v] = z[v] * factor - offset;
 }
 
+/* z <- cap tanh(z / cap) */
+TARGET_CLONES
+static void row_cap(float *z, int64_t count, float cap)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t v = 0; v < count; v++)
+        z[v] = cap * hyperbolic_tangent(z[v] * inverse);
+}
+
+/* sum of exp(z - highest); leaves z, for row_capped_gradient(). */
+TARGET_CLONES
+static float row_exponential_sum(const float *z, int64_t count, float highest)
+{
+    float sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t v = 0; v < count; v++)
+        sum += exponential(z[v] - highest);
+    return sum;
+}
+
+/*
+ * From capped logits to gradients of the logits before the cap, whose slope is
+ * 1 - (z / cap)^2: z <- (factor exp(z - highest) - offset) (1 - (z / cap)^2).
+ */
+TARGET_CLONES
+static void row_capped_gradient(float *z, int64_t count, float highest, float factor,
+                                float offset, float cap)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t v = 0; v < count; v++) {
+        const float t = z[v] * inverse;
+        z[v] = (exponential(z[v] - highest) * factor - offset) * (1.0f - t * t);
+    }
+}
+
 /* Losses of row i of the chunk; its logits become scale * d loss / d logits. */
 static void cross_entropy_row(const struct problem *p, int64_t i, int32_t target)
 {
     const int64_t count = p->weight->shape[0];
     const double e = (double)p->smoothing;
+    const float inverse = p->cap > 0 ? 1.0f / p->cap : 0.0f;
     float *z = p->logits + i * count;
-    const float highest = row_maximum(z, count);
-    const double target_logit = (double)z[target];
+    if (p->cap > 0)
+        row_cap(z, count, p->cap);
+    const float highest = row_maximum(z, count), target_logit = z[target];
     const double mean = e > 0 ? row_sum(z, count) / (double)count : 0;
-    const float sum = row_exponentials(z, count, highest);
+    const float sum = p->cap > 0 ? row_exponential_sum(z, count, highest)
+                                 : row_exponentials(z, count, highest);
     const double log_sum = (double)highest + log((double)sum);
+    const float factor = p->scale / sum, offset = p->scale * p->smoothing / (float)count;
+    const float slope = 1.0f - target_logit * inverse * (target_logit * inverse);
 
-    p->nll[i] = log_sum - target_logit;
+    p->nll[i] = log_sum - (double)target_logit;
     p->loss[i] = (1 - e) * p->nll[i] + e * (log_sum - mean);
     if (!p->d_in)
         return;
-    row_affine(z, count, p->scale / sum, p->scale * p->smoothing / (float)count);
-    z[target] -= p->scale * (1.0f - p->smoothing);
+    if (p->cap > 0)
+        row_capped_gradient(z, count, highest, factor, offset, p->cap);
+    else
+        row_affine(z, count, factor, offset);
+    z[target] -= p->scale * (1.0f - p->smoothing) * slope;
 }
 
 static void chunk_logits(const struct problem *p, int64_t rows)
@@ -205,8 +252,8 @@ static bool problem_reserve(struct problem *p)
 void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                               struct tensor *d_in, struct tensor *d_weight,
                               const struct tensor *in, const struct tensor *weight,
-                              const struct targets *targets, float label_smoothing,
-                              float scale)
+                              const struct targets *targets, float cap,
+                              float label_smoothing, float scale)
 {
     struct problem p = {.cpu = cpu_of(backend),
                         .d_in = d_in,
@@ -214,6 +261,7 @@ void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums
                         .in = in,
                         .weight = weight,
                         .targets = targets,
+                        .cap = cap,
                         .smoothing = label_smoothing,
                         .scale = scale};
 

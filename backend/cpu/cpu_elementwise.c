@@ -1,4 +1,5 @@
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 #include "base/error.h"
@@ -53,6 +54,24 @@ void cpu_scale(struct backend *backend, struct tensor *tensor, float factor)
     CPU_PARALLEL_FOR(cpu_of(backend), count)
     for (int64_t i = 0; i < count; i += PIECE)
         scale_piece(f32(tensor) + i, factor, minimum(PIECE, count - i));
+}
+
+TARGET_CLONES
+static void soft_cap_piece(float *values, float cap, int64_t count)
+{
+    const float inverse = 1.0f / cap;
+
+    for (int64_t i = 0; i < count; i++)
+        values[i] = cap * hyperbolic_tangent(values[i] * inverse);
+}
+
+void cpu_soft_cap(struct backend *backend, struct tensor *values, float cap)
+{
+    const int64_t count = tensor_count(values);
+
+    CPU_PARALLEL_FOR(cpu_of(backend), count)
+    for (int64_t i = 0; i < count; i += PIECE)
+        soft_cap_piece(f32(values) + i, cap, minimum(PIECE, count - i));
 }
 
 TARGET_CLONES

@@ -57,8 +57,30 @@ static struct cuda_attention attention_of(const struct tensor *qkv,
     a.heads = (int)shape->heads;
     a.key_value_heads = (int)shape->key_value_heads;
     a.head_size = (int)shape->head_size;
+    a.window = (int)shape->window;
     a.scale = shape->scale;
+    a.cap = shape->cap;
     return a;
+}
+
+/* A window that is not shorter than any document changes nothing. Not for prefill: which
+ * kernel serves a document must not depend on the others. */
+static struct attention_shape shape_needed(const struct attention_shape *shape,
+                                           const struct documents *documents)
+{
+    struct attention_shape needed = *shape;
+
+    if (needed.window >= documents->longest)
+        needed.window = 0;
+    return needed;
+}
+
+/* cuDNN's attention is asked for neither windows nor caps. */
+static bool cudnn_serves(const struct cuda_backend *cuda,
+                         const struct attention_shape *shape)
+{
+    return attention_choice(cuda) == ATTENTION_CUDNN && shape->window == 0 &&
+           shape->cap == 0;
 }
 
 static bool aligned(const void *pointer)
@@ -111,13 +133,14 @@ void cuda_attention_forward(struct backend *backend, struct tensor *out,
                             const struct attention_shape *shape)
 {
     struct cuda_backend *cuda = cuda_of(backend);
+    const struct attention_shape needed = shape_needed(shape, documents);
 
     if (qkv->shape[0] == 0)
         return;
-    if (attention_choice(cuda) == ATTENTION_CUDNN &&
-        cuda_cudnn_attention_forward(cuda, out, log_sum, qkv, documents, shape))
+    if (cudnn_serves(cuda, &needed) &&
+        cuda_cudnn_attention_forward(cuda, out, log_sum, qkv, documents, &needed))
         return;
-    own_forward(cuda, out, log_sum, qkv, documents, shape);
+    own_forward(cuda, out, log_sum, qkv, documents, &needed);
 }
 
 void cuda_attention_prefill(struct backend *backend, struct tensor *out,
@@ -136,13 +159,14 @@ void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
                              const struct attention_shape *shape)
 {
     struct cuda_backend *cuda = cuda_of(backend);
-    struct cuda_attention a = attention_of(qkv, documents, shape);
+    const struct attention_shape needed = shape_needed(shape, documents);
+    struct cuda_attention a = attention_of(qkv, documents, &needed);
 
     if (qkv->shape[0] == 0)
         return;
-    if (attention_choice(cuda) == ATTENTION_CUDNN &&
+    if (cudnn_serves(cuda, &needed) &&
         cuda_cudnn_attention_backward(cuda, d_qkv, d_out, qkv, out, log_sum, documents,
-                                      shape))
+                                      &needed))
         return;
     if (!head_size_good(cuda, shape))
         return;

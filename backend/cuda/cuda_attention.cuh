@@ -10,6 +10,9 @@
  *     O = P V     dV = P^T dO     dP = dO V^T     dS = P (dP - delta)
  *     dQ = scale dS K             dK = scale dS^T Q
  *
+ * With a cap, P = exp(c - log_sum), c = cap t, t = tanh(scale s / cap), and dS has the
+ * factor 1 - t^2 besides.
+ *
  * Two implementations: tensor cores for bf16 and the usual head sizes
  * (cuda_attention_forward.cu, cuda_attention_backward.cu), and plain arithmetic in fp32
  * for everything else (cuda_attention_simple.cu). The backward is made of two kernels, one
@@ -30,7 +33,9 @@ struct cuda_attention {
     int heads;
     int key_value_heads;
     int head_size;
+    int window; /* 0: none */
     float scale;
+    float cap; /* 0: none */
 };
 
 enum { CUDA_ATTENTION_HEAD_SIZE_MAXIMUM = 512 };
@@ -104,11 +109,28 @@ __device__ inline bool document_tile_find(struct document_tile *tile,
     return tile->first < tile->length;
 }
 
-/* The causal rule, in rows of a document. A sliding window belongs here, and in the range
- * of tiles that a block visits. */
+/* The causal rule, in rows of a document. */
 __device__ inline bool attends(int query, int key)
 {
     return key <= query;
+}
+
+/* The same with a window (0: none). */
+__device__ inline bool attends_within(int query, int key, int window)
+{
+    return key <= query && (window == 0 || key > query - window);
+}
+
+/* The first of the tiles of `rows` keys that queries from `query` on need. */
+__device__ inline int first_key_of(int query, int window, int rows)
+{
+    return window == 0 ? 0 : max(0, query - window + 1) / rows * rows;
+}
+
+/* Behind the last query of a document of `length` that attends to keys up to `key`. */
+__device__ inline int end_query_of(int key, int window, int length)
+{
+    return window == 0 || key >= length - window ? length : key + window;
 }
 
 #endif

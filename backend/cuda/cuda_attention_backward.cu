@@ -85,26 +85,29 @@ static __device__ inline void query_scores(float (&scores)[M][KEYS / 8][4],
     }
 }
 
-template <int M, int KEYS>
-static __device__ inline void query_d_scores(float (&d_scores)[M][KEYS / 8][4],
-                                             const float (&scores)[M][KEYS / 8][4],
-                                             const struct query_rows<M> &rows)
+template <int M, int KEYS, bool BENT>
+static __device__ inline void
+query_d_scores(float (&d_scores)[M][KEYS / 8][4], const float (&scores)[M][KEYS / 8][4],
+               const struct query_rows<M> &rows, const struct attention_bend &bend)
 {
 #pragma unroll
     for (int i = 0; i < M * (KEYS / 8) * 4; i++) {
         const int m = i / 4 / (KEYS / 8), n = i / 4 % (KEYS / 8);
         d_scores[m][n][i % 4] =
             scores[m][n][i % 4] * (d_scores[m][n][i % 4] - rows.delta[m][i % 4 / 2]);
+        if (BENT)
+            d_scores[m][n][i % 4] *=
+                cap_slope(bend, scores[m][n][i % 4], rows.log2_sum[m][i % 4 / 2]);
     }
 }
 
 /* sums[16 M, D] += dS K. `left` keys are to come for the block; the last of the warp's
  * queries stands `ahead` of the first of them (none of them counts: -1). */
-template <int D, int M, int KEYS>
+template <int D, int M, int KEYS, bool BENT>
 static __device__ inline void
 query_sums(float (&sums)[M][D / 8][4], const struct query_rows<M> &rows,
            const __nv_bfloat16 *keys, int stride, int value_distance, int left, int ahead,
-           float factor)
+           float factor, const struct attention_bend &bend)
 {
     typedef query_layout<D, M, KEYS> layout;
     const uint32_t memory = shared_address(shared_memory);
@@ -126,15 +129,17 @@ query_sums(float (&sums)[M][D / 8][4], const struct query_rows<M> &rows,
             tile_load<D, KEYS>(stage + layout::VALUES, keys + value_distance, stride,
                                left - KEYS);
         }
-        if (ahead < 0)
+        if (!queries_attend<M, KEYS, BENT>(ahead, bend.window))
             continue;
         const uint32_t right = here + lane_offset_right<D>(lane_index());
         product_of_rows<D, M, KEYS>(scores, queries, right);
-        queries_mask<M, KEYS>(scores, ahead + 1 - 16 * M);
+        if (BENT)
+            scores_cap<M, KEYS>(scores, bend);
+        queries_mask<M, KEYS, BENT>(scores, ahead + 1 - 16 * M, bend.window);
         query_scores<M, KEYS>(scores, rows, factor);
         product_of_rows<D, M, KEYS>(d_scores, queries + layout::D_OUT_TILE,
                                     right + layout::VALUES);
-        query_d_scores<M, KEYS>(d_scores, scores, rows);
+        query_d_scores<M, KEYS, BENT>(d_scores, scores, rows, bend);
         product_of_scores<D, M, KEYS>(sums, d_scores,
                                       here + lane_offset_left<D>(lane_index()));
     }
@@ -149,7 +154,7 @@ static __device__ inline void factors_fill(float (&factors)[M][2], float value)
 }
 
 /* dQ. Heads run fastest and late tiles, which have most keys, come first. */
-template <int D, int M, int KEYS, int BLOCKS>
+template <int D, int M, int KEYS, int BLOCKS, bool BENT>
 static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
     query_kernel(const __grid_constant__ struct cuda_attention a)
 {
@@ -166,6 +171,8 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
     const int query = tile.first + warp_index() * 16 * M, begin = tile.start + tile.first;
     const int first = tile.start + query, count = tile.length - query;
     const int64_t at = (int64_t)head * a.tokens + first;
+    const struct attention_bend bend = bend_of(a);
+    const int key = BENT ? first_key_of(tile.first, bend.window, KEYS) : 0;
     tile_load<D, layout::QUERIES>(shared_address(shared_memory),
                                   head_rows(a.qkv, begin, stride, head, D), stride,
                                   tile.length - tile.first);
@@ -174,10 +181,10 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
                                   a.heads * D, tile.length - tile.first);
     query_rows_read(&rows, a.log_sum + at, a.delta + at, count);
     sums_clear<D, M>(sums);
-    query_sums<D, M, KEYS>(
-        sums, rows, head_rows(a.qkv, tile.start, stride, a.heads + group_head, D), stride,
-        a.key_value_heads * D, min(tile.first + layout::QUERIES, tile.length),
-        count > 0 ? query + 16 * M - 1 : -1, a.scale * ATTENTION_LOG2E);
+    query_sums<D, M, KEYS, BENT>(
+        sums, rows, head_rows(a.qkv, tile.start + key, stride, a.heads + group_head, D),
+        stride, a.key_value_heads * D, min(tile.first + layout::QUERIES, tile.length) - key,
+        count > 0 ? query + 16 * M - 1 - key : -1, a.scale * ATTENTION_LOG2E, bend);
     factors_fill<M>(factors, a.scale);
     rows_write<D, M>(head_rows(a.d_qkv, first, stride, head, D), stride, count, sums,
                      factors, shared_memory + warp_index() * 16 * M * tile_row<D>::BYTES);
@@ -247,22 +254,36 @@ static __device__ inline void key_scores(float (&scores)[M][QUERIES / 8][4],
 
 /* -infinity where a query does not attend to a key; the warp's first key stands `behind`
  * the tile's first query. */
-template <int M, int QUERIES>
-static __device__ inline void keys_mask(float (&scores)[M][QUERIES / 8][4], int behind)
+template <int M, int QUERIES, bool BENT>
+static __device__ inline void keys_mask(float (&scores)[M][QUERIES / 8][4], int behind,
+                                        int window)
 {
-    if (attends(0, behind + 16 * M - 1))
+    if (!BENT)
+        window = 0;
+    if (attends(0, behind + 16 * M - 1) && attends_within(QUERIES - 1, behind, window))
         return;
     scores_each<M, QUERIES>(scores, [=](float &score, int row, int column) {
-        if (!attends(column, behind + row))
+        if (!attends_within(column, behind + row, window))
             score = -INFINITY;
     });
 }
 
+/* Whether any query of the tile attends to the warp's keys, the first of which stands
+ * `behind` the tile's first query. */
+template <int M, int QUERIES, bool BENT>
+static __device__ inline bool keys_attended(int behind, int window)
+{
+    const bool causal = attends(QUERIES - 1, behind);
+    if (!BENT || window == 0)
+        return causal;
+    return causal && behind + 16 * M - 1 > -window;
+}
+
 /* d_scores: dP becomes dS, given P. */
-template <int M, int QUERIES>
-static __device__ inline void key_d_scores(float (&d_scores)[M][QUERIES / 8][4],
-                                           const float (&scores)[M][QUERIES / 8][4],
-                                           const float *delta)
+template <int M, int QUERIES, bool BENT>
+static __device__ inline void
+key_d_scores(float (&d_scores)[M][QUERIES / 8][4], const float (&scores)[M][QUERIES / 8][4],
+             const float *log_sum, const float *delta, const struct attention_bend &bend)
 {
 #pragma unroll
     for (int n = 0; n < QUERIES / 8; n++) {
@@ -271,15 +292,22 @@ static __device__ inline void key_d_scores(float (&d_scores)[M][QUERIES / 8][4],
         for (int i = 0; i < 4 * M; i++)
             d_scores[i / 4][n][i % 4] =
                 scores[i / 4][n][i % 4] * (d_scores[i / 4][n][i % 4] - (i % 2 ? d.y : d.x));
+        if (!BENT)
+            continue;
+        const float2 sum = *(const float2 *)(log_sum + n * 8 + lane_index() % 4 * 2);
+#pragma unroll
+        for (int i = 0; i < 4 * M; i++)
+            d_scores[i / 4][n][i % 4] *= cap_slope(
+                bend, scores[i / 4][n][i % 4], (i % 2 ? sum.y : sum.x) * ATTENTION_LOG2E);
     }
 }
 
 /* d_keys += dS^T Q and d_values += P^T dO for one tile of queries, in the stage at `here`;
  * `keys` is where the lane reads the warp's keys. */
-template <int D, int M, int QUERIES, bool WITH_KEYS, bool WITH_VALUES>
-static __device__ inline void key_step(float (&d_keys)[M][D / 8][4],
-                                       float (&d_values)[M][D / 8][4], uint32_t keys,
-                                       int here, float factor, int behind)
+template <int D, int M, int QUERIES, bool WITH_KEYS, bool WITH_VALUES, bool BENT>
+static __device__ inline void
+key_step(float (&d_keys)[M][D / 8][4], float (&d_values)[M][D / 8][4], uint32_t keys,
+         int here, float factor, int behind, const struct attention_bend &bend)
 {
     typedef key_layout<D, M, QUERIES, WITH_KEYS> layout;
     const uint32_t stage = shared_address(shared_memory) + here;
@@ -288,23 +316,26 @@ static __device__ inline void key_step(float (&d_keys)[M][D / 8][4],
     float scores[M][QUERIES / 8][4], d_scores[M][QUERIES / 8][4];
 
     product_of_rows<D, M, QUERIES>(scores, keys, right);
-    keys_mask<M, QUERIES>(scores, behind);
-    key_scores<M, QUERIES>(scores, (const float *)(shared_memory + here + layout::LOG_SUM),
-                           factor);
+    if (BENT)
+        scores_cap<M, QUERIES>(scores, bend);
+    keys_mask<M, QUERIES, BENT>(scores, behind, bend.window);
+    const float *log_sum = (const float *)(shared_memory + here + layout::LOG_SUM);
+    key_scores<M, QUERIES>(scores, log_sum, factor);
     if (WITH_VALUES)
         product_of_scores<D, M, QUERIES>(d_values, scores, depth + layout::D_OUT);
     if (!WITH_KEYS)
         return;
     product_of_rows<D, M, QUERIES>(d_scores, keys + layout::VALUE_TILE,
                                    right + layout::D_OUT);
-    key_d_scores<M, QUERIES>(d_scores, scores,
-                             (const float *)(shared_memory + here + layout::DELTA));
+    key_d_scores<M, QUERIES, BENT>(d_scores, scores, log_sum,
+                                   (const float *)(shared_memory + here + layout::DELTA),
+                                   bend);
     product_of_scores<D, M, QUERIES>(d_keys, d_scores, depth);
 }
 
 /* Both sums of a warp's 16 M keys, from row `key` of the document, over the tiles of
  * queries from the block's first key to the document's end and the heads of the group. */
-template <int D, int M, int QUERIES, bool WITH_KEYS, bool WITH_VALUES>
+template <int D, int M, int QUERIES, bool WITH_KEYS, bool WITH_VALUES, bool BENT>
 static __device__ inline void
 key_sums(float (&d_keys)[M][D / 8][4], float (&d_values)[M][D / 8][4],
          const struct cuda_attention &a, const struct document_tile &tile, int group_head,
@@ -316,6 +347,10 @@ key_sums(float (&d_keys)[M][D / 8][4], float (&d_values)[M][D / 8][4],
     const uint32_t keys = memory + warp_index() * 16 * M * tile_row<D>::BYTES +
                           lane_offset_left<D>(lane_index());
     const float factor = a.scale * ATTENTION_LOG2E;
+    const struct attention_bend bend = bend_of(a);
+    const int query_end =
+        BENT ? end_query_of(tile.first + layout::KEYS - 1, bend.window, tile.length)
+             : tile.length;
     struct query_tile next = {group_head * group, tile.first};
     int stage = layout::STAGES;
 
@@ -326,21 +361,22 @@ key_sums(float (&d_keys)[M][D / 8][4], float (&d_values)[M][D / 8][4],
         __syncthreads();
         stage = 2 * layout::STAGES + layout::STAGE - stage;
         next.query += QUERIES;
-        if (next.query >= tile.length) {
+        if (next.query >= query_end) {
             next.query = tile.first;
             next.head++;
         }
         if (next.head < end)
             stage_load<D, M, QUERIES, WITH_KEYS>(memory + stage, a, tile, next);
-        if (key < tile.length && attends(QUERIES - 1, behind))
-            key_step<D, M, QUERIES, WITH_KEYS, WITH_VALUES>(d_keys, d_values, keys, here,
-                                                            factor, behind);
+        if (key < tile.length && keys_attended<M, QUERIES, BENT>(behind, bend.window))
+            key_step<D, M, QUERIES, WITH_KEYS, WITH_VALUES, BENT>(
+                d_keys, d_values, keys, here, factor, behind, bend);
     }
 }
 
 /* dK and dV, or one of them. Groups run fastest; early tiles, which have most queries, come
  * first. */
-template <int D, int M, int QUERIES, int BLOCKS, bool WITH_KEYS, bool WITH_VALUES>
+template <int D, int M, int QUERIES, int BLOCKS, bool WITH_KEYS, bool WITH_VALUES,
+          bool BENT>
 static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
     key_kernel(const __grid_constant__ struct cuda_attention a)
 {
@@ -364,8 +400,8 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
                                    tile.length - tile.first);
     sums_clear<D, M>(d_keys);
     sums_clear<D, M>(d_values);
-    key_sums<D, M, QUERIES, WITH_KEYS, WITH_VALUES>(d_keys, d_values, a, tile, group_head,
-                                                    key);
+    key_sums<D, M, QUERIES, WITH_KEYS, WITH_VALUES, BENT>(d_keys, d_values, a, tile,
+                                                          group_head, key);
     factors_fill<M>(factors, a.scale);
     if (WITH_KEYS)
         rows_write<D, M>(head_rows(a.d_qkv, first, stride, head, D), stride, count, d_keys,
@@ -376,12 +412,19 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
                          d_values, factors, staging);
 }
 
+static bool bent(const struct cuda_attention *a)
+{
+    return a->window > 0 || a->cap > 0;
+}
+
 template <int D, int M, int KEYS, int BLOCKS>
 static void query_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 {
     typedef query_layout<D, M, KEYS> layout;
 
-    cuda_attention_launch(cuda, (const void *)query_kernel<D, M, KEYS, BLOCKS>,
+    cuda_attention_launch(cuda,
+                          bent(a) ? (const void *)query_kernel<D, M, KEYS, BLOCKS, true>
+                                  : (const void *)query_kernel<D, M, KEYS, BLOCKS, false>,
                           cuda_attention_tiles(a, layout::QUERIES) * a->heads,
                           ATTENTION_THREADS, layout::BYTES, a);
 }
@@ -392,7 +435,11 @@ static void key_launch(struct cuda_backend *cuda, struct cuda_attention *a)
     typedef key_layout<D, M, QUERIES, WITH_KEYS> layout;
 
     cuda_attention_launch(
-        cuda, (const void *)key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES>,
+        cuda,
+        bent(a)
+            ? (const void *)key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, true>
+            : (const void *)
+                  key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, false>,
         cuda_attention_tiles(a, layout::KEYS) * a->key_value_heads, ATTENTION_THREADS,
         layout::BYTES, a);
 }

@@ -29,10 +29,11 @@ template <int M> static __device__ inline void softmax_begin(struct softmax_rows
 
 /*
  * scores <- 2^(factor (score - greatest)); what was summed before shrinks to the new
- * greatest. Keys come in ascending order and every row has key 0: after the first tile the
- * greatest is finite. A soft-cap would map the scores before, as a compile-time choice.
+ * greatest. Keys come in ascending order and without a window every row has key 0: after
+ * the first tile the greatest is finite. With one it may be -infinity until a row's first
+ * key comes, and scores are then relative to 0.
  */
-template <int D, int M, int KEYS>
+template <int D, int M, int KEYS, bool BENT>
 static __device__ inline void softmax_step(float (&scores)[M][KEYS / 8][4],
                                            float (&sums)[M][D / 8][4],
                                            struct softmax_rows<M> *rows, float factor)
@@ -45,8 +46,9 @@ static __device__ inline void softmax_step(float (&scores)[M][KEYS / 8][4],
         for (int n = 0; n < KEYS / 8; n++)
             highest = fmaxf(highest, fmaxf(scores[m][n][half], scores[m][n][half + 1]));
         highest = quad_maximum(highest);
-        const float offset = highest * factor;
-        const float shrink = exp2_approximate((rows->highest[m][i % 2] - highest) * factor);
+        const float base = BENT && highest == -INFINITY ? 0.0f : highest;
+        const float offset = base * factor;
+        const float shrink = exp2_approximate((rows->highest[m][i % 2] - base) * factor);
         float sum = rows->sum[m][i % 2] * shrink;
 #pragma unroll
         for (int n = 0; n < KEYS / 4; n++) {
@@ -82,10 +84,11 @@ static __device__ inline void softmax_end(float (&factors)[M][2], float *log_sum
  * next comes. `left` keys are to come for the block; the last of the warp's 16 M queries
  * stands `ahead` of the first of them (none of them counts: -1).
  */
-template <int D, int M, int KEYS>
+template <int D, int M, int KEYS, bool BENT>
 static __device__ inline void
 attend(float (&sums)[M][D / 8][4], struct softmax_rows<M> *rows, const __nv_bfloat16 *keys,
-       int stride, int value_distance, int left, int ahead, float factor)
+       int stride, int value_distance, int left, int ahead, float factor,
+       const struct attention_bend &bend)
 {
     typedef forward_layout<D, M, KEYS> layout;
     const uint32_t memory = shared_address(shared_memory);
@@ -99,7 +102,7 @@ attend(float (&sums)[M][D / 8][4], struct softmax_rows<M> *rows, const __nv_bflo
         __syncthreads();
         tile_load<D, KEYS>(memory + layout::VALUE_TILE, keys + value_distance, stride,
                            left);
-        if (ahead >= 0)
+        if (queries_attend<M, KEYS, BENT>(ahead, bend.window))
             product_of_rows<D, M, KEYS>(scores, queries,
                                         memory + layout::KEY_TILE +
                                             lane_offset_right<D>(lane_index()));
@@ -108,17 +111,19 @@ attend(float (&sums)[M][D / 8][4], struct softmax_rows<M> *rows, const __nv_bflo
         keys += KEYS * stride;
         if (left > KEYS)
             tile_load<D, KEYS>(memory + layout::KEY_TILE, keys, stride, left - KEYS);
-        if (ahead < 0)
+        if (!queries_attend<M, KEYS, BENT>(ahead, bend.window))
             continue;
-        queries_mask<M, KEYS>(scores, ahead + 1 - 16 * M);
-        softmax_step<D, M, KEYS>(scores, sums, rows, factor);
+        if (BENT)
+            scores_cap<M, KEYS>(scores, bend);
+        queries_mask<M, KEYS, BENT>(scores, ahead + 1 - 16 * M, bend.window);
+        softmax_step<D, M, KEYS, BENT>(scores, sums, rows, factor);
         product_of_scores<D, M, KEYS>(
             sums, scores, memory + layout::VALUE_TILE + lane_offset_left<D>(lane_index()));
     }
 }
 
 /* Heads run fastest and late tiles, which have most keys, come first. */
-template <int D, int M, int KEYS, int BLOCKS>
+template <int D, int M, int KEYS, int BLOCKS, bool BENT>
 static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
     forward_kernel(const __grid_constant__ struct cuda_attention a)
 {
@@ -132,15 +137,18 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
     if (!document_tile_find<QUERIES>(&tile, a, (gridDim.x - 1 - blockIdx.x) / a.heads))
         return;
     const int query = tile.first + warp_index() * 16 * M;
+    const struct attention_bend bend = bend_of(a);
+    const int key = BENT ? first_key_of(tile.first, bend.window, KEYS) : 0;
     tile_load<D, QUERIES>(shared_address(shared_memory),
                           head_rows(a.qkv, tile.start + tile.first, stride, head, D),
                           stride, tile.length - tile.first);
     softmax_begin(&rows);
     sums_clear<D, M>(sums);
-    attend<D, M, KEYS>(
-        sums, &rows, head_rows(a.qkv, tile.start, stride, a.heads + group_head, D), stride,
-        a.key_value_heads * D, min(tile.first + QUERIES, tile.length),
-        query < tile.length ? query + 16 * M - 1 : -1, a.scale * ATTENTION_LOG2E);
+    attend<D, M, KEYS, BENT>(
+        sums, &rows, head_rows(a.qkv, tile.start + key, stride, a.heads + group_head, D),
+        stride, a.key_value_heads * D, min(tile.first + QUERIES, tile.length) - key,
+        query < tile.length ? query + 16 * M - 1 - key : -1, a.scale * ATTENTION_LOG2E,
+        bend);
     const int first = tile.start + query, count = tile.length - query;
     softmax_end(factors, a.log_sum ? a.log_sum + (int64_t)head * a.tokens + first : NULL,
                 count, rows, a.scale);
@@ -153,8 +161,11 @@ template <int D, int M, int KEYS, int BLOCKS>
 static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 {
     typedef forward_layout<D, M, KEYS> layout;
+    const bool bent = a->window > 0 || a->cap > 0;
 
-    cuda_attention_launch(cuda, (const void *)forward_kernel<D, M, KEYS, BLOCKS>,
+    cuda_attention_launch(cuda,
+                          bent ? (const void *)forward_kernel<D, M, KEYS, BLOCKS, true>
+                               : (const void *)forward_kernel<D, M, KEYS, BLOCKS, false>,
                           cuda_attention_tiles(a, layout::QUERIES) * a->heads,
                           ATTENTION_THREADS, layout::BYTES, a);
 }

@@ -232,8 +232,8 @@ template <int R> struct simple_softmax {
     float sum[R];
 };
 
-/* This lane's scores become exponentials; what was summed before shrinks. Every row has
- * key 0, so that the greatest is finite after the first tile. */
+/* This lane's scores become exponentials; what was summed before shrinks. Before its first
+ * key, a row's greatest is -infinity, and exponentials are relative to 0. */
 template <int R, int COLUMNS>
 static __device__ inline void softmax_step(float (&scores)[R], float (&sums)[R][COLUMNS],
                                            struct simple_softmax<R> *rows)
@@ -241,14 +241,29 @@ static __device__ inline void softmax_step(float (&scores)[R], float (&sums)[R][
 #pragma unroll
     for (int r = 0; r < R; r++) {
         const float highest = fmaxf(rows->highest[r], warp_maximum(scores[r]));
-        const float shrink = expf(rows->highest[r] - highest);
-        scores[r] = expf(scores[r] - highest);
+        const float base = highest == -INFINITY ? 0.0f : highest;
+        const float shrink = expf(rows->highest[r] - base);
+        scores[r] = expf(scores[r] - base);
         rows->sum[r] = rows->sum[r] * shrink + scores[r];
         rows->highest[r] = highest;
 #pragma unroll
         for (int i = 0; i < COLUMNS; i++)
             sums[r][i] *= shrink;
     }
+}
+
+/* The scaled score of a dot product, capped. */
+static __device__ inline float score_of(const struct cuda_attention &a, float dot)
+{
+    const float score = dot * a.scale;
+    return a.cap > 0 ? a.cap * tanhf(score / a.cap) : score;
+}
+
+/* How the score changes with what it was before the cap. */
+static __device__ inline float slope_of(const struct cuda_attention &a, float score)
+{
+    const float t = a.cap > 0 ? score / a.cap : 0.0f;
+    return 1.0f - t * t;
 }
 
 template <typename type, int D_MAXIMUM, int R>
@@ -275,11 +290,13 @@ static __global__ void __launch_bounds__(THREADS, 2)
         rows.highest[r] = -INFINITY;
         rows.sum[r] = 0;
     }
-    for (int key = 0; key < end; key += LANES) {
+    for (int key = first_key_of(tile.first, a.window, LANES); key < end; key += LANES) {
         tile_load(s, qkv_view<type>(a, key_head, tile.start), key, tile.length, size);
         tile_dots(scores, s.own, s, width_of(size));
         for (int r = 0; r < R; r++)
-            scores[r] = attends(query + r, key + lane) ? scores[r] * a.scale : -INFINITY;
+            scores[r] = attends_within(query + r, key + lane, a.window)
+                            ? score_of(a, scores[r])
+                            : -INFINITY;
         softmax_step(scores, sums, &rows);
         weights_write(s, scores);
         tile_load(s, qkv_view<type>(a, key_head + a.key_value_heads, tile.start), key,
@@ -338,17 +355,20 @@ static __global__ void __launch_bounds__(THREADS, 2)
     rows_load(s.own_too, width, view_of((const type *)a.d_out, a.heads, head, size, begin),
               WARPS * R, tile.length - tile.first, size);
     sums_clear(sums);
-    for (int key = 0; key < end; key += LANES) {
+    for (int key = first_key_of(tile.first, a.window, LANES); key < end; key += LANES) {
         tile_load(s, keys, key, tile.length, size);
         tile_dots(p, s.own, s, width);
         tile_load(s, qkv_view<type>(a, key_head + a.key_value_heads, tile.start), key,
                   tile.length, size);
         tile_dots(d_p, s.own_too, s, width);
-        for (int r = 0; r < R; r++)
+        for (int r = 0; r < R; r++) {
+            const float score = score_of(a, p[r]);
             p[r] =
-                query + r < tile.length && attends(query + r, key + lane)
-                    ? expf(p[r] * a.scale - a.log_sum[at + r]) * (d_p[r] - a.delta[at + r])
+                query + r < tile.length && attends_within(query + r, key + lane, a.window)
+                    ? expf(score - a.log_sum[at + r]) * (d_p[r] - a.delta[at + r]) *
+                          slope_of(a, score)
                     : 0;
+        }
         weights_write(s, p);
         tile_load(s, keys, key, tile.length, size);
         tile_sums(sums, s, size);
@@ -372,21 +392,24 @@ key_step(float (&d_keys)[R][COLUMNS], float (&d_values)[R][COLUMNS],
     const struct simple_view<const type> queries = qkv_view<type>(a, head, tile.start);
     const float log_sum = query < tile.length ? a.log_sum[at] : 0;
     const float delta = query < tile.length ? a.delta[at] : 0;
-    float p[R], d_p[R];
+    float p[R], d_p[R], slopes[R];
 
     tile_load(s, queries, query_tile, tile.length, size);
     tile_dots(p, s.own, s, width_of(size));
-    for (int r = 0; r < R; r++)
-        p[r] = query < tile.length && attends(query, key + r)
-                   ? expf(p[r] * a.scale - log_sum)
+    for (int r = 0; r < R; r++) {
+        const float score = score_of(a, p[r]);
+        slopes[r] = slope_of(a, score);
+        p[r] = query < tile.length && attends_within(query, key + r, a.window)
+                   ? expf(score - log_sum)
                    : 0;
+    }
     weights_write(s, p);
     tile_load(s, view_of((const type *)a.d_out, a.heads, head, size, tile.start),
               query_tile, tile.length, size);
     tile_dots(d_p, s.own_too, s, width_of(size));
     tile_sums(d_values, s, size);
     for (int r = 0; r < R; r++)
-        p[r] *= d_p[r] - delta;
+        p[r] *= (d_p[r] - delta) * slopes[r];
     weights_write(s, p);
     tile_load(s, queries, query_tile, tile.length, size);
     tile_sums(d_keys, s, size);
@@ -407,6 +430,7 @@ static __global__ void __launch_bounds__(THREADS, 2)
     if (!document_tile_find<WARPS * R>(&tile, a, blockIdx.x / a.key_value_heads))
         return;
     const int key = tile.first + own, count = tile.length - tile.first;
+    const int end = end_query_of(tile.first + WARPS * R - 1, a.window, tile.length);
     const int64_t begin = (int64_t)tile.start + tile.first;
     rows_load(s.own, width_of(size), qkv_view<type>(a, key_head, begin), WARPS * R, count,
               size);
@@ -416,7 +440,7 @@ static __global__ void __launch_bounds__(THREADS, 2)
     sums_clear(d_keys);
     sums_clear(d_values);
     for (int head = group_head * group; head < (group_head + 1) * group; head++)
-        for (int query = tile.first; query < tile.length; query += LANES)
+        for (int query = tile.first; query < end; query += LANES)
             key_step<type>(d_keys, d_values, a, s, tile, head, key, query);
     for (int r = 0; r < R; r++)
         factors[r] = a.scale;

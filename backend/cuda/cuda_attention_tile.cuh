@@ -146,17 +146,76 @@ __device__ inline void scores_each(float (&scores)[M][N / 8][4], const function 
                 each(scores[m][n][i], m * 16 + i / 2 * 8 + row, n * 8 + i % 2 + column);
 }
 
+/*
+ * What bends attention: a window, a cap. Kernels have two forms, the plain one and one that
+ * knows this, a template argument BENT.
+ */
+struct attention_bend {
+    int window; /* 0: none */
+    /* Scores, before they are scaled, become outer tanh(inner score): scale / cap and its
+     * inverse; 0: they stay. */
+    float inner;
+    float outer;
+    float inverse; /* 1 / cap, of scores in powers of two */
+};
+
+__device__ inline struct attention_bend bend_of(const struct cuda_attention &a)
+{
+    struct attention_bend bend = {a.window, 0, 0, 0};
+
+    if (a.cap > 0) {
+        bend.inner = a.scale / a.cap;
+        bend.outer = a.cap / a.scale;
+        bend.inverse = 1.0f / (a.cap * ATTENTION_LOG2E);
+    }
+    return bend;
+}
+
+template <int M, int N>
+__device__ inline void scores_cap(float (&scores)[M][N / 8][4],
+                                  const struct attention_bend &bend)
+{
+    if (bend.inner == 0)
+        return;
+#pragma unroll
+    for (int i = 0; i < M * (N / 8) * 4; i++) {
+        float *s = &scores[i / 4 / (N / 8)][i / 4 % (N / 8)][i % 4];
+        *s = bend.outer * tanh_approximate(bend.inner * *s);
+    }
+}
+
+/* How a score changes with what it was before the cap, from P and log_sum in units of
+ * log 2: they hold the capped score. Where P is 0 so is what this multiplies. */
+__device__ inline float cap_slope(const struct attention_bend &bend, float p,
+                                  float log2_sum)
+{
+    const float t = (log2_approximate(p) + log2_sum) * bend.inverse;
+    return p > 0 && bend.inner > 0 ? 1.0f - t * t : 1.0f;
+}
+
 /* -infinity where a query does not attend to a key; the warp's first query stands `ahead`
  * of the tile's first key. */
-template <int M, int KEYS>
-__device__ inline void queries_mask(float (&scores)[M][KEYS / 8][4], int ahead)
+template <int M, int KEYS, bool BENT>
+__device__ inline void queries_mask(float (&scores)[M][KEYS / 8][4], int ahead, int window)
 {
-    if (attends(ahead, KEYS - 1))
+    if (!BENT)
+        window = 0;
+    if (attends(ahead, KEYS - 1) && attends_within(ahead + 16 * M - 1, 0, window))
         return;
     scores_each<M, KEYS>(scores, [=](float &score, int row, int column) {
-        if (!attends(ahead + row, column))
+        if (!attends_within(ahead + row, column, window))
             score = -INFINITY;
     });
+}
+
+/* Whether the warp's queries attend to any key of the tile; the last one stands `ahead` of
+ * the tile's first key. */
+template <int M, int KEYS, bool BENT>
+__device__ inline bool queries_attend(int ahead, int window)
+{
+    if (!BENT || window == 0)
+        return ahead >= 0;
+    return ahead >= 0 && ahead + 1 - 16 * M - (KEYS - 1) < window;
 }
 
 /*

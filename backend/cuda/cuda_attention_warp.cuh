@@ -82,6 +82,22 @@ __device__ inline float exp2_approximate(float x)
     return y;
 }
 
+/* log2(x) within 2 ulp, or 2^-22 near 1; -infinity for 0. */
+__device__ inline float log2_approximate(float x)
+{
+    float y;
+
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+/* tanh(x) within 2^-21: 1 - 2 / (1 + e^2x). */
+__device__ inline float tanh_approximate(float x)
+{
+    const float e = exp2_approximate(fminf(2.88539008177792681f * x, 120.0f));
+    return 1.0f - __fdividef(2.0f, 1.0f + e);
+}
+
 /* Two floats rounded to bf16, `low` in the low half. */
 __device__ inline uint32_t pack_bf16(float low, float high)
 {

@@ -39,6 +39,7 @@ struct row_pass {
     double *loss;           /* [rows] */
     double *nll;            /* [rows] */
     int vocabulary;
+    float inverse_cap; /* 0: none; the logits are capped already */
     float smoothing;
     float scale;
 };
@@ -123,16 +124,27 @@ static __device__ void store_quad(__nv_bfloat16 *to, const float *value)
            make_uint2(pack_word(value), pack_word(value + 2)));
 }
 
-/* d loss / d z_v = factor exp(z_v - highest) - offset, but for the target's. */
+/*
+ * d loss / d z_v = (factor exp(z_v - highest) - offset) slope, but for the target's: slope
+ * is that of the cap, 1 - (z / cap)^2, as the gradient is of the logits before it.
+ */
 struct gradient {
     float highest;
     float factor;
     float offset;
+    float inverse_cap;
 };
+
+static __device__ float slope_of(const struct gradient &gradient, float z)
+{
+    const float t = z * gradient.inverse_cap;
+    return 1.0f - t * t;
+}
 
 static __device__ float gradient_of(const struct gradient &gradient, float z)
 {
-    return expf(z - gradient.highest) * gradient.factor - gradient.offset;
+    return (expf(z - gradient.highest) * gradient.factor - gradient.offset) *
+           slope_of(gradient, z);
 }
 
 /*
@@ -205,12 +217,14 @@ static __global__ void __launch_bounds__(THREADS) cross_entropy_row(struct row_p
         T *d = static_cast<T *>(pass.d_logits) + row * pass.stride;
         const struct gradient gradient = {highest, pass.scale / static_cast<float>(sum),
                                           pass.scale * pass.smoothing /
-                                              static_cast<float>(pass.vocabulary)};
+                                              static_cast<float>(pass.vocabulary),
+                                          pass.inverse_cap};
         row_gradient<THREADS>(d, z, pass.vocabulary, gradient);
         __syncthreads(); /* the target's is written last, from the logit kept above */
         if (threadIdx.x == 0 && known)
             d[target] = from_float<T>(gradient_of(gradient, target_logit) -
-                                      pass.scale * (1.0f - pass.smoothing));
+                                      pass.scale * (1.0f - pass.smoothing) *
+                                          slope_of(gradient, target_logit));
     }
 }
 
@@ -289,6 +303,7 @@ struct problem {
     const struct tensor *in;
     const struct tensor *weight;
     const struct targets *targets;
+    float cap; /* 0: none */
     float smoothing;
     float scale;
     bool gathered; /* some rows have no target */
@@ -413,6 +428,7 @@ static void slice_losses(const struct problem *p, const struct chunk *chunk,
                                   p->loss + first,
                                   p->nll + first,
                                   static_cast<int>(p->weight->shape[0]),
+                                  p->cap > 0 ? 1.0f / p->cap : 0.0f,
                                   p->smoothing,
                                   p->scale};
 
@@ -505,6 +521,11 @@ static void chunk_run(const struct problem *p, int64_t first)
     for (int64_t done = 0; done < chunk.count; done += p->slice_rows) {
         const struct slice slice = {done, smaller(p->slice_rows, chunk.count - done)};
         slice_logits(p, &chunk, &slice);
+        if (p->cap > 0) { /* what pads the rows is capped too, and not read */
+            struct tensor logits =
+                tensor_view_2d(p->logits, DTYPE_F32, slice.count, p->stride);
+            cuda_soft_cap(&p->cuda->backend, &logits, p->cap);
+        }
         slice_losses(p, &chunk, &slice);
     }
     if (!p->d_in)
@@ -532,8 +553,8 @@ static void sums_deliver(const struct problem *p, struct cross_entropy_sums *sum
 void cuda_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                                struct tensor *d_in, struct tensor *d_weight,
                                const struct tensor *in, const struct tensor *weight,
-                               const struct targets *targets, float label_smoothing,
-                               float scale)
+                               const struct targets *targets, float cap,
+                               float label_smoothing, float scale)
 {
     struct cuda_backend *cuda = cuda_of(backend);
     struct problem p = {};
@@ -544,6 +565,7 @@ void cuda_linear_cross_entropy(struct backend *backend, struct cross_entropy_sum
     p.in = in;
     p.weight = weight;
     p.targets = targets;
+    p.cap = cap;
     p.smoothing = label_smoothing;
     p.scale = scale;
     if (d_in && targets->count < in->shape[0] && in->shape[1] > 0)

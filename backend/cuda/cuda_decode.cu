@@ -54,8 +54,27 @@ template <typename T> struct decode_arguments {
     int group;            /* H / G */
     int size;             /* D */
     int pieces;           /* room for them in partial_… */
+    int window;           /* 0: none */
     float scale;          /* of scores in powers of two */
+    float cap;            /* of them; 0: none */
 };
+
+/* The positions that a sequence attends to, [first, end), and where its pieces begin: at
+ * the start of a page. */
+struct decode_span {
+    int first;
+    int end;
+    int page_first;
+    int piece; /* positions of a piece */
+};
+
+__device__ inline struct decode_span decode_span_of(int end, int window)
+{
+    const int first = window > 0 && end > window ? end - window : 0;
+    const int page_first = first / CACHE_PAGE_ROWS * CACHE_PAGE_ROWS;
+
+    return {first, end, page_first, piece_positions(end - page_first)};
+}
 
 /* What one lane loads at once, kept packed until it is used. */
 template <typename T, int VEC> struct access;
@@ -173,9 +192,9 @@ __device__ inline void unit_begin(unit_state<F> &unit,
 
 /* score[r][h] = query h . key row r, in every lane of the unit */
 template <typename F>
-__device__ inline void unit_scores(float (&score)[F::ROWS][F::HEADS],
-                                   const unit_state<F> &unit,
-                                   const typename F::packed (&keys)[F::ROWS][F::CHUNKS])
+__device__ inline void
+unit_scores(float (&score)[F::ROWS][F::HEADS], const unit_state<F> &unit,
+            const typename F::packed (&keys)[F::ROWS][F::CHUNKS], float cap)
 {
 #pragma unroll
     for (int r = 0; r < F::ROWS; r++) {
@@ -196,25 +215,33 @@ __device__ inline void unit_scores(float (&score)[F::ROWS][F::HEADS],
 #pragma unroll
             for (int h = 0; h < F::HEADS; h++)
                 score[r][h] += __shfl_xor_sync(ALL_LANES, score[r][h], distance);
+    if (cap > 0.0f) {
+#pragma unroll
+        for (int r = 0; r < F::ROWS; r++)
+#pragma unroll
+            for (int h = 0; h < F::HEADS; h++)
+                score[r][h] = cap * tanhf(score[r][h] / cap);
+    }
 }
 
-/* Scores become exponentials; what the unit holds follows the new highest score. */
+/* Scores of rows [skipped, valid) become exponentials, the others 0; what the unit holds
+ * follows the new highest score. */
 template <typename F>
 __device__ inline void unit_softmax(unit_state<F> &unit, float (&score)[F::ROWS][F::HEADS],
-                                    int valid)
+                                    int skipped, int valid)
 {
 #pragma unroll
     for (int h = 0; h < F::HEADS; h++) {
         float highest = unit.highest[h];
 #pragma unroll
         for (int r = 0; r < F::ROWS; r++)
-            highest = r < valid ? fmaxf(highest, score[r][h]) : highest;
+            highest = r >= skipped && r < valid ? fmaxf(highest, score[r][h]) : highest;
         const float shrink = exp2f(unit.highest[h] - highest);
         unit.highest[h] = highest;
         unit.mass[h] *= shrink;
 #pragma unroll
         for (int r = 0; r < F::ROWS; r++) {
-            score[r][h] = r < valid ? exp2f(score[r][h] - highest) : 0.0f;
+            score[r][h] = r >= skipped && r < valid ? exp2f(score[r][h] - highest) : 0.0f;
             unit.mass[h] += score[r][h];
         }
 #pragma unroll
@@ -243,12 +270,12 @@ __device__ inline void unit_mix(unit_state<F> &unit,
 /*
  * Positions [first, last) of a sequence with these pages, shared out by ROWS to the units.
  * `first` begins a page, so that the ROWS lie in one. Positions from `last` on read the
- * last row instead and count for nothing.
+ * last row instead and count for nothing, as do those before `counted`.
  */
 template <typename F>
 __device__ inline void
 unit_walk(unit_state<F> &unit, const decode_arguments<typename F::T> &a,
-          const int32_t *pages, int64_t column, int first, int last, int lane)
+          const int32_t *pages, int64_t column, int counted, int first, int last, int lane)
 {
     constexpr int STEP = F::UNITS * F::ROWS;
     int position = first + static_cast<int>(threadIdx.x) / F::LANES * F::ROWS;
@@ -266,8 +293,8 @@ unit_walk(unit_state<F> &unit, const decode_arguments<typename F::T> &a,
             load_row<F>(keys[r], a.keys + offset, lane, a.size);
             load_row<F>(values[r], a.values + offset, lane, a.size);
         }
-        unit_scores<F>(score, unit, keys);
-        unit_softmax<F>(unit, score, last - position);
+        unit_scores<F>(score, unit, keys, a.cap);
+        unit_softmax<F>(unit, score, counted - position, last - position);
         unit_mix<F>(unit, score, values);
         page = next;
     }
@@ -352,28 +379,29 @@ __global__ void __launch_bounds__(DECODE_THREADS, F::RESIDENT)
     const int within = static_cast<int>(blockIdx.y) % blocks_of_group * F::HEADS;
     const int head = key_head * a.group + within;
     const int count = min(a.group - within, F::HEADS);
-    const int positions = a.positions[sequence] + 1;
-    const int size = piece_positions(positions);
-    const int piece = static_cast<int>(blockIdx.z), first = piece * size;
+    const struct decode_span span = decode_span_of(a.positions[sequence] + 1, a.window);
+    const int piece = static_cast<int>(blockIdx.z);
+    const int first = span.page_first + piece * span.piece;
     const int unit = static_cast<int>(threadIdx.x) / F::LANES;
     const int lane = static_cast<int>(threadIdx.x) % F::LANES;
     unit_state<F> state;
 
-    if (first >= positions)
+    if (first >= span.end)
         return;
     unit_begin<F>(state, a, sequence, head, count, lane);
-    unit_walk<F>(state, a, a.table + sequence * a.width, (int64_t)key_head * a.size, first,
-                 min(first + size, positions), lane);
+    unit_walk<F>(state, a, a.table + sequence * a.width, (int64_t)key_head * a.size,
+                 span.first, first, min(first + span.piece, span.end), lane);
     merge_factors<F>(memory, state, unit, lane);
-    merge_units<F>(memory, a, sequence * a.heads + head, count, piece, size >= positions);
+    merge_units<F>(memory, a, sequence * a.heads + head, count, piece,
+                   span.page_first + span.piece >= span.end);
 }
 
 /* Block (sequence, query head): adds the pieces up, in order. */
 template <typename T> __global__ void merge_pieces_kernel(const decode_arguments<T> a)
 {
     const int64_t sequence = blockIdx.x, row = sequence * a.heads + blockIdx.y;
-    const int positions = a.positions[sequence] + 1, size = piece_positions(positions);
-    const int pieces = (positions - 1) / size + 1;
+    const struct decode_span span = decode_span_of(a.positions[sequence] + 1, a.window);
+    const int pieces = (span.end - span.page_first - 1) / span.piece + 1;
     const float2 *sums = a.partial_sums + row * a.pieces;
     const float *partial = a.partial_out + row * a.pieces * a.size;
     float top = sums[0].x, mass = 0.0f;
@@ -508,7 +536,9 @@ void decode(struct cuda_backend *cuda, struct tensor *out, const struct tensor *
     a.size = static_cast<int>(shape->head_size);
     a.pieces =
         static_cast<int>(smaller(ceiling_divide(longest, PIECE_MINIMUM), PIECES_MAXIMUM));
+    a.window = static_cast<int>(smaller(shape->window, INT_MAX));
     a.scale = shape->scale * 1.44269504088896341f; /* 1 / ln 2 */
+    a.cap = shape->cap * 1.44269504088896341f;
     if (a.pieces > 1 && !place_partial(cuda, a, qkv->shape[0]))
         return;
     if (packs_fit(a))

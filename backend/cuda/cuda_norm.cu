@@ -77,7 +77,7 @@ template <typename T, bool WHOLE>
 static __global__ void __launch_bounds__(ROW_THREADS)
     rms_norm_kernel(T *__restrict__ out, float *__restrict__ rstds,
                     const T *__restrict__ in, const T *__restrict__ weight, int columns,
-                    float epsilon)
+                    float offset, float epsilon)
 {
     constexpr int N = PACK_ELEMENTS<T>;
     __shared__ float shared[WARP_SIZE];
@@ -93,7 +93,7 @@ static __global__ void __launch_bounds__(ROW_THREADS)
         const pack<N> scale = load_part<N, WHOLE>(weight, column_of<T>(k), columns);
 #pragma unroll
         for (int i = 0; i < N; i++)
-            part.packs[k].value[i] *= rstd * scale.value[i];
+            part.packs[k].value[i] *= rstd * (scale.value[i] + offset);
         store_part<N, WHOLE>(out + row, column_of<T>(k), columns, part.packs[k]);
     }
 }
@@ -102,7 +102,7 @@ template <typename T>
 static __global__ void __launch_bounds__(WIDE_THREADS)
     rms_norm_wide_kernel(T *__restrict__ out, float *__restrict__ rstds,
                          const T *__restrict__ in, const T *__restrict__ weight,
-                         int columns, float epsilon)
+                         int columns, float offset, float epsilon)
 {
     __shared__ float shared[WARP_SIZE];
     const int64_t row = static_cast<int64_t>(blockIdx.x) * columns;
@@ -114,12 +114,14 @@ static __global__ void __launch_bounds__(WIDE_THREADS)
     if (threadIdx.x == 0)
         rstds[blockIdx.x] = rstd;
     for (int i = static_cast<int>(threadIdx.x); i < columns; i += WIDE_THREADS)
-        out[row + i] = from_float<T>(to_float(in[row + i]) * (rstd * to_float(weight[i])));
+        out[row + i] =
+            from_float<T>(to_float(in[row + i]) * (rstd * (to_float(weight[i]) + offset)));
 }
 
 struct forward_operands {
     struct tensor *out, *rstd;
     const struct tensor *in, *weight;
+    float offset;
     float epsilon;
 };
 
@@ -137,15 +139,15 @@ static void run_forward(struct cuda_backend *cuda, const struct forward_operands
 
     kernel<<<rows, wide ? WIDE_THREADS : row_threads<T>(columns), 0, cuda->stream>>>(
         data_of<T>(x->out), data_of<float>(x->rstd), data_of<const T>(x->in),
-        data_of<const T>(x->weight), columns, x->epsilon);
+        data_of<const T>(x->weight), columns, x->offset, x->epsilon);
 }
 
 void cuda_rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
                            const struct tensor *in, const struct tensor *weight,
-                           float epsilon)
+                           float offset, float epsilon)
 {
     struct cuda_backend *cuda = cuda_of(backend);
-    const struct forward_operands x = {out, rstd, in, weight, epsilon};
+    const struct forward_operands x = {out, rstd, in, weight, offset, epsilon};
 
     if (tensor_count(in) == 0)
         return;
@@ -156,7 +158,7 @@ void cuda_rms_norm_forward(struct backend *backend, struct tensor *out, struct t
 /* ---- Backward ----------------------------------------------------------------------- */
 
 /*
- * With n = in rstd and u = d_out weight:
+ * With n = in rstd and u = d_out (weight + offset):
  *     d_in     += rstd (u - n mean(u n)) = rstd u - in slope,  slope = rstd^3 mean(u in)
  *     d_weight += d_out n
  * Each block sums its rows' share of d_weight, in order, into its row of partial
@@ -167,6 +169,7 @@ template <typename T> struct backward_data {
     float *partial;
     const T *d_out, *in, *weight;
     const float *rstd;
+    float offset;
 };
 
 static __device__ inline int64_t first_row(struct norm_shape shape, int64_t block)
@@ -179,9 +182,10 @@ static __device__ inline int64_t first_row(struct norm_shape shape, int64_t bloc
  * stay in registers: the row's share of d_weight, d_in + rstd u, this thread's sum of u in.
  */
 template <typename T>
-static __device__ inline float
-before_mean(row_part<T> *d_in, row_part<T> *sums, const row_part<T> &d_out,
-            const row_part<T> &in, const row_part<T> &weight, float rstd, int columns)
+static __device__ inline float before_mean(row_part<T> *d_in, row_part<T> *sums,
+                                           const row_part<T> &d_out, const row_part<T> &in,
+                                           const row_part<T> &weight, float offset,
+                                           float rstd, int columns)
 {
     float sum = 0;
 #pragma unroll
@@ -190,7 +194,7 @@ before_mean(row_part<T> *d_in, row_part<T> *sums, const row_part<T> &d_out,
 #pragma unroll
         for (int i = 0; i < PACK_ELEMENTS<T>; i++) {
             const float g = d_out.packs[k].value[i], x = in.packs[k].value[i];
-            const float u = g * weight.packs[k].value[i];
+            const float u = g * (weight.packs[k].value[i] + offset);
             sums->packs[k].value[i] += g * (x * rstd);
             d_in->packs[k].value[i] += rstd * u;
             pack_sum = fmaf(u, x, pack_sum);
@@ -232,7 +236,8 @@ static __global__ void __launch_bounds__(ROW_THREADS)
         row_part<T> d_in = load_row<T, WHOLE>(data.d_in + row, columns);
         const row_part<T> weight = load_row<T, WHOLE>(data.weight, columns);
         const float rstd = data.rstd[t];
-        const float sum = before_mean<T>(&d_in, &sums, d_out, in, weight, rstd, columns);
+        const float sum =
+            before_mean<T>(&d_in, &sums, d_out, in, weight, data.offset, rstd, columns);
         const float mean = block_sum(sum, shared[t % 2]) * shape.one_over_columns;
         after_mean<T, WHOLE>(data.d_in + row, &d_in, in, rstd * rstd * rstd * mean,
                              columns);
@@ -262,12 +267,13 @@ static __global__ void __launch_bounds__(WIDE_THREADS)
         const float rstd = data.rstd[t];
         float sum = 0;
         for (int i = start; i < columns; i += WIDE_THREADS)
-            sum = fmaf(to_float(d_out[i]) * to_float(data.weight[i]), to_float(in[i]), sum);
+            sum = fmaf(to_float(d_out[i]) * (to_float(data.weight[i]) + data.offset),
+                       to_float(in[i]), sum);
         const float mean = block_sum(sum, shared[t % 2]) * shape.one_over_columns;
         const float slope = rstd * rstd * rstd * mean;
         for (int i = start; i < columns; i += WIDE_THREADS) {
             const float g = to_float(d_out[i]), x = to_float(in[i]);
-            const float u = g * to_float(data.weight[i]);
+            const float u = g * (to_float(data.weight[i]) + data.offset);
             d_in[i] = from_float<T>(to_float(d_in[i]) + rstd * u - x * slope);
             partial[i] += g * (x * rstd);
         }
@@ -305,6 +311,7 @@ static __global__ void __launch_bounds__(COLUMN_GROUPS *WARP_SIZE)
 struct backward_operands {
     struct tensor *d_in, *d_weight;
     const struct tensor *d_out, *in, *weight, *rstd;
+    float offset;
 };
 
 /*
@@ -348,10 +355,13 @@ static void run_backward(struct cuda_backend *cuda, const struct backward_operan
     float *partial =
         partials ? static_cast<float *>(cuda_scratch(cuda, CUDA_SCRATCH_PARTIAL, bytes))
                  : nullptr;
-    const backward_data<T> data = {
-        data_of<T>(x->d_in),         partial,
-        data_of<const T>(x->d_out),  data_of<const T>(x->in),
-        data_of<const T>(x->weight), data_of<const float>(x->rstd)};
+    const backward_data<T> data = {data_of<T>(x->d_in),
+                                   partial,
+                                   data_of<const T>(x->d_out),
+                                   data_of<const T>(x->in),
+                                   data_of<const T>(x->weight),
+                                   data_of<const float>(x->rstd),
+                                   x->offset};
     const struct norm_shape shape = {rows, columns, 1.0f / static_cast<float>(columns),
                                      partials};
 
@@ -368,10 +378,10 @@ static void run_backward(struct cuda_backend *cuda, const struct backward_operan
 void cuda_rms_norm_backward(struct backend *backend, struct tensor *d_in,
                             struct tensor *d_weight, const struct tensor *d_out,
                             const struct tensor *in, const struct tensor *weight,
-                            const struct tensor *rstd)
+                            float offset, const struct tensor *rstd)
 {
     struct cuda_backend *cuda = cuda_of(backend);
-    const struct backward_operands x = {d_in, d_weight, d_out, in, weight, rstd};
+    const struct backward_operands x = {d_in, d_weight, d_out, in, weight, rstd, offset};
 
     if (tensor_count(in) == 0)
         return;

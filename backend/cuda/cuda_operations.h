@@ -29,11 +29,19 @@ void cuda_linear_backward_weight(struct backend *backend, struct tensor *d_weigh
                                  const struct tensor *in);
 void cuda_rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
                            const struct tensor *in, const struct tensor *weight,
-                           float epsilon);
+                           float offset, float epsilon);
 void cuda_rms_norm_backward(struct backend *backend, struct tensor *d_in,
                             struct tensor *d_weight, const struct tensor *d_out,
                             const struct tensor *in, const struct tensor *weight,
-                            const struct tensor *rstd);
+                            float offset, const struct tensor *rstd);
+void cuda_layer_norm_forward(struct backend *backend, struct tensor *out,
+                             struct tensor *rstd, const struct tensor *in,
+                             const struct tensor *weight, const struct tensor *bias,
+                             float epsilon);
+void cuda_layer_norm_backward(struct backend *backend, struct tensor *d_in,
+                              struct tensor *d_weight, struct tensor *d_bias,
+                              const struct tensor *d_out, const struct tensor *in,
+                              const struct tensor *weight, const struct tensor *rstd);
 void cuda_head_norm_forward(struct backend *backend, struct tensor *out,
                             const struct tensor *in, const struct tensor *query_weight,
                             const struct tensor *key_weight,
@@ -66,11 +74,17 @@ void cuda_swiglu_forward(struct backend *backend, struct tensor *out,
 void cuda_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
                           struct tensor *out, const struct tensor *d_out,
                           const struct tensor *gate_up);
+void cuda_gelu_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       enum gelu_kind kind);
+void cuda_gelu_backward(struct backend *backend, struct tensor *d_in, struct tensor *out,
+                        const struct tensor *d_out, const struct tensor *in,
+                        enum gelu_kind kind);
+void cuda_soft_cap(struct backend *backend, struct tensor *values, float cap);
 void cuda_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *sums,
                                struct tensor *d_in, struct tensor *d_weight,
                                const struct tensor *in, const struct tensor *weight,
-                               const struct targets *targets, float label_smoothing,
-                               float scale);
+                               const struct targets *targets, float cap,
+                               float label_smoothing, float scale);
 void cuda_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
                       const struct tensor *qkv, const int32_t *rows,
                       const struct attention_shape *shape);

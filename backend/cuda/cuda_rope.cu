@@ -3,8 +3,8 @@
 
 /*
  * Rotary positions in place: one block a row of qkv. An item is N neighbouring pairs
- * (x[i], x[i + D/2]) of one head; the table's row is read again for each head, but from the
- * cache.
+ * (x[i], x[i + R/2]) of one head, R being the columns of the table; the table's row is read
+ * again for each head, but from the cache.
  */
 
 static constexpr int THREADS = 256;
@@ -12,7 +12,8 @@ static constexpr int THREADS = 256;
 struct rope_shape {
     int64_t columns; /* of qkv: (H + 2G) D */
     int heads;       /* that turn: H + G */
-    int half;        /* D / 2 */
+    int size;        /* D */
+    int half;        /* R / 2 */
     float direction; /* 1 or -1 */
 };
 
@@ -40,14 +41,15 @@ static __global__ void __launch_bounds__(THREADS)
     rope_kernel(T *__restrict__ qkv, const float *__restrict__ table,
                 const int32_t *__restrict__ positions, struct rope_shape shape)
 {
-    const int size = 2 * shape.half, packs = shape.half / N;
+    const int packs = shape.half / N;
     T *row = qkv + blockIdx.x * shape.columns;
-    const float *cosines = table + static_cast<int64_t>(positions[blockIdx.x]) * size;
+    const float *cosines =
+        table + static_cast<int64_t>(positions[blockIdx.x]) * 2 * shape.half;
 
     for (int item = static_cast<int>(threadIdx.x); item < shape.heads * packs;
          item += static_cast<int>(blockDim.x)) {
         const int head = item / packs, i = item % packs * N;
-        T *low = row + static_cast<int64_t>(head) * size + i;
+        T *low = row + static_cast<int64_t>(head) * shape.size + i;
         turn<N>(low, low + shape.half, cosines + i, cosines + shape.half + i,
                 shape.direction);
     }
@@ -59,8 +61,8 @@ static void run_turn(struct cuda_backend *cuda, struct tensor *qkv,
                      struct rope_shape shape)
 {
     constexpr int N = PACK_ELEMENTS<T>;
-    const bool whole =
-        shape.half % N == 0 && pack_aligned(qkv->data) && pack_aligned(table->data);
+    const bool whole = shape.half % N == 0 && shape.size % N == 0 &&
+                       pack_aligned(qkv->data) && pack_aligned(table->data);
     const int64_t items = static_cast<int64_t>(shape.heads) * shape.half / (whole ? N : 1);
     const auto kernel = whole ? rope_kernel<T, N> : rope_kernel<T, 1>;
 
@@ -76,7 +78,8 @@ static void turn_rows(struct backend *backend, struct tensor *qkv,
     struct cuda_backend *cuda = cuda_of(backend);
     const struct rope_shape shape = {
         qkv->shape[1], static_cast<int>(attention->heads + attention->key_value_heads),
-        static_cast<int>(attention->head_size / 2), direction};
+        static_cast<int>(attention->head_size), static_cast<int>(table->shape[1] / 2),
+        direction};
 
     if (tensor_count(qkv) == 0)
         return;

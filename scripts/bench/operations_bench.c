@@ -129,7 +129,7 @@ static void bench_attention(const struct shapes *s)
 {
     const int64_t D = s->C / s->H, width = (s->H + 2 * s->G) * D;
     const int64_t count = s->T / s->document;
-    const struct attention_shape shape = {s->H, s->G, D, 0.125f};
+    const struct attention_shape shape = {s->H, s->G, D, 0.125f, 0, 0.0f};
     struct tensor qkv = tensor_new(s->T, width), d_qkv = tensor_new(s->T, width);
     struct tensor out = tensor_new(s->T, s->C), d_out = tensor_new(s->T, s->C);
     struct tensor log_sum = tensor_new(s->H, s->T), table = tensor_new(s->T, D);
@@ -165,9 +165,9 @@ static void bench_rows(const struct shapes *s)
     const double bytes = 4.0 * (double)(s->T * s->C), wide = 4.0 * (double)(s->T * s->F);
 
     REPORT(2 * bytes, "GB/s", "rms_norm forward",
-           rms_norm_forward(backend, &y, &rstd, &x, &weight, 1e-5f));
+           rms_norm_forward(backend, &y, &rstd, &x, &weight, 0.0f, 1e-5f));
     REPORT(4 * bytes, "GB/s", "rms_norm backward",
-           rms_norm_backward(backend, &z, &d_weight, &y, &x, &weight, &rstd));
+           rms_norm_backward(backend, &z, &d_weight, &y, &x, &weight, 0.0f, &rstd));
     REPORT(3 * bytes, "GB/s", "add", add(backend, &z, &x, &y));
     REPORT(3 * wide, "GB/s", "swiglu forward", swiglu_forward(backend, &f, &gate_up));
     REPORT(5 * wide, "GB/s", "swiglu backward",
@@ -189,10 +189,11 @@ static void bench_vocabulary(const struct shapes *s)
         tokens[t] = (int32_t)(t * 31 % s->V);
     }
     REPORT(3 * flops, "GFLOP/s", "linear_cross_entropy",
-           linear_cross_entropy(backend, &sums, &d_in, &d_weight, &in, &weight, &targets, 0,
-                                1.0f));
+           linear_cross_entropy(backend, &sums, &d_in, &d_weight, &in, &weight, &targets,
+                                0.0f, 0, 1.0f));
     REPORT(flops, "GFLOP/s", "linear_cross_entropy, sums only",
-           linear_cross_entropy(backend, &sums, NULL, NULL, &in, &weight, &targets, 0, 1));
+           linear_cross_entropy(backend, &sums, NULL, NULL, &in, &weight, &targets, 0.0f, 0,
+                                1));
     REPORT(4.0 * 2 * (double)(s->T * s->C), "GB/s", "embedding forward",
            embedding_forward(backend, &d_in, &weight, tokens));
     REPORT(4.0 * 3 * (double)(s->T * s->C), "GB/s", "embedding backward",
@@ -261,7 +262,7 @@ static void bench_optimizer(int64_t count)
 static void bench_decode(const struct shapes *s, int64_t sequences, int64_t positions)
 {
     const int64_t D = s->C / s->H;
-    const struct attention_shape shape = {s->H, s->G, D, 0.125f};
+    const struct attention_shape shape = {s->H, s->G, D, 0.125f, 0, 0.0f};
     struct tensor qkv = tensor_new(sequences, (s->H + 2 * s->G) * D);
     struct tensor out = tensor_new(sequences, s->C);
     const int64_t width = (positions + CACHE_PAGE_ROWS - 1) / CACHE_PAGE_ROWS;

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,12 +17,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     CHECK(architecture_parameter_count(&read) > 0);
-    CHECK(read.heads % read.key_value_heads == 0 && read.head_size % 2 == 0);
+    CHECK(read.heads % read.key_value_heads == 0);
+    CHECK(architecture_rotary_size(&read) % 2 == 0);
+    CHECK(architecture_rotary_size(&read) <= read.head_size);
     struct text_buffer text = {0};
     architecture_print_json(&read, DTYPE_F32, &text);
     CHECK(!architecture_parse(&again, text.data, text.length, "written", &error));
     CHECK(read.channels == again.channels && read.rope_theta == again.rope_theta);
     CHECK(read.eos_token_count == again.eos_token_count);
+    CHECK(read.window == again.window && read.rotary_size == again.rotary_size);
+    CHECK(read.attention_cap == again.attention_cap && read.logit_cap == again.logit_cap);
+    CHECK(memcmp(read.windowed, again.windowed, sizeof read.windowed) == 0);
+    CHECK(read.activation == again.activation && read.query_scalar == again.query_scalar);
     text_buffer_release(&text);
     return 0;
 }

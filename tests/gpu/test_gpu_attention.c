@@ -20,7 +20,7 @@ static struct pack pack_make(const int64_t *lengths, int64_t count, int64_t H, i
                              int64_t D, enum dtype dtype)
 {
     /* Three times the usual scale: peaked rows, so that maxima move between tiles. */
-    struct pack p = {.shape = {H, G, D, 3.0f / sqrtf((float)D)},
+    struct pack p = {.shape = {H, G, D, 3.0f / sqrtf((float)D), 0, 0.0f},
                      .dtype = dtype,
                      .count = count,
                      .longest = slack,

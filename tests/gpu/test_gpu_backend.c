@@ -313,7 +313,7 @@ static void recorded_products(void **state)
         if (round == 1)
             assert_true(backend_record_begin(device));
         rms_norm_forward(device, &normed.on[DEVICE], &rstd.on[DEVICE], &in.on[DEVICE],
-                         &norm.on[DEVICE], 1e-5f);
+                         &norm.on[DEVICE], 0.0f, 1e-5f);
         linear_decode(device, &out.on[DEVICE], &normed.on[DEVICE], &weight.on[DEVICE], NULL,
                       NULL);
         if (round == 0)

@@ -47,7 +47,7 @@ static void run(struct problem *p, enum side side, struct cross_entropy_sums *su
 
     linear_cross_entropy(backends[side], sums, d_in ? &d_in->on[side] : NULL,
                          d_weight ? &d_weight->on[side] : NULL, &p->in.on[side],
-                         &p->weight.on[side], &targets, p->smoothing, p->scale);
+                         &p->weight.on[side], &targets, 0.0f, p->smoothing, p->scale);
 }
 
 /* A logit: C products. */

@@ -49,7 +49,7 @@ static struct operand pool_make(const struct sequences *q)
 static struct sequences sequences_make(const int32_t *positions, int64_t S, int64_t H,
                                        int64_t G, int64_t D, enum dtype dtype)
 {
-    struct sequences q = {.shape = {H, G, D, 3.0f / sqrtf((float)D)},
+    struct sequences q = {.shape = {H, G, D, 3.0f / sqrtf((float)D), 0, 0.0f},
                           .dtype = dtype,
                           .S = S,
                           .page_count = 5,

@@ -130,7 +130,7 @@ static void head_norm_case(int64_t T, int64_t H, int64_t G, int64_t D, enum dtyp
 
     case_begin("head_norm %s T=%lld H=%lld G=%lld D=%lld odd %d", dtype_name(dtype),
                (long long)T, (long long)H, (long long)G, (long long)D, shifted);
-    norm_init(&n, T, (struct attention_shape){H, G, D, 1.0f}, dtype);
+    norm_init(&n, T, (struct attention_shape){H, G, D, 1.0f, 0, 0.0f}, dtype);
     all_exact(&n);
     struct operand in_place = operand_copy(&n.in);
     EACH_SIDE(side)
@@ -169,7 +169,7 @@ BOTH_TYPES(head_norm)
 /* Which other rows there are changes none of the bits of a row. */
 static void rows_are_independent(enum dtype dtype)
 {
-    const struct attention_shape shape = {5, 1, 64, 1.0f};
+    const struct attention_shape shape = {5, 1, 64, 1.0f, 0, 0.0f};
     const int64_t T = 9, columns = 7 * 64;
     struct backend *device = backends[DEVICE];
 

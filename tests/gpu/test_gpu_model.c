@@ -124,7 +124,11 @@ static const float *golden_gradient(const void *context, const struct parameter 
     char key[128];
 
     snprintf(key, sizeof key, "grad.%s", parameter->name);
-    return golden_tensor(context, key, parameter->count);
+    float *values = keep(float, parameter->count);
+    memcpy(values, golden_tensor(context, key, parameter->count),
+           (size_t)parameter->count * sizeof *values);
+    parameter_from_file(parameter, values);
+    return values;
 }
 
 static void goldens(enum dtype dtype)

@@ -209,7 +209,7 @@ static void norm_case(int64_t T, int64_t C, enum dtype dtype)
         norm_forward_exact(&n, t);
     EACH_SIDE(side)
     rms_norm_forward(backends[side], &n.out.on[side], &n.rstd.on[side], &n.in.on[side],
-                     &n.weight.on[side], norm_epsilon);
+                     &n.weight.on[side], 0.0f, norm_epsilon);
     check_operand("out", &n.out, n.out_exact);
     check_operand("rstd", &n.rstd, n.rstd_exact);
     for (int64_t t = 0; t < T; t++)
@@ -225,12 +225,12 @@ static void norm_case(int64_t T, int64_t C, enum dtype dtype)
     struct operand d_weight_again = operand_copy(&n.d_weight);
     EACH_SIDE(side)
     rms_norm_backward(backends[side], &n.d_in.on[side], &n.d_weight.on[side],
-                      &n.d_out.on[side], &n.in.on[side], &n.weight.on[side],
+                      &n.d_out.on[side], &n.in.on[side], &n.weight.on[side], 0.0f,
                       &n.rstd.on[side]);
     check_operand("d_in", &n.d_in, n.d_in_exact);
     check_operand("d_weight", &n.d_weight, n.d_weight_exact);
     rms_norm_backward(backends[DEVICE], &d_in_again.on[DEVICE], &d_weight_again.on[DEVICE],
-                      &n.d_out.on[DEVICE], &n.in.on[DEVICE], &n.weight.on[DEVICE],
+                      &n.d_out.on[DEVICE], &n.in.on[DEVICE], &n.weight.on[DEVICE], 0.0f,
                       &n.rstd.on[DEVICE]);
     assert_same_bits("d_in, a second time", fetch(&d_in_again.on[DEVICE]),
                      fetch(&n.d_in.on[DEVICE]), tensor_bytes(&n.d_in.on[DEVICE]));
@@ -304,7 +304,7 @@ static struct bounded *rope_exact(const float *qkv, const float *table,
 
 static void rope_case(int64_t T, int64_t H, int64_t G, int64_t D, enum dtype dtype)
 {
-    const struct attention_shape shape = {H, G, D, 1.0f};
+    const struct attention_shape shape = {H, G, D, 1.0f, 0, 0.0f};
     int32_t *at = keep(int32_t, T);
 
     case_begin("rope %s T=%lld H=%lld G=%lld D=%lld odd %d", dtype_name(dtype),
@@ -435,14 +435,14 @@ static void rows_are_independent(enum dtype dtype)
     struct operand rstd[] = {poisoned_vector(DTYPE_F32, T), poisoned_vector(DTYPE_F32, T)};
     struct operand gated[] = {poisoned_matrix(dtype, T, C), poisoned_matrix(dtype, T, C)};
     rms_norm_forward(device, &normed[0].on[DEVICE], &rstd[0].on[DEVICE], &in.on[DEVICE],
-                     &weight.on[DEVICE], norm_epsilon);
+                     &weight.on[DEVICE], 0.0f, norm_epsilon);
     swiglu_forward(device, &gated[0].on[DEVICE], &in.on[DEVICE]);
     for (int64_t t = 0; t < T; t++) {
         view[0] = tensor_rows(&in.on[DEVICE], t, 1);
         view[1] = tensor_rows(&normed[1].on[DEVICE], t, 1);
         view[2] = tensor_rows(&rstd[1].on[DEVICE], t, 1);
         view[3] = tensor_rows(&gated[1].on[DEVICE], t, 1);
-        rms_norm_forward(device, &view[1], &view[2], &view[0], &weight.on[DEVICE],
+        rms_norm_forward(device, &view[1], &view[2], &view[0], &weight.on[DEVICE], 0.0f,
                          norm_epsilon);
         swiglu_forward(device, &view[3], &view[0]);
     }
@@ -497,7 +497,7 @@ static void sums_of_squares(void **state)
 /* Keys and values arrive at the rows they are sent to; other rows stay. */
 static void cache_case(int64_t T, int64_t H, int64_t G, int64_t D, enum dtype dtype)
 {
-    const struct attention_shape shape = {H, G, D, 1.0f};
+    const struct attention_shape shape = {H, G, D, 1.0f, 0, 0.0f};
     const int64_t R = T + 37, width = G * D, columns = (H + 2 * G) * D;
     int64_t *order = keep(int64_t, R);
     int32_t *to = keep(int32_t, T);
@@ -541,7 +541,7 @@ BOTH_TYPES(cache)
 /* Without rows nothing happens, and no launch fails. */
 static void no_rows(enum dtype dtype)
 {
-    const struct attention_shape shape = {2, 1, 8, 1.0f};
+    const struct attention_shape shape = {2, 1, 8, 1.0f, 0, 0.0f};
     struct backend *device = backends[DEVICE];
 
     case_begin("no rows %s", dtype_name(dtype));
@@ -562,8 +562,8 @@ static void no_rows(enum dtype dtype)
     scale(device, t, 2.0f);
     embedding_forward(device, t, &weight.on[DEVICE], index);
     embedding_backward(device, &d_weight.on[DEVICE], t, index);
-    rms_norm_forward(device, t, &rstd.on[DEVICE], t, &norm_weight.on[DEVICE], 1e-5f);
-    rms_norm_backward(device, t, &d_norm.on[DEVICE], t, t, &norm_weight.on[DEVICE],
+    rms_norm_forward(device, t, &rstd.on[DEVICE], t, &norm_weight.on[DEVICE], 0.0f, 1e-5f);
+    rms_norm_backward(device, t, &d_norm.on[DEVICE], t, t, &norm_weight.on[DEVICE], 0.0f,
                       &rstd.on[DEVICE]);
     swiglu_forward(device, t, &wide.on[DEVICE]);
     swiglu_backward(device, &wide.on[DEVICE], NULL, t, &wide.on[DEVICE]);

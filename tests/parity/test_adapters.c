@@ -22,8 +22,8 @@
  * merged is unmerged.
  */
 static struct backend *backend;
-static const char *const adapters[] = {"rslora", "dora-biases", "dora-some", "fused",
-                                       "dora-fused"};
+static const char *const adapters[] = {"rslora",     "dora-biases", "dora-some", "fused",
+                                       "dora-fused", "gpt2",        "dora-gpt2"};
 enum { ADAPTER_COUNT = sizeof adapters / sizeof *adapters };
 
 static void check(enum status status, const struct error *error)

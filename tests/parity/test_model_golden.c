@@ -25,8 +25,10 @@
  * test prints, are twenty-five times smaller or more.
  */
 static const char *const names[] = {
-    "gqa-tied", "mha-untied", "wide-heads", "one-key-value", "llama3-biases", "linear-rope",
-    "qwen2",    "mistral",    "qwen3",      "phi3",          "phi3-longrope"};
+    "gqa-tied",        "mha-untied",     "wide-heads",   "one-key-value", "llama3-biases",
+    "linear-rope",     "qwen2",          "mistral",      "qwen3",         "phi3",
+    "phi3-longrope",   "mistral-window", "phi3-partial", "qwen2-windows", "gemma2",
+    "gemma2-variants", "gpt2",           "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
 
 struct golden {
@@ -197,12 +199,21 @@ static void training_begin(struct golden *golden, bool recompute)
           &error);
 }
 
+static float *copy_gradients(const struct golden *golden)
+{
+    const struct tensor gradients = transformer_gradients(golden->model);
+    float *copy = memory_allocate(tensor_bytes(&gradients));
+    memcpy(copy, gradients.data, tensor_bytes(&gradients));
+    return copy;
+}
+
 static void compare_gradients(struct golden *golden, const char *name)
 {
     size_t count;
     double worst = 0.0;
     const struct parameter *parameters = transformer_parameters(golden->model, &count);
-    const float *gradients = transformer_gradients(golden->model).data;
+    float *gradients = copy_gradients(golden);
+    parameter_block_to_file(transformer_trained(golden->model), gradients);
     for (size_t i = 0; i < count; i++) {
         char key[128];
         snprintf(key, sizeof key, "grad.%s", parameters[i].name);
@@ -214,6 +225,7 @@ static void compare_gradients(struct golden *golden, const char *name)
             fail_msg("%s: %s: relative difference %g", name, key, difference);
         free(wanted);
     }
+    free(gradients);
     print_message("%s: %zu gradients: worst |a - b| / |b| %.3g\n", name, count, worst);
 }
 
@@ -381,14 +393,6 @@ static struct packed_batch document_of(const struct packed_batch *batch, int64_t
     for (int64_t i = 0; i < document.token_count; i++)
         document.target_count += document.targets[i] >= 0;
     return document;
-}
-
-static float *copy_gradients(const struct golden *golden)
-{
-    const struct tensor gradients = transformer_gradients(golden->model);
-    float *copy = memory_allocate(tensor_bytes(&gradients));
-    memcpy(copy, gradients.data, tensor_bytes(&gradients));
-    return copy;
 }
 
 /* Sums in another order: a few roundings of fp32, relative to the whole gradient. */

@@ -149,13 +149,146 @@ static void families_have_their_defaults(void **state)
 
     a = good("\"model_type\": \"mistral\", \"use_sliding_window\": false, ");
     assert_int_equal(a.window, 4096);
+    assert_int_equal(architecture_window(&a, 1), 4096);
     assert_int_equal(a.position_limit, 131072);
-    assert_int_equal(architecture_sequence_limit(&a), 4096);
-    assert_string_equal(architecture_limit_name(&a), "sliding_window");
     a = good("\"model_type\": \"mistral\", \"sliding_window\": null, ");
     assert_int_equal(a.window, 0);
     assert_int_equal(architecture_sequence_limit(&a), 131072);
     assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
+}
+
+/* Which layers have the window, as bits. */
+static unsigned windows(const char *fields)
+{
+    const struct architecture a = good(fields);
+    unsigned bits = 0;
+    for (int64_t layer = 0; layer < a.layer_count; layer++)
+        bits |= (unsigned)(architecture_window(&a, layer) > 0) << layer;
+    return bits;
+}
+
+static void reads_windows(void **state)
+{
+    (void)state;
+#define QWEN "\"model_type\": \"qwen2\", \"num_hidden_layers\": 4, "
+#define TYPES                                                                              \
+    "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\", "    \
+    "\"sliding_attention\"], "
+    assert_int_equal(windows(QWEN "\"sliding_window\": 9, "), 0);
+    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, "), 0); /* from 28 on */
+    assert_int_equal(
+        windows(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, "), 14);
+    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, " TYPES), 10);
+    assert_int_equal(
+        windows(QWEN "\"use_sliding_window\": true, \"sliding_window\": null, "), 0);
+    assert_int_equal(windows("\"model_type\": \"mistral\", "), 3);
+    assert_int_equal(
+        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, \"head_dim\": 8, "),
+        5);
+    assert_int_equal(
+        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, " TYPES), 10);
+    assert_int_equal(
+        good(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 4, ").window, 0);
+}
+
+static void reads_gemma2(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"model_type\": \"gemma2\", \"head_dim\": 10, ");
+    assert_true(a.norm == NORM_RMS_ONE_PLUS && a.post_norms && a.scaled_embedding);
+    assert_true(a.activation == ACTIVATION_GELU_TANH && !a.gateless && a.tied_embeddings);
+    assert_true(a.attention_cap == 50.0 && a.logit_cap == 30.0 && a.query_scalar == 256.0);
+    assert_true(architecture_query_scale(&a) == 1.0 / 16.0);
+    assert_int_equal(a.window, 4096);
+    assert_int_equal(a.position_limit, 8192);
+    /* 2 x 48 x 10 (6 + 2) + 3 x 48 x 77 + 4 norms, of 2 layers; one embedding */
+    assert_int_equal(architecture_parameter_count(&a),
+                     2 * (7680 + 11088 + 4 * 48) + 48 + 131 * 48);
+    a = good("\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null, "
+             "\"final_logit_softcapping\": 7, \"hidden_act\": \"what it does not read\", "
+             "\"hidden_activation\": \"gelu\", \"query_pre_attn_scalar\": 64, ");
+    assert_true(a.attention_cap == 0.0 && a.logit_cap == 7.0);
+    assert_true(a.activation == ACTIVATION_GELU);
+    assert_true(architecture_query_scale(&a) == 0.125);
+    assert_true(architecture_query_scale(&(struct architecture){.head_size = 16}) == 0.25);
+}
+
+#define GPT2                                                                               \
+    "\"model_type\": \"gpt2\", \"vocab_size\": 131, \"n_embd\": 48, \"n_layer\": 2, "      \
+    "\"n_head\": 3"
+
+static void reads_gpt2(void **state)
+{
+    (void)state;
+    struct architecture a;
+    struct error error = {0};
+    assert_false(parse(&a, "{" GPT2 "}", &error));
+    assert_true(a.norm == NORM_LAYER && a.gateless && a.learned_positions && a.transposed);
+    assert_true(a.fused_projections && a.tied_embeddings && !a.post_norms);
+    assert_true(a.query_key_value_bias && a.attention_out_bias && a.feed_forward_bias);
+    assert_true(a.activation == ACTIVATION_GELU_TANH && a.norm_epsilon == 1e-5);
+    assert_int_equal(a.feed_forward, 192);
+    assert_int_equal(a.key_value_heads, 3);
+    assert_int_equal(a.head_size, 16);
+    assert_int_equal(architecture_rotary_size(&a), 0);
+    assert_int_equal(architecture_sequence_limit(&a), 1024);
+    assert_string_equal(architecture_limit_name(&a), "n_positions");
+    /* 12 C^2 + 13 C of 2 layers, 2 C, embedding and positions */
+    assert_int_equal(architecture_parameter_count(&a),
+                     2 * (12 * 48 * 48 + 13 * 48) + 2 * 48 + (131 + 1024) * 48);
+    assert_int_equal(parse(&a, "{" GPT2 ", \"n_inner\": 7, \"n_positions\": 5}", &error),
+                     STATUS_OK);
+    assert_int_equal(a.feed_forward, 7);
+    assert_int_equal(a.position_limit, 5);
+
+    static const char *const refused[][2] = {
+        {"\"activation_function\": \"relu\"", "\"activation_function\": \"relu\""},
+        {"\"activation_function\": \"silu\"", "\"activation_function\": \"silu\""},
+        {"\"scale_attn_weights\": false", "\"scale_attn_weights\": false"},
+        {"\"scale_attn_by_inverse_layer_idx\": true",
+         "\"scale_attn_by_inverse_layer_idx\""},
+        {"\"add_cross_attention\": true", "\"add_cross_attention\": true"},
+        {"\"sliding_window\": 4", "\"sliding_window\": 4"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{%s, " GPT2 "}", refused[i][0]);
+        error = (struct error){0};
+        assert_int_equal(parse(&a, json, &error), STATUS_UNSUPPORTED);
+        if (!strstr(error.message, refused[i][1]))
+            fail_msg("%s -> %s", json, error.message);
+    }
+    assert_int_equal(parse(&a, "{\"n_head\": 5, " GPT2 "}", &error), STATUS_FORMAT);
+    assert_non_null(
+        strstr(error.message, "\"n_embd\": 48 is not a multiple of \"n_head\": 5"));
+}
+
+static void reads_partial_rotation(void **state)
+{
+    (void)state;
+    static const char *const spellings[] = {
+        "\"partial_rotary_factor\": 0.75, ",
+        "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1e4, "
+        "\"partial_rotary_factor\": 0.75}, "};
+    char fields[256];
+    struct architecture a;
+    struct error error = {0};
+    for (int i = 0; i < 2; i++) {
+        snprintf(fields, sizeof fields, "\"model_type\": \"phi3\", \"head_dim\": 16, %s",
+                 spellings[i]);
+        a = good(fields);
+        assert_int_equal(architecture_rotary_size(&a), 12);
+        float f[6];
+        architecture_rope_frequencies(&a, f);
+        assert_true(f[0] == 1.0f && f[3] == 0.01f); /* 10000^(-6/12) */
+    }
+    a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.0, ");
+    assert_int_equal(architecture_rotary_size(&a), 8);
+    assert_int_equal(
+        parse_with(&a, "\"model_type\": \"phi3\", \"partial_rotary_factor\": 0.4, ",
+                   &error),
+        STATUS_FORMAT); /* 3.2 of 8 */
+    assert_non_null(strstr(error.message, "partial_rotary_factor"));
 }
 
 #define LONGROPE                                                                           \
@@ -213,13 +346,26 @@ static void refuses_what_is_not_computed(void **state)
 {
     (void)state;
     static const char *const fields[][2] = {
-        {"\"model_type\": \"gpt2\", ", "\"gpt2\""},
+        {"\"model_type\": \"gpt_neox\", ", "\"gpt_neox\""},
+        {"\"attn_logit_softcapping\": 50.0, ", "\"attn_logit_softcapping\": 50"},
+        {"\"final_logit_softcapping\": 30.0, ", "\"final_logit_softcapping\": 30"},
+        {"\"query_pre_attn_scalar\": 256, ", "\"query_pre_attn_scalar\": 256"},
+        {"\"embedding_multiplier\": 12.0, ", "\"embedding_multiplier\": 12"},
+        {"\"num_local_experts\": 8, ", "\"num_local_experts\": 8"},
+        {"\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true, ",
+         "\"use_bidirectional_attention\": true"},
+        {"\"model_type\": \"gemma2\", \"layer_types\": [\"full_attention\"], ",
+         "\"layer_types\""},
+        {"\"model_type\": \"mistral\", \"layer_types\": [\"full_attention\", "
+         "\"sliding_attention\"], ",
+         "\"layer_types\""},
         {"\"model_type\": \"mistral\", \"attention_bias\": true, ",
          "\"attention_bias\": true"},
         {"\"model_type\": \"qwen2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
-        {"\"model_type\": \"qwen2\", \"use_sliding_window\": true, ",
-         "\"use_sliding_window\": true"},
-        {"\"hidden_act\": \"gelu\", ", "\"hidden_act\": \"gelu\""},
+        {"\"model_type\": \"qwen2\", \"use_sliding_window\": true, "
+         "\"max_window_layers\": 1.5, ",
+         "\"max_window_layers\": 1.5"},
+        {"\"hidden_act\": \"relu\", ", "\"hidden_act\": \"relu\""},
         {"\"attention_dropout\": 0.1, ", "\"attention_dropout\": 0.1"},
         {"\"pretraining_tp\": 2, ", "\"pretraining_tp\": 2"},
         {"\"partial_rotary_factor\": 0.5, ", "\"partial_rotary_factor\": 0.5"},
@@ -283,6 +429,12 @@ static void refuses_broken_fields(void **state)
          "\"low_freq_factor\": 4, \"high_freq_factor\": 4, "
          "\"original_max_position_embeddings\": 8192}, ",
          "\"high_freq_factor\": 4 must be above"},
+        {"\"model_type\": \"gpt2\", ", "\"n_layer\" is missing"},
+        {"\"model_type\": \"gemma2\", \"attn_logit_softcapping\": 0, ",
+         "attn_logit_softcapping"},
+        {"\"model_type\": \"gemma2\", \"query_pre_attn_scalar\": \"x\", ",
+         "query_pre_attn_scalar"},
+        {"\"model_type\": \"qwen2\", \"use_sliding_window\": 1, ", "use_sliding_window"},
         {"\"attention_bias\": 1, ", "attention_bias"},
         {"\"model_type\": \"mistral\", \"sliding_window\": 0, ", "sliding_window"},
         {"\"tie_word_embeddings\": 1, ", "tie_word_embeddings"},
@@ -349,7 +501,18 @@ static void prints_what_it_reads(void **state)
         "\"model_type\": \"phi3\", \"sliding_window\": 2047, ",
         LONGROPE,
         "\"model_type\": \"mistral\", ",
-        "\"model_type\": \"mistral\", \"sliding_window\": null, "};
+        "\"model_type\": \"mistral\", \"sliding_window\": null, ",
+        "\"hidden_act\": \"gelu_pytorch_tanh\", ",
+        "\"model_type\": \"phi3\", \"head_dim\": 98, \"partial_rotary_factor\": 0.29, ",
+        QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, ",
+        "\"model_type\": \"gemma2\", ",
+        ("\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null, "
+         "\"hidden_activation\": \"gelu\", \"query_pre_attn_scalar\": 40.5, "
+         "\"tie_word_embeddings\": false, \"attention_bias\": true, " TYPES
+         "\"num_hidden_layers\": 4, "),
+        "\"model_type\": \"gemma2\", \"sliding_window\": null, ",
+        GPT2 ", \"activation_function\": \"gelu\", \"resid_pdrop\": 0.1, ",
+        GPT2 ", \"n_positions\": 77, \"layer_norm_epsilon\": 1e-3, "};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const struct architecture a = good(fields[i]);
         struct architecture again;
@@ -410,6 +573,10 @@ int main(void)
         cmocka_unit_test(reads_both_rope_spellings),
         cmocka_unit_test(reads_rope_scaling),
         cmocka_unit_test(families_have_their_defaults),
+        cmocka_unit_test(reads_windows),
+        cmocka_unit_test(reads_gemma2),
+        cmocka_unit_test(reads_gpt2),
+        cmocka_unit_test(reads_partial_rotation),
         cmocka_unit_test(reads_longrope),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),

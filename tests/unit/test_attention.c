@@ -15,7 +15,8 @@ static void batch_init(struct batch *b, const int64_t *lengths, int64_t count, i
                        int64_t G, int64_t D)
 {
     /* Three times the usual scale: peaked rows, so that maxima move between tiles. */
-    *b = (struct batch){.shape = {H, G, D, 3.0f / sqrtf((float)D)}, .count = count};
+    *b =
+        (struct batch){.shape = {H, G, D, 3.0f / sqrtf((float)D), 0, 0.0f}, .count = count};
     b->starts = memory_allocate_array((size_t)count + 1, sizeof *b->starts);
     for (int64_t n = 0; n < count; n++)
         b->starts[n + 1] = b->starts[n] + (int32_t)lengths[n];
@@ -57,7 +58,8 @@ static void batch_backward(struct batch *b)
                        &documents, &b->shape);
 }
 
-/* One row of the definition: softmax(scale q k) v over keys [start, t] of one head. */
+/* One row of the definition: softmax(cap(scale q k)) v over keys (t - window, t] of one
+ * head, from `start` on. */
 static void reference_row(struct batch *b, int64_t head, int64_t start, int64_t t)
 {
     const int64_t H = b->shape.heads, G = b->shape.key_value_heads, D = b->shape.head_size;
@@ -67,12 +69,17 @@ static void reference_row(struct batch *b, int64_t head, int64_t start, int64_t 
 
     for (int64_t i = 0; i < D; i++)
         out[i] = 0;
+    if (b->shape.window > 0)
+        start = maximum(start, t - b->shape.window + 1);
     for (int64_t j = start; j <= t; j++) {
         const double *k = b->qkv_exact + j * width + key_head * D, *v = k + G * D;
         double score = 0;
         for (int64_t i = 0; i < D; i++)
             score += q[i] * k[i];
-        const double p = exp((double)b->shape.scale * score); /* scores stay below 250 */
+        score *= (double)b->shape.scale; /* stays below 250 */
+        if (b->shape.cap > 0)
+            score = (double)b->shape.cap * tanh(score / (double)b->shape.cap);
+        const double p = exp(score);
         sum += p;
         for (int64_t i = 0; i < D; i++)
             out[i] += p * v[i];
@@ -108,13 +115,15 @@ static int64_t reduction_of(const struct batch *b, int64_t longest)
     return (int64_t)(size * size * (double)b->shape.scale / 4) + longest + 16;
 }
 
-static void numbers_case(const int64_t *lengths, int64_t count, int64_t H, int64_t G,
-                         int64_t D)
+static void masked_case(const int64_t *lengths, int64_t count, int64_t H, int64_t G,
+                        int64_t D, int64_t window, float cap)
 {
     struct batch b;
     int64_t longest = 0;
 
     batch_init(&b, lengths, count, H, G, D);
+    b.shape.window = window;
+    b.shape.cap = cap;
     for (int64_t n = 0; n < count; n++)
         longest = maximum(longest, lengths[n]);
     const double tolerance = (double)reduction_of(&b, longest) * (double)FLT_EPSILON;
@@ -130,6 +139,12 @@ static void numbers_case(const int64_t *lengths, int64_t count, int64_t H, int64
                                              tensor_count(&b.qkv),
                                              reduction_of(&b, longest)});
     batch_release(&b);
+}
+
+static void numbers_case(const int64_t *lengths, int64_t count, int64_t H, int64_t G,
+                         int64_t D)
+{
+    masked_case(lengths, count, H, G, D, 0, 0.0f);
 }
 
 static void numbers_cases(void)
@@ -161,21 +176,48 @@ static void test_long_document(void **state)
     numbers_case((const int64_t[]){300}, 1, 2, 1, 32);
 }
 
+/* Windows within a tile of keys, across several, of one key, and longer than documents. */
+static void test_windows(void **state)
+{
+    (void)state;
+    masked_case((const int64_t[]){210, 1, 50}, 3, 2, 1, 16, 1, 0.0f);
+    masked_case((const int64_t[]){97, 0, 200}, 3, 3, 1, 20, 2, 0.0f);
+    masked_case((const int64_t[]){150, 7}, 2, 2, 2, 64, 48, 0.0f);
+    masked_case((const int64_t[]){300}, 1, 2, 1, 12, 97, 0.0f);
+    masked_case((const int64_t[]){289, 30}, 2, 4, 2, 10, 145, 0.0f);
+    masked_case((const int64_t[]){40, 96}, 2, 1, 1, 8, 96, 0.0f);
+    masked_case((const int64_t[]){random_between(1, 260), random_between(1, 260)}, 2, 2, 1,
+                18, random_between(1, 200), 0.0f);
+}
+
+/* Scores go to about 10; caps below that bend them, and above hardly. */
+static void test_caps(void **state)
+{
+    (void)state;
+    masked_case((const int64_t[]){33, 1, 7}, 3, 6, 2, 6, 0, 2.5f);
+    masked_case((const int64_t[]){110}, 1, 2, 1, 64, 0, 0.7f);
+    masked_case((const int64_t[]){120, 50}, 2, 2, 1, 80, 30, 50.0f);
+    masked_case((const int64_t[]){230, 4}, 2, 2, 2, 20, 100, 3.0f);
+    masked_case((const int64_t[]){30}, 1, 1, 1, 256, 9, 5.0f);
+}
+
 /* Documents of 1 to 300 tokens packed together give the bits that each gives alone. */
-static void test_packed_equals_separate(void **state)
+static void packed_case(int64_t window, float cap)
 {
     enum { COUNT = 9 };
     const int64_t lengths[COUNT] = {1, 300, 2, 47, 48, 49, 96, 97, random_between(1, 300)};
     struct batch packed;
 
-    (void)state;
     batch_init(&packed, lengths, COUNT, 6, 2, 20);
+    packed.shape.window = window;
+    packed.shape.cap = cap;
     batch_forward(&packed);
     batch_backward(&packed);
     for (int n = 0; n < COUNT; n++) {
         const int64_t start = packed.starts[n];
         struct batch alone;
         batch_init(&alone, &lengths[n], 1, 6, 2, 20);
+        alone.shape = packed.shape;
         tensor_free(&alone.qkv);
         tensor_free(&alone.d_out);
         alone.qkv = tensor_rows(&packed.qkv, start, lengths[n]);
@@ -194,6 +236,13 @@ static void test_packed_equals_separate(void **state)
         batch_release(&alone);
     }
     batch_release(&packed);
+}
+
+static void test_packed_equals_separate(void **state)
+{
+    (void)state;
+    packed_case(0, 0.0f);
+    packed_case(50, 4.0f);
 }
 
 /* Twice the same, and the same with another number of threads. */
@@ -310,15 +359,16 @@ static void decoding_release(struct decoding *d)
 
 /* Decoding the last token from the cache gives the last row of the whole document, and a
  * row alone, in other pages, has the bits that it has among others. */
-static void test_decode(void **state)
+static void decode_case(int64_t window, float cap)
 {
     enum { COUNT = 6, LONGEST = 130 };
     const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 96, 2};
     struct batch b;
     struct decoding d, other;
 
-    (void)state;
     batch_init(&b, lengths, COUNT, 6, 2, 20);
+    b.shape.window = window;
+    b.shape.cap = cap;
     decoding_init(&d, &b, LONGEST);
     decoding_init(&other, &b, LONGEST + 40);
     attention_decode(backend, &d.out, &d.last, &d.cache, &d.pages, d.positions, &b.shape);
@@ -345,11 +395,23 @@ static void test_decode(void **state)
     batch_release(&b);
 }
 
+static void test_decode(void **state)
+{
+    (void)state;
+    decode_case(0, 0.0f);
+    decode_case(1, 0.0f);
+    decode_case(16, 0.0f);
+    decode_case(37, 2.0f);
+    decode_case(0, 6.0f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_long_document),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_caps),
         cmocka_unit_test(test_packed_equals_separate),
         cmocka_unit_test(test_bits_repeat),
         cmocka_unit_test(test_large_scores),

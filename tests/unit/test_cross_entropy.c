@@ -3,7 +3,7 @@
 /* One problem with its solution by the definition, in double. */
 struct problem {
     int64_t T, C, V;
-    float smoothing, scale;
+    float smoothing, scale, cap;
     struct tensor in, weight, d_in, d_weight;
     int32_t *targets;
     double *in_exact, *weight_exact;
@@ -55,6 +55,8 @@ static void solve_row(struct problem *p, int64_t t, double *z)
         z[v] = 0;
         for (int64_t i = 0; i < p->C; i++)
             z[v] += x[i] * p->weight_exact[v * p->C + i];
+        if (p->cap > 0)
+            z[v] = (double)p->cap * tanh(z[v] / (double)p->cap);
         sum += exp(z[v]);
         mean += z[v] / (double)p->V;
     }
@@ -62,8 +64,10 @@ static void solve_row(struct problem *p, int64_t t, double *z)
     p->nll += nll;
     p->loss += (1 - e) * nll + e * (log(sum) - mean);
     for (int64_t v = 0; v < p->V; v++) {
+        const double share = p->cap > 0 ? z[v] / (double)p->cap : 0;
         const double d =
-            exp(z[v]) / sum - e / (double)p->V - (v == p->targets[t] ? 1 - e : 0);
+            (exp(z[v]) / sum - e / (double)p->V - (v == p->targets[t] ? 1 - e : 0)) *
+            (1 - share * share);
         for (int64_t i = 0; i < p->C; i++) {
             p->d_in_exact[t * p->C + i] += d * p->weight_exact[v * p->C + i];
             p->d_weight_exact[v * p->C + i] += d * x[i];
@@ -128,23 +132,30 @@ static void cross_entropy(struct cross_entropy_sums *sums, struct tensor *d_in,
             tokens[targets.count++] = p->targets[t];
         }
     linear_cross_entropy(backend, sums, d_in, d_weight, &p->in, &p->weight, &targets,
-                         smoothing, scale_factor);
+                         p->cap, smoothing, scale_factor);
     free(rows);
 }
 
-static void numbers_case(int64_t T, int64_t C, int64_t V, double share, float smoothing)
+static void capped_case(int64_t T, int64_t C, int64_t V, double share, float smoothing,
+                        float cap)
 {
     struct problem p;
     struct cross_entropy_sums sums = {9, 9, 9}; /* written, not added to */
 
     problem_init(&p, T, C, V, share);
     p.smoothing = smoothing;
+    p.cap = cap;
     struct tensor d_weight0 = copy_of(&p.d_weight);
     solve(&p);
     cross_entropy(&sums, &p.d_in, &p.d_weight, &p, p.smoothing, p.scale);
     assert_solved(&p, &sums, &d_weight0);
     tensor_free(&d_weight0);
     problem_release(&p);
+}
+
+static void numbers_case(int64_t T, int64_t C, int64_t V, double share, float smoothing)
+{
+    capped_case(T, C, V, share, smoothing, 0.0f);
 }
 
 static void test_numbers(void **state)
@@ -156,6 +167,17 @@ static void test_numbers(void **state)
     numbers_case(33, 80, 100, 0.7, 0.0f);
     numbers_case(130, 17, 501, 0.9, 0.2f);
     numbers_case(20, 8, 10, 0.0, 0.1f); /* no target at all */
+}
+
+/* Logits go to about 5. */
+static void test_caps(void **state)
+{
+    (void)state;
+    capped_case(1, 6, 1, 1.0, 0.0f, 2.0f);
+    capped_case(7, 16, 33, 0.5, 0.1f, 1.5f);
+    capped_case(33, 80, 100, 0.7, 0.0f, 30.0f);
+    capped_case(130, 17, 501, 0.9, 0.2f, 4.0f);
+    capped_case(600, 5, 70, 0.95, 0.1f, 0.5f);
 }
 
 /* More rows than one chunk holds (512), and more logits (32 Mi). */
@@ -183,13 +205,13 @@ static double loss_of(void *context)
     return p->loss * (double)p->scale;
 }
 
-static void test_gradient(void **state)
+static void gradient_case(float cap)
 {
     struct problem p;
     struct cross_entropy_sums sums;
 
-    (void)state;
     problem_init(&p, 9, 12, 31, 0.8);
+    p.cap = cap;
     fill(backend, &p.d_weight, 0.0f);
     cross_entropy(&sums, &p.d_in, &p.d_weight, &p, p.smoothing, p.scale);
     assert_gradient(&(struct gradient_check){loss_of, &p, p.in_exact, f32(&p.d_in),
@@ -197,6 +219,13 @@ static void test_gradient(void **state)
     assert_gradient(&(struct gradient_check){loss_of, &p, p.weight_exact, f32(&p.d_weight),
                                              p.V * p.C, p.C * p.C + p.T});
     problem_release(&p);
+}
+
+static void test_gradient(void **state)
+{
+    (void)state;
+    gradient_case(0.0f);
+    gradient_case(2.0f);
 }
 
 /* Sums alone, d_in alone, twice, and with three threads: the same bits. */
@@ -250,7 +279,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),      cmocka_unit_test(test_several_chunks),
         cmocka_unit_test(test_gradient),     cmocka_unit_test(test_bits_repeat),
-        cmocka_unit_test(test_large_logits),
+        cmocka_unit_test(test_large_logits), cmocka_unit_test(test_caps),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

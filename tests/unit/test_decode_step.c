@@ -71,11 +71,13 @@ static void embed(struct backend *b, struct tensor *out, const struct tensor *we
 }
 
 static void norm(struct backend *b, struct tensor *out, struct tensor *rstd,
-                 const struct tensor *in, const struct tensor *weight, float epsilon)
+                 const struct tensor *in, const struct tensor *weight, float offset,
+                 float epsilon)
 {
+    assert_true(offset == 0.0f);
     if (!put((struct call){RMS_NORM, .out = *out, .in = *in, .second = *weight,
                            .third = *rstd, .epsilon = epsilon}))
-        plain->rms_norm_forward(b, out, rstd, in, weight, epsilon);
+        plain->rms_norm_forward(b, out, rstd, in, weight, offset, epsilon);
 }
 
 static void linear(struct backend *b, struct tensor *out, const struct tensor *in,
@@ -138,7 +140,8 @@ static void play(struct backend *b, struct call *c)
         plain->embedding_forward(b, &c->out, &c->in, c->indices);
         break;
     case RMS_NORM:
-        plain->rms_norm_forward(b, &c->out, &c->third, &c->in, &c->second, c->epsilon);
+        plain->rms_norm_forward(b, &c->out, &c->third, &c->in, &c->second, 0.0f,
+                                c->epsilon);
         break;
     case LINEAR:
         plain->linear_decode(b, &c->out, &c->in, &c->second, NULL,

@@ -42,7 +42,7 @@ static double reference_loss(void *context)
 static void check_forward(const struct reference *r, const struct tensor *in,
                           const struct tensor *weights, const struct tensor *d_out)
 {
-    const struct attention_shape shape = {r->H, r->G, r->D, 1.0f};
+    const struct attention_shape shape = {r->H, r->G, r->D, 1.0f, 0, 0.0f};
     const int64_t columns = in->shape[1], normed = (r->H + r->G) * r->D;
     struct tensor out = matrix(r->T, columns), same = copy_of(in);
     double loss = 0;
@@ -68,7 +68,7 @@ static void check_forward(const struct reference *r, const struct tensor *in,
 static void check_backward(struct reference *r, const struct tensor *in,
                            const struct tensor *weights, const struct tensor *d_out)
 {
-    const struct attention_shape shape = {r->H, r->G, r->D, 1.0f};
+    const struct attention_shape shape = {r->H, r->G, r->D, 1.0f, 0, 0.0f};
     struct tensor d = copy_of(d_out), again = copy_of(d_out);
     struct tensor d_weights[2] = {vector(r->D), vector(r->D)};
     struct tensor before[2] = {copy_of(&d_weights[0]), copy_of(&d_weights[1])};
@@ -130,7 +130,7 @@ static void test_head_norm(void **state)
 /* A row alone has the bits that it has among others. */
 static void test_rows_are_independent(void **state)
 {
-    const struct attention_shape shape = {3, 1, 33, 1.0f};
+    const struct attention_shape shape = {3, 1, 33, 1.0f, 0, 0.0f};
     struct tensor in = matrix(20, 5 * 33), out = matrix(20, 5 * 33);
     struct tensor again = matrix(20, 5 * 33), query = vector(33), key = vector(33);
 

@@ -86,6 +86,7 @@ static void test_embedding(void **state)
 /* out[t] = in[t] / sqrt(mean(in^2) + epsilon) * weight, and loss = sum out * upstream. */
 struct norm_reference {
     int64_t T, C;
+    double offset; /* of the weights */
     double *in, *weight, *upstream;
 };
 
@@ -100,29 +101,30 @@ static double norm_loss(void *context)
             square += r->in[t * r->C + i] * r->in[t * r->C + i];
         const double rstd = 1 / sqrt(square / (double)r->C + 1e-5);
         for (int64_t i = 0; i < r->C; i++)
-            loss += r->in[t * r->C + i] * rstd * r->weight[i] * r->upstream[t * r->C + i];
+            loss += r->in[t * r->C + i] * rstd * (r->weight[i] + r->offset) *
+                    r->upstream[t * r->C + i];
     }
     return loss;
 }
 
-static void norm_case(int64_t T, int64_t C)
+static void norm_case(int64_t T, int64_t C, float offset)
 {
     struct tensor in = matrix(T, C), weight = vector(C), out = matrix(T, C);
     struct tensor d_out = matrix(T, C), rstd = vector(T);
     struct tensor d_in = matrix(T, C), d_weight = vector(C);
     struct tensor d_in0 = copy_of(&d_in), d_weight0 = copy_of(&d_weight);
-    struct norm_reference r = {T, C, doubles_of(&in), doubles_of(&weight),
-                               doubles_of(&d_out)};
+    struct norm_reference r = {
+        T, C, (double)offset, doubles_of(&in), doubles_of(&weight), doubles_of(&d_out)};
     double loss = 0;
 
-    rms_norm_forward(backend, &out, &rstd, &in, &weight, 1e-5f);
+    rms_norm_forward(backend, &out, &rstd, &in, &weight, offset, 1e-5f);
     for (int64_t i = 0; i < T * C; i++)
         loss += (double)f32(&out)[i] * (double)f32(&d_out)[i];
     /* Every element is off by at most C/2 + 4 roundings; |in rstd| <= sqrt(C). */
     assert_near(loss, norm_loss(&r),
-                (double)(T * C) * sqrt((double)C) * (double)(C / 2 + 4) *
-                    (double)FLT_EPSILON);
-    rms_norm_backward(backend, &d_in, &d_weight, &d_out, &in, &weight, &rstd);
+                (1 + (double)offset) * (double)(T * C) * sqrt((double)C) *
+                    (double)(C / 2 + 4) * (double)FLT_EPSILON);
+    rms_norm_backward(backend, &d_in, &d_weight, &d_out, &in, &weight, offset, &rstd);
     for (int64_t i = 0; i < T * C; i++) /* accumulation: take off what was there */
         f32(&d_in)[i] -= f32(&d_in0)[i];
     for (int64_t i = 0; i < C; i++)
@@ -147,10 +149,11 @@ static void norm_case(int64_t T, int64_t C)
 static void test_rms_norm(void **state)
 {
     (void)state;
-    norm_case(1, 6);
-    norm_case(7, 64);
-    norm_case(33, 80);
-    norm_case(130, 257);
+    norm_case(1, 6, 0.0f);
+    norm_case(7, 64, 0.0f);
+    norm_case(33, 80, 1.0f);
+    norm_case(130, 257, 0.0f);
+    norm_case(3, 17, 1.0f);
 }
 
 /* Row t alone has the bits that it has among others. */
@@ -160,11 +163,11 @@ static void test_rms_norm_rows_are_independent(void **state)
     struct tensor out = matrix(50, 333), again = matrix(50, 333), rstd_again = vector(50);
 
     (void)state;
-    rms_norm_forward(backend, &out, &rstd, &in, &weight, 1e-6f);
+    rms_norm_forward(backend, &out, &rstd, &in, &weight, 0.0f, 1e-6f);
     for (int64_t t = 0; t < 50; t++) {
         struct tensor in_row = tensor_rows(&in, t, 1), out_row = tensor_rows(&again, t, 1);
         struct tensor rstd_row = tensor_rows(&rstd_again, t, 1);
-        rms_norm_forward(backend, &out_row, &rstd_row, &in_row, &weight, 1e-6f);
+        rms_norm_forward(backend, &out_row, &rstd_row, &in_row, &weight, 0.0f, 1e-6f);
     }
     assert_same_bits(&out, &again);
     assert_same_bits(&rstd, &rstd_again);
@@ -176,31 +179,34 @@ static void test_rms_norm_rows_are_independent(void **state)
     tensor_free(&rstd_again);
 }
 
-static void rope_case(int64_t T, int64_t H, int64_t G, int64_t D)
+/* The first R of a head's D turn. */
+static void rope_case(int64_t T, int64_t H, int64_t G, int64_t D, int64_t R)
 {
-    const struct attention_shape shape = {H, G, D, 1.0f};
+    const struct attention_shape shape = {H, G, D, 1.0f, 0, 0.0f};
     const int64_t width = (H + 2 * G) * D, P = 40;
-    struct tensor qkv = matrix(T, width), table = matrix(P, D), before = copy_of(&qkv);
+    struct tensor qkv = matrix(T, width), table = matrix(P, R), before = copy_of(&qkv);
     int32_t *positions = memory_allocate_array((size_t)T, sizeof *positions);
 
     for (int64_t t = 0; t < T; t++)
         positions[t] = (int32_t)random_between(0, P - 1);
     for (int64_t p = 0; p < P; p++)
-        for (int64_t i = 0; i < D / 2; i++) {
-            const double angle = (double)p * pow(10000, -2.0 * (double)i / (double)D);
-            f32(&table)[p * D + i] = (float)cos(angle);
-            f32(&table)[p * D + D / 2 + i] = (float)sin(angle);
+        for (int64_t i = 0; i < R / 2; i++) {
+            const double angle = (double)p * pow(10000, -2.0 * (double)i / (double)R);
+            f32(&table)[p * R + i] = (float)cos(angle);
+            f32(&table)[p * R + R / 2 + i] = (float)sin(angle);
         }
     rope_forward(backend, &qkv, &table, positions, &shape);
     for (int64_t t = 0; t < T; t++)
         for (int64_t j = 0; j < width; j++) {
-            const int64_t i = j % D, pair = i < D / 2 ? j + D / 2 : j - D / 2;
-            const float *angles = f32(&table) + positions[t] * D + i % (D / 2);
+            const int64_t i = j % D, pair = i < R / 2 ? j + R / 2 : j - R / 2;
+            const float *angles = f32(&table) + positions[t] * R + i % (R / 2);
+            const bool turns = j < (H + G) * D && i < R;
             const double x = (double)f32(&before)[t * width + j];
-            const double y = (double)f32(&before)[t * width + pair];
-            const double sine = (double)angles[D / 2] * (i < D / 2 ? -1 : 1);
-            const double turned = j < (H + G) * D ? x * (double)angles[0] + y * sine : x;
-            assert_near(f32(&qkv)[t * width + j], turned, 3 * (double)FLT_EPSILON);
+            const double y = turns ? (double)f32(&before)[t * width + pair] : 0;
+            const double sine = (double)angles[R / 2] * (i < R / 2 ? -1 : 1);
+            const double turned = turns ? x * (double)angles[0] + y * sine : x;
+            assert_near(f32(&qkv)[t * width + j], turned,
+                        turns ? 3 * (double)FLT_EPSILON : 0.0);
         }
     rope_backward(backend, &qkv, &table, positions, &shape); /* the inverse rotation */
     for (int64_t i = 0; i < T * width; i++)
@@ -214,9 +220,11 @@ static void rope_case(int64_t T, int64_t H, int64_t G, int64_t D)
 static void test_rope(void **state)
 {
     (void)state;
-    rope_case(1, 6, 2, 6);
-    rope_case(7, 6, 2, 64);
-    rope_case(33, 3, 3, 80);
+    rope_case(1, 6, 2, 6, 6);
+    rope_case(7, 6, 2, 64, 64);
+    rope_case(33, 3, 3, 80, 80);
+    rope_case(9, 4, 2, 96, 72);
+    rope_case(5, 3, 1, 11, 2);
 }
 
 struct swiglu_reference {

@@ -272,7 +272,8 @@ static struct documents documents_new(struct bench *bench, int64_t tokens, int64
 static void attention_length(struct bench *bench, const struct shapes *s, int64_t T,
                              int64_t length)
 {
-    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f / sqrtf((float)s->D)};
+    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f / sqrtf((float)s->D),
+                                          0,    0.0f};
     const int64_t width = (s->H + 2 * s->G) * s->D;
     const struct documents documents = documents_new(bench, T, length);
     const double work = 2.0 * (double)(s->H * s->D) * (double)length *
@@ -319,9 +320,9 @@ static void memory_norm(struct bench *bench, const struct shapes *s, int64_t T)
     const double bytes = (double)tensor_bytes(&x);
 
     MEASURE(bench, "rms_norm_forward", s->name, "", 2 * bytes, "GB/s",
-            rms_norm_forward(bench->backend, &y, &rstd, &x, &weight, 1e-5f));
+            rms_norm_forward(bench->backend, &y, &rstd, &x, &weight, 0.0f, 1e-5f));
     MEASURE(bench, "rms_norm_backward", s->name, "", 4 * bytes, "GB/s",
-            rms_norm_backward(bench->backend, &z, &d_weight, &y, &x, &weight, &rstd));
+            rms_norm_backward(bench->backend, &z, &d_weight, &y, &x, &weight, 0.0f, &rstd));
     MEASURE(bench, "add", s->name, "", 3 * bytes, "GB/s", add(bench->backend, &z, &x, &y));
     blocks_free(bench);
 }
@@ -357,7 +358,7 @@ static struct tensor turns_new(struct bench *bench, int64_t length, int64_t D)
 
 static void memory_rope(struct bench *bench, const struct shapes *s, int64_t T)
 {
-    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f};
+    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f, 0, 0.0f};
     const int64_t length = T < 1024 ? T : 1024;
     struct tensor qkv = matrix(bench, T, (s->H + 2 * s->G) * s->D);
     const struct tensor table = turns_new(bench, length, s->D);
@@ -396,7 +397,7 @@ static void memory_cross_entropy(struct bench *bench, const struct shapes *s, in
 
     MEASURE(bench, "linear_cross_entropy", s->name, "", work, "TFLOP/s",
             linear_cross_entropy(bench->backend, &sums, &d_in, &d_weight, &in, &weight,
-                                 &targets, 0.0f, 1e-4f));
+                                 &targets, 0.0f, 0.0f, 1e-4f));
     blocks_free(bench);
 }
 
@@ -470,7 +471,8 @@ static void decode_linear(struct bench *bench, const struct shapes *s, int64_t S
 static void decode_attention(struct bench *bench, const struct shapes *s, int64_t S,
                              int64_t context)
 {
-    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f / sqrtf((float)s->D)};
+    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f / sqrtf((float)s->D),
+                                          0,    0.0f};
     const int64_t width = (context + CACHE_PAGE_ROWS - 1) / CACHE_PAGE_ROWS;
     const int64_t rows = S * width * CACHE_PAGE_ROWS;
     struct tensor qkv = matrix(bench, S, (s->H + 2 * s->G) * s->D);
