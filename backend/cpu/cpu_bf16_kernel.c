@@ -195,7 +195,9 @@ enum { VECTOR = 16 };
 
 static inline __mmask16 mask_of(int64_t left)
 {
-    return left >= VECTOR ? 0xFFFF : left <= 0 ? 0 : (__mmask16)((1U << left) - 1);
+    const int64_t count = left < 0 ? 0 : left > VECTOR ? VECTOR : left;
+
+    return (__mmask16)((1U << count) - 1);
 }
 
 BF16 static void avx512_round(uint16_t *out, int64_t stride, const void *in,
