@@ -94,6 +94,11 @@ enum status architecture_open_directory(struct architecture *architecture,
 void architecture_print_json(const struct architecture *architecture, enum dtype stored,
                              struct text_buffer *out);
 
+/* "silu", "gelu_pytorch_tanh", …: as the family's files call the activation. */
+const char *architecture_activation_name(const struct architecture *architecture);
+/* How many layers have the window. */
+int64_t architecture_windowed_count(const struct architecture *architecture);
+
 /* "LlamaForCausalLM", … */
 const char *architecture_class_name(const struct architecture *architecture);
 

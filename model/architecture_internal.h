@@ -82,7 +82,6 @@ void window_print(const struct architecture *architecture, const struct family *
 /* The activation's name as the family's files have it. */
 enum status activation_read(struct architecture *architecture, const struct family *family,
                             const struct source *source);
-const char *activation_name(const struct architecture *architecture);
 /* rope_theta, rope_scaling (transformers 4) and rope_parameters (5). */
 enum status rope_read(struct architecture *architecture, const struct source *source);
 void rope_print(const struct architecture *architecture, struct json_writer *json);

@@ -56,20 +56,12 @@ static enum status default_layers(struct architecture *a, const struct family *f
     return STATUS_OK;
 }
 
-static bool any_window(const struct architecture *a)
+int64_t architecture_windowed_count(const struct architecture *a)
 {
+    int64_t count = 0;
     for (int64_t layer = 0; layer < a->layer_count; layer++)
-        if (a->windowed[layer / 64] >> (layer % 64) & 1)
-            return true;
-    return false;
-}
-
-static bool all_windows(const struct architecture *a)
-{
-    for (int64_t layer = 0; layer < a->layer_count; layer++)
-        if (!(a->windowed[layer / 64] >> (layer % 64) & 1))
-            return false;
-    return true;
+        count += (int64_t)(a->windowed[layer / 64] >> (layer % 64) & 1);
+    return count;
 }
 
 static enum status read_layers(struct architecture *a, const struct family *family,
@@ -81,10 +73,11 @@ static enum status read_layers(struct architecture *a, const struct family *fami
         given ? read_types(a, source, types) : default_layers(a, family, source);
     if (status)
         return status;
-    if (given && family->window_rule == WINDOW_WHEN_GIVEN && !all_windows(a))
+    if (given && family->window_rule == WINDOW_WHEN_GIVEN &&
+        architecture_windowed_count(a) < a->layer_count)
         return config_unsupported(source, types,
                                   "\"sliding_window\" is of all layers in this family");
-    if (!any_window(a))
+    if (architecture_windowed_count(a) == 0)
         a->window = 0;
     return STATUS_OK;
 }
@@ -97,7 +90,7 @@ static enum status check_full(const struct architecture *a, const struct source 
     if (!types || cJSON_IsNull(types))
         return STATUS_OK;
     const enum status status = read_types(&read, source, types);
-    if (!status && any_window(&read))
+    if (!status && architecture_windowed_count(&read) > 0)
         return config_unsupported(source, types,
                                   "only \"full_attention\" layers without a window");
     return status;
@@ -203,7 +196,7 @@ enum status activation_read(struct architecture *architecture, const struct fami
                                   : "only \"silu\", \"gelu_pytorch_tanh\" and \"gelu\"");
 }
 
-const char *activation_name(const struct architecture *architecture)
+const char *architecture_activation_name(const struct architecture *architecture)
 {
     if (architecture->gateless && architecture->activation == ACTIVATION_GELU_TANH)
         return "gelu_new"; /* as GPT-2's files have it */

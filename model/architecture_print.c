@@ -88,7 +88,7 @@ void architecture_print_json(const struct architecture *architecture, enum dtype
     else
         print_sizes(architecture, &json);
     json_string(&json, family->activation_key ? family->activation_key : "hidden_act",
-                activation_name(architecture));
+                architecture_activation_name(architecture));
     json_real(&json, family->epsilon_key ? family->epsilon_key : "rms_norm_eps",
               architecture->norm_epsilon);
     if (!family->learned_positions)

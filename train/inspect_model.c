@@ -153,6 +153,30 @@ static double gibibytes(size_t bytes)
 
 /* ---- JSON --------------------------------------------------------------------------- */
 
+static const char *norm_name(const struct architecture *a)
+{
+    static const char *const names[] = {[NORM_RMS] = "RMSNorm",
+                                        [NORM_RMS_ONE_PLUS] = "RMSNorm (1 + w)",
+                                        [NORM_LAYER] = "LayerNorm"};
+    return names[a->norm];
+}
+
+/* What families do each in their way. */
+static void block_json(const struct architecture *a, struct json_writer *json)
+{
+    json_string(json, "norm", norm_name(a));
+    json_bool(json, "post_norms", a->post_norms);
+    json_bool(json, "head_norms", a->head_norms);
+    json_string(json, "activation", architecture_activation_name(a));
+    json_bool(json, "gated", !a->gateless);
+    json_bool(json, "learned_positions", a->learned_positions);
+    json_integer(json, "rotary_size", architecture_rotary_size(a));
+    json_integer(json, "window", a->window);
+    json_integer(json, "windowed_layers", architecture_windowed_count(a));
+    json_number(json, "attention_soft_cap", a->attention_cap);
+    json_number(json, "logit_soft_cap", a->logit_cap);
+}
+
 static void architecture_json(const struct architecture *a, struct json_writer *json)
 {
     json_object_begin(json, "architecture");
@@ -168,6 +192,7 @@ static void architecture_json(const struct architecture *a, struct json_writer *
     json_integer(json, "positions", a->position_limit);
     json_integer(json, "sequence_limit", architecture_sequence_limit(a));
     json_bool(json, "tied_embeddings", a->tied_embeddings);
+    block_json(a, json);
     json_object_end(json);
 }
 
@@ -271,17 +296,35 @@ static void print_json(const struct description *d, struct text_buffer *out)
 
 /* ---- Text --------------------------------------------------------------------------- */
 
+static void print_block(const struct architecture *a, struct text_buffer *out)
+{
+    text_buffer_appendf(out, "blocks        %s%s, %s%s%s", norm_name(a),
+                        a->post_norms ? " before and after" : "",
+                        architecture_activation_name(a), a->gateless ? "" : ", gated",
+                        a->head_norms ? ", norms of heads" : "");
+    if (a->window > 0)
+        text_buffer_appendf(out, ", a window of %" PRId64 " in %" PRId64 " of them",
+                            a->window, architecture_windowed_count(a));
+    if (a->attention_cap > 0)
+        text_buffer_appendf(out, ", scores capped at %g", a->attention_cap);
+    if (a->logit_cap > 0)
+        text_buffer_appendf(out, ", logits capped at %g", a->logit_cap);
+    text_buffer_append_char(out, '\n');
+}
+
 static void print_architecture(const struct description *d, struct text_buffer *out)
 {
     const struct architecture *a = &d->architecture;
-    text_buffer_appendf(
-        out,
-        "architecture  %s: %" PRId64 " layers, %" PRId64 " channels, feed-forward %" PRId64
-        "\n"
-        "attention     %" PRId64 " heads of %" PRId64 ", %" PRId64 " of keys and values\n"
-        "positions     %" PRId64,
-        architecture_class_name(a), a->layer_count, a->channels, a->feed_forward, a->heads,
-        a->head_size, a->key_value_heads, a->position_limit);
+    text_buffer_appendf(out,
+                        "architecture  %s: %" PRId64 " layers, %" PRId64
+                        " channels, feed-forward %" PRId64 "\n"
+                        "attention     %" PRId64 " heads of %" PRId64 ", %" PRId64
+                        " of keys and values\n",
+                        architecture_class_name(a), a->layer_count, a->channels,
+                        a->feed_forward, a->heads, a->head_size, a->key_value_heads);
+    print_block(a, out);
+    text_buffer_appendf(out, "positions     %" PRId64 "%s", a->position_limit,
+                        a->learned_positions ? ", learned" : "");
     if (architecture_sequence_limit(a) < a->position_limit)
         text_buffer_appendf(out, ", computed up to %" PRId64 " (%s)",
                             architecture_sequence_limit(a), architecture_limit_name(a));
