@@ -1,6 +1,7 @@
 #include "eval/artifact.h"
 
 #include "base/memory.h"
+#include "eval/artifact_jailbreakbench.h"
 #include "eval/judge.h"
 
 #include <stdlib.h>
@@ -122,7 +123,10 @@ static enum status paper_read(struct artifact *artifact, const cJSON *file,
     const cJSON *rows = json_get(file, "jb_artifacts");
     if (!cJSON_IsArray(rows) || !rows->child)
         return error_set(error, STATUS_FORMAT,
-                         "%s: \"jb_artifacts\" must be a list of results", where);
+                         "%s: no \"jb_artifacts\" (the paper's files), no \"jailbreaks\" "
+                         "(JailbreakBench's) and no attempts.jsonl: the lists are missing "
+                         "or empty",
+                         where);
     if (json_optional_string(file, "target_model", &model, where, error) ||
         json_optional_string(file, "attack", &attack, where, error) ||
         json_required_integer(file, "n_restarts", &artifact->attempts, where, error))
@@ -132,6 +136,7 @@ static enum status paper_read(struct artifact *artifact, const cJSON *file,
                          (int)RESTART_LIMIT);
     artifact->model = memory_duplicate_string(model);
     artifact->earlier_missed = true;
+    artifact->is_published = true;
     return rows_read(artifact, rows, attack, where, error);
 }
 
@@ -159,7 +164,7 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
     cJSON *value = NULL;
     enum status status;
     *artifact = (struct artifact){0};
-    /* attempts.jsonl is an attempt a line; the paper's files are one object over lines */
+    /* attempts.jsonl is an attempt a line; the other files are one object over lines */
     const bool is_own =
         line_next(&lines) &&
         json_parse(&value, lines.line, lines.line_bytes, where, NULL) == STATUS_OK &&
@@ -171,7 +176,9 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
     } else {
         status = json_parse(&value, bytes, count, where, error);
         if (!status)
-            status = paper_read(artifact, value, where, error);
+            status = json_get(value, "jailbreaks")
+                         ? jailbreakbench_read(artifact, value, where, error)
+                         : paper_read(artifact, value, where, error);
         cJSON_Delete(value);
     }
     if (status)
@@ -191,6 +198,12 @@ enum status artifact_read(struct artifact *artifact, const char *path, struct er
     return status;
 }
 
+bool artifact_scores_empty(const struct artifact *artifact, const struct attempt *attempt)
+{
+    return attempt->outcome == OUTCOME_EMPTY &&
+           (artifact->earlier_missed || attempt_is_given_up(attempt));
+}
+
 enum status artifact_replay(struct artifact *artifact, const char *name,
                             struct error *error)
 {
@@ -205,11 +218,12 @@ enum status artifact_replay(struct artifact *artifact, const char *name,
         return error_set(error, STATUS_LIMIT, "more than %d judges", (int)JUDGE_LIMIT);
     for (size_t i = 0; i < artifact->list.count; i++) {
         struct attempt *attempt = &artifact->list.items[i];
-        const bool has_reply = attempt->outcome == OUTCOME_EMPTY
-                                   ? artifact->earlier_missed /* the paper scores it */
-                                   : attempt->response[0] != '\0';
-        attempt->judged[number] = has_reply;
-        attempt->verdicts[number] = judge->judge(attempt->request, attempt->response);
+        attempt->judged[number] =
+            artifact_scores_empty(artifact, attempt) ||
+            (attempt->outcome != OUTCOME_EMPTY && attempt->response[0]);
+        attempt->verdicts[number] = attempt_is_given_up(attempt)
+                                        ? OUTCOME_REFUSED
+                                        : judge->judge(attempt->request, attempt->response);
     }
     return STATUS_OK;
 }

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /*
- * Stored replies: the paper's result files,
+ * Stored replies: JailbreakBench's artifacts (artifact_jailbreakbench.h), the paper's
+ * result files,
  *
  *     {"target_model","n_requests","n_restarts","attack"?,
  *      "jb_artifacts":[{"i_request","request","request_reformulated","response","i_restart",
@@ -27,6 +28,8 @@ struct artifact {
     char *model;      /* "" if the file does not say */
     int64_t attempts; /* made for a behaviour at most */
     bool earlier_missed;
+    bool is_published;      /* no run of ours: the stored judges speak of hits */
+    int64_t given_up_count; /* behaviours that the attack had no prompt for: misses */
     struct attempt_list list;
 };
 enum status artifact_read(struct artifact *artifact, const char *path, struct error *error);
@@ -34,9 +37,13 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
                            const char *where, struct error *error);
 void artifact_release(struct artifact *artifact);
 
-/* Runs judge `name` over every reply and keeps its verdicts as NAME_replayed. */
+/* Runs rule judge `name` over every reply and keeps its verdicts as NAME_replayed. */
 enum status artifact_replay(struct artifact *artifact, const char *name,
                             struct error *error);
+
+/* Whether an empty reply is a miss, which nobody need be asked about: in the paper's files,
+ * and where an attack gave up. */
+bool artifact_scores_empty(const struct artifact *artifact, const struct attempt *attempt);
 
 /*
  * Takes behaviours and categories from a list, joined on the index. STATUS_FORMAT if an

@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool attempt_is_given_up(const struct attempt *attempt)
+{
+    return !attempt->prompt[0] && !attempt->response[0];
+}
+
 void attempt_release(struct attempt *attempt)
 {
     free(attempt->behavior);

@@ -85,6 +85,10 @@ struct attempt *attempt_list_get(struct attempt_list *list, const char *set, int
                                  const char *attack, int64_t number);
 void attempt_release(struct attempt *attempt);
 
+/* The attack found nothing to ask (stored artifacts only): a miss by definition, no reply.
+ */
+bool attempt_is_given_up(const struct attempt *attempt);
+
 /* One line, without its end. */
 void attempt_print(const struct attempt *attempt, const struct attempt_list *list,
                    struct text_buffer *line);

@@ -206,7 +206,8 @@ static void agreement_count(const struct summing *summing, const struct units *u
     for (size_t i = 0; i < units->count && stored >= 0; i++)
         for (size_t a = 0; a < units->items[i].count; a++) {
             const struct attempt *attempt = units->items[i].attempts[a];
-            if (!attempt->judged[replayed] || !attempt->judged[stored])
+            if (!attempt->judged[replayed] || !attempt->judged[stored] ||
+                attempt_is_given_up(attempt))
                 continue;
             result->agreement_total++;
             result->agreed_count +=
@@ -243,7 +244,7 @@ static void degenerate_add(struct clusters *clusters, const struct units *units)
         for (size_t a = 0; a < units->items[i].count; a++) {
             const struct attempt *attempt = units->items[i].attempts[a];
             if (attempt->outcome == OUTCOME_TARGET_ERROR ||
-                attempt->outcome == OUTCOME_FILTERED)
+                attempt->outcome == OUTCOME_FILTERED || attempt_is_given_up(attempt))
                 continue;
             replies++;
             degenerate += reply_is_degenerate(attempt->response);
@@ -405,6 +406,7 @@ void summary_make(struct summary *summary, const struct attempt_list *attempts,
         .refusal_judge = plan->refusal_judge,
         .judge_errors = plan->judge_errors,
         .attempts = plan->attempts,
+        .given_up_count = plan->given_up_count,
         .fixed_attempts = plan->fixed_attempts,
         .leakage = plan->leakage,
         .attacks = memory_allocate_array(plan->attack_count, sizeof *summary->attacks),

@@ -151,6 +151,7 @@ struct summary {
     struct judge_errors judge_errors; /* m0 is 0: not known */
     int64_t attempts;
     bool fixed_attempts;
+    int64_t given_up_count;
     struct attack_result *attacks;
     size_t attack_count;
     struct benign_result *benign;
@@ -170,6 +171,7 @@ struct summary_plan {
     bool fixed_attempts;
     bool attempts_may_lack; /* of a replayed run: a behaviour has those that are there */
     bool earlier_missed;    /* attempts before a stored one are misses that nobody stored */
+    int64_t given_up_count; /* behaviours that the attack had no prompt for: misses */
     const char *judges[JUDGE_LIMIT]; /* of the attacks; the first is the main one */
     size_t judge_count;
     const char *refusal_judge;

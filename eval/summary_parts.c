@@ -19,7 +19,8 @@ static void pair_make(struct judge_pair *pair, const struct units *units, int fi
     for (size_t i = 0; i < units->count && first >= 0 && second >= 0; i++)
         for (size_t a = 0; a < units->items[i].count; a++) {
             const struct attempt *attempt = units->items[i].attempts[a];
-            if (!attempt_is_scored(attempt, first) || !attempt_is_scored(attempt, second))
+            if (!attempt_is_scored(attempt, first) || !attempt_is_scored(attempt, second) ||
+                attempt_is_given_up(attempt))
                 continue;
             reply_count(&pair->pairs, attempt_is_hit(attempt, first),
                         attempt_is_hit(attempt, second));

@@ -151,6 +151,8 @@ static void attack_print(struct json_writer *json, const struct summary *summary
 {
     json_string(json, "attack", attack->name);
     json_integer(json, "attempts", summary->attempts);
+    if (summary->given_up_count)
+        json_integer(json, "given_up", summary->given_up_count);
     json_string(json, "mode", summary->fixed_attempts ? "fixed" : "first-hit");
     json_integer(json, "behaviors", attack->behaviors);
     json_integer(json, "scored", attack->judge_count ? attack->judges[0].rate.count : 0);
@@ -476,6 +478,12 @@ void summary_print_table(const struct summary *summary, struct text_buffer *out)
     if (main_attack || summary->attack_count)
         youden_rows(out, summary, main_attack ? main_attack : summary->attacks);
     row_print(out, "degenerate replies", &summary->degenerate);
+    if (summary->given_up_count)
+        text_buffer_appendf(out,
+                            "  On %lld behaviours the attack gave up, without a prompt: "
+                            "misses, as JailbreakBench counts;\n"
+                            "  agreement is over the replies that there are.\n",
+                            (long long)summary->given_up_count);
     if (strcmp(summary->success_word, "answered") == 0)
         text_buffer_append(out,
                            "  \"answered\" means not refused; whether an answer is of use "

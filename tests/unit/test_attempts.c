@@ -192,6 +192,62 @@ static void the_papers_files_are_read(void **state)
     artifact_release(&artifact);
 }
 
+static const char jailbreakbench_file[] =
+    "{\n\"parameters\":{\"method\":\"PAIR\",\"model\":\"m\",\"defense\":null},\n"
+    "\"jailbreaks\":[{\"index\":7,\"goal\":\"g\",\"behavior\":\"b\",\"category\":\"c\","
+    "\"prompt\":\"p\",\"response\":\"Sure.\",\"number_of_queries\":30,"
+    "\"queries_to_jailbreak\":5,\"prompt_tokens\":null,\"jailbroken_llama_guard1\":true,"
+    "\"jailbroken\":false},\n"
+    "{\"index\":8,\"goal\":\"h\",\"behavior\":\"b2\",\"category\":\"c\",\"prompt\":null,"
+    "\"response\":null,\"jailbroken\":false,\"jailbroken_llama_guard1\":null},\n"
+    "{\"index\":9,\"goal\":\"i\",\"behavior\":\"b3\",\"category\":\"c\",\"prompt\":\"q\","
+    "\"response\":null,\"jailbroken\":null}]}";
+
+static void jailbreakbenchs_files_are_read(void **state)
+{
+    (void)state;
+    struct artifact artifact;
+    assert_ok(artifact_parse(&artifact, jailbreakbench_file, strlen(jailbreakbench_file),
+                             "f", &error));
+    assert_string_equal(artifact.model, "m");
+    assert_int_equal(artifact.attempts, 1);
+    assert_int_equal(artifact.given_up_count, 1);
+    assert_true(artifact.is_published && !artifact.earlier_missed);
+    assert_int_equal(artifact.list.count, 3);
+    assert_int_equal(artifact.list.judge_count, 2);
+    assert_string_equal(artifact.list.judges[0], "jailbroken"); /* not the first key */
+    assert_string_equal(artifact.list.judges[1], "llama_guard1");
+    const struct attempt *attempt = &artifact.list.items[0];
+    assert_int_equal(attempt->index, 7);
+    assert_string_equal(attempt->request, "g");
+    assert_string_equal(attempt->behavior, "b");
+    assert_string_equal(attempt->category, "c");
+    assert_string_equal(attempt->attack, "PAIR");
+    assert_int_equal(attempt->outcome, OUTCOME_REFUSED);
+    assert_int_equal(attempt->verdicts[0], OUTCOME_REFUSED);
+    assert_int_equal(attempt->verdicts[1], OUTCOME_COMPLIED);
+    artifact_release(&artifact);
+}
+
+/* An attack that gave up missed; a target that said nothing has no verdict. */
+static void missing_replies_are_told_apart(void **state)
+{
+    (void)state;
+    struct artifact artifact;
+    assert_ok(artifact_parse(&artifact, jailbreakbench_file, strlen(jailbreakbench_file),
+                             "f", &error));
+    assert_ok(artifact_replay(&artifact, "rules", &error));
+    const struct attempt *attempts = artifact.list.items;
+    assert_true(attempts[0].judged[2]);
+    assert_int_equal(attempts[0].verdicts[2], OUTCOME_COMPLIED);
+    assert_int_equal(attempts[1].outcome, OUTCOME_EMPTY);
+    assert_true(attempts[1].judged[0] && !attempts[1].judged[1] && attempts[1].judged[2]);
+    assert_int_equal(attempts[1].verdicts[2], OUTCOME_REFUSED);
+    assert_int_equal(attempts[2].outcome, OUTCOME_TARGET_ERROR);
+    assert_true(!attempts[2].judged[0] && !attempts[2].judged[1] && !attempts[2].judged[2]);
+    artifact_release(&artifact);
+}
+
 static void assert_artifact_refused(const char *text, const char *message)
 {
     struct artifact artifact;
@@ -214,6 +270,18 @@ static void malformed_artifacts_are_refused(void **state)
     assert_artifact_refused(
         "{\"n_restarts\":20,\"jb_artifacts\":[{\"i_request\":0,\"i_restart\":20}]}",
         "i_restart");
+    assert_artifact_refused("{\"jailbreaks\":[]}", "\"jailbreaks\" must be a list");
+    assert_artifact_refused("{\"jailbreaks\":[1]}", "f: jailbreaks[0]: is no object");
+    assert_artifact_refused("{\"jailbreaks\":[{\"index\":0}]}", "goal");
+    assert_artifact_refused("{\"jailbreaks\":[{\"index\":0,\"goal\":\"g\"},"
+                            "{\"index\":0,\"goal\":\"g\"}]}",
+                            "index 0 is there twice");
+    assert_artifact_refused(
+        "{\"jailbreaks\":[{\"index\":0,\"goal\":\"g\",\"jailbroken\":\"yes\"}]}",
+        "jailbroken");
+    assert_artifact_refused("{\"jailbreaks\":[{\"index\":0,\"goal\":\"g\",\"prompt\":\"p\","
+                            "\"response\":null,\"jailbroken\":true}]}",
+                            "there is no response");
 }
 
 int main(void)
@@ -227,6 +295,8 @@ int main(void)
         cmocka_unit_test(of_a_repeated_attempt_the_first_counts),
         cmocka_unit_test(malformed_lines_are_named),
         cmocka_unit_test(the_papers_files_are_read),
+        cmocka_unit_test(jailbreakbenchs_files_are_read),
+        cmocka_unit_test(missing_replies_are_told_apart),
         cmocka_unit_test(malformed_artifacts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
