@@ -83,7 +83,7 @@ TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(TESTS))
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 C_FILES := $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null)
 
-.PHONY: help all test test-gpu asan fuzz format format-check tidy layers bench install clean
+.PHONY: help all test test-gpu test-report asan fuzz format format-check tidy layers bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -135,6 +135,12 @@ $(BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+# report.html in a headless Chromium.
+REPORT_TEST := $(BUILD)/tests/test_report_page
+$(REPORT_TEST): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/browser/*.c)) $(LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
 $(BUILD)/bench/%: $(BUILD)/scripts/bench/gpu/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
@@ -145,9 +151,12 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
-test: $(TEST_BINARIES) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
+test: $(TEST_BINARIES) $(REPORT_TEST) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
 	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) \
-		FILE_SERVER=$(abspath $(FILE_SERVER)) scripts/run-tests $(TEST_BINARIES)
+		FILE_SERVER=$(abspath $(FILE_SERVER)) scripts/run-tests $(TEST_BINARIES) $(REPORT_TEST)
+
+test-report: $(REPORT_TEST) ## report.html in a headless Chromium (skips without one)
+	$(Q)CLI=0 scripts/run-tests $(REPORT_TEST)
 
 unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
 	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)

@@ -215,6 +215,12 @@ bool text_parse_integer(const char *text, int64_t *out)
     return true;
 }
 
+bool text_is_hidden(uint32_t c)
+{
+    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
 static const char *html_escape(uint32_t c)
 {
     switch (c) {
@@ -231,7 +237,7 @@ static const char *html_escape(uint32_t c)
     case UINT32_MAX:
         return replacement_character;
     default:
-        return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) ? "" : NULL;
+        return text_is_hidden(c) ? "" : NULL;
     }
 }
 

@@ -39,8 +39,12 @@ void text_buffer_append_json(struct text_buffer *buffer, const char *bytes, size
 /* Shortest decimal that reads back as the same double; NaN and infinities as null. */
 void text_buffer_append_number(struct text_buffer *buffer, double value);
 
-/* Text for HTML bodies and attributes: & < > " ' escaped; control characters other than
- * line feed and tab dropped; invalid UTF-8 becomes U+FFFD. */
+/* Characters that a page must not pass on from a stranger's text: C0 without line feed and
+ * tab, DEL and C1, and those that embed, override or isolate a direction of writing. */
+bool text_is_hidden(uint32_t c);
+
+/* Text for HTML bodies and attributes: & < > " ' escaped; hidden characters dropped;
+ * invalid UTF-8 becomes U+FFFD. */
 void text_buffer_append_html(struct text_buffer *buffer, const char *text);
 
 /*

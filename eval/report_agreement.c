@@ -67,12 +67,13 @@ void chart_agreement(struct text_buffer *out, const struct report *report)
                      "How often two judges call the same reply answered or not. Kappa "
                      "leaves out what they would agree on by chance: 1 is all, 0 no more "
                      "than chance; it is not defined where both always say the same.");
-        table_open(out, "Data", "Run");
+        text_buffer_append(out, "<div class=\"scroll\"><table><thead><tr>");
+        table_heading(out, "Run");
         for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
             table_heading(out, headings[i]);
         table_body(out);
         text_buffer_append(out, text_buffer_string(&rows));
-        table_close(out);
+        text_buffer_append(out, "</tbody></table></div>\n");
         section_close(out);
     }
     text_buffer_release(&rows);

@@ -16,7 +16,7 @@ enum {
     ROW_HEIGHT = 40,
     HEAD_HEIGHT = 30,
     AXIS_HEIGHT = 34,
-    VALUE_WIDTH = 148 /* room for "84%" over "75.6–89.9% · n 100" */
+    VALUE_WIDTH = 166 /* room for "+42.1" over "+18.2 to +62.8 · n 100, 100" */
 };
 
 double label_width(const struct report *report)

@@ -105,19 +105,12 @@ void append_coordinate(struct text_buffer *out, double value)
     append_tenths(out, labs(tenths));
 }
 
-/* C0, DEL and C1, and the embedding, override and isolate controls. */
-static bool is_dropped(uint32_t c)
-{
-    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c < 0xA0) ||
-           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
 static void append_kept(struct text_buffer *out, const char *text, size_t count)
 {
     for (size_t at = 0; at < count;) {
         uint32_t c;
         const size_t length = text_utf8_decode(text + at, count - at, &c);
-        if (!is_dropped(c))
+        if (!text_is_hidden(c))
             text_buffer_append_bytes(out, text + at, length);
         at += length;
     }
