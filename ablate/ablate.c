@@ -25,11 +25,11 @@ static const struct option_entry entries[] = {
     {"out", OPTION_STRING, FIELD(out), "SWEEP", "folder of the sweep", NULL},
     {"resume", OPTION_BOOL, FIELD(resume), NULL, "go on with the sweep in --out", NULL},
     {"data", OPTION_LIST, FIELD(data), "NAME=VALUE",
-     "an option of `holdfast data`; repeatable", "Stages"},
+     "an option of `holdfast data`; repeatable; a comma in VALUE is \\,", "Stages"},
     {"train", OPTION_LIST, FIELD(train), "NAME=VALUE",
-     "an option of `holdfast train`; repeatable", NULL},
+     "an option of `holdfast train`; repeatable; a comma in VALUE is \\,", NULL},
     {"eval", OPTION_LIST, FIELD(eval), "NAME=VALUE",
-     "an option of `holdfast eval`; repeatable", NULL},
+     "an option of `holdfast eval`; repeatable; a comma in VALUE is \\,", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print sweep.json instead of the table",
      "Output"},
     {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
@@ -90,6 +90,26 @@ static enum status stage_settings(const struct command_line *stage, void *settin
         if (options_set(stage, settings, own[i].name, own[i].value, error))
             return error->status;
     return STATUS_OK;
+}
+
+/* Names and values of all stages, before hours go into the first. */
+static enum status stages_check(const struct ablate_options *options, struct error *error)
+{
+    struct data_options data;
+    struct train_options train;
+    struct eval_options eval;
+    data_options_defaults(&data);
+    train_options_defaults(&train);
+    eval_options_defaults(&eval);
+    enum status status = overrides_apply(&data_command_line, &data, &options->data, error);
+    if (!status)
+        status = overrides_apply(&train_command_line, &train, &options->train, error);
+    if (!status)
+        status = overrides_apply(&eval_command_line, &eval, &options->eval, error);
+    options_release(&data_command_line, &data);
+    options_release(&train_command_line, &train);
+    options_release(&eval_command_line, &eval);
+    return status;
 }
 
 /* All ratios, in one text as --ratio takes it. */
@@ -315,7 +335,8 @@ enum status ablate_run(const struct ablate_options *options, struct error *error
 {
     struct sweep sweep = {.options = options};
     log_quiet(options->quiet);
-    if (options_check(options, error) || config_settle(options, error))
+    if (options_check(options, error) || stages_check(options, error) ||
+        config_settle(options, error))
         return error->status;
     enum status status = base_measure(&sweep, error);
     for (size_t i = 0; i < options->ratios.count && !status; i++)

@@ -72,10 +72,10 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
 
 /*
  * RMSNorm, Zhang & Sennrich 2019, arXiv:1910.07467:
- *     out[t,:] = in[t,:] * rstd[t] * (weight + offset),  rstd = 1 / sqrt(mean(in^2) +
- * epsilon) offset is 0, or 1 where files keep weights less one (Gemma); the sum is made in
- * f32. rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += … (NULL: not
- * wanted).
+ *     out[t,:] = in[t,:] * rstd[t] * (weight + offset)
+ *     rstd = 1 / sqrt(mean(in^2) + epsilon)
+ * offset is 0, or 1 where files keep weights less one (Gemma); the sum is made in f32.
+ * rstd [T] is kept for the backward. d_in[T,C] += …, d_weight[C] += … (NULL: not wanted).
  */
 void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor *rstd,
                       const struct tensor *in, const struct tensor *weight, float offset,

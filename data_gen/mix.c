@@ -1,8 +1,8 @@
 #include "data_gen/mix.h"
 
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "data_gen/source_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,18 +143,19 @@ static enum status line_read(struct mix *mix, const struct line_reader *lines,
 enum status mix_read(struct mix *mix, const char *path, struct error *error)
 {
     *mix = (struct mix){0};
-    struct file_map map;
-    if (file_map(&map, path, error))
+    struct source_file file;
+    if (source_file_open(&file, path, error))
         return error->status;
     mix->path = memory_duplicate_string(path);
-    bytes_sha256(mix->sha256, map.data, map.bytes);
 
     enum status status = STATUS_OK;
-    struct line_reader lines = {.data = (const char *)map.data, .bytes = map.bytes};
+    struct line_reader lines = {.data = file.bytes, .bytes = file.count};
     while (!status && line_next(&lines))
         if (!line_is_blank(&lines))
             status = line_read(mix, &lines, error);
-    file_unmap(&map);
+    if (!status)
+        status = source_file_sha256(&file, mix->sha256, error);
+    source_file_close(&file);
     if (status)
         mix_release(mix);
     return status;

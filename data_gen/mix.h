@@ -41,7 +41,8 @@ struct mix {
 
 /*
  * Reads a mix, or any JSONL of OpenAI `messages` (kind, split, … then have their
- * defaults "benign", "train", ""). Errors name file and line.
+ * defaults "benign", "train", ""), plain or packed with gzip or zstd. Errors name file and
+ * line. sha256 is that of the file on disk.
  */
 enum status mix_read(struct mix *mix, const char *path, struct error *error);
 void mix_release(struct mix *mix);

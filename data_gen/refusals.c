@@ -1,8 +1,8 @@
 #include "data_gen/refusals.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "data_gen/source_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +24,14 @@ static void refusals_add_list(struct refusals *refusals, const char *const *text
 static enum status refusals_read(struct refusals *refusals, const char *path,
                                  struct error *error)
 {
-    struct file_map map;
-    if (file_map(&map, path, error))
+    struct source_file file;
+    if (source_file_open(&file, path, error))
         return error->status;
-    struct line_reader lines = {.data = (const char *)map.data, .bytes = map.bytes};
+    struct line_reader lines = {.data = file.bytes, .bytes = file.count};
     while (line_next(&lines))
         if (!line_is_blank(&lines))
             refusals_add(refusals, lines.line, lines.line_bytes);
-    file_unmap(&map);
+    source_file_close(&file);
     if (refusals->count == 0)
         return error_set(error, STATUS_FORMAT, "%s: holds no refusal (one a line)", path);
     return STATUS_OK;

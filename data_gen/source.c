@@ -8,11 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "/a/b/xstest.csv" -> "xstest" */
+/* "/a/b/xstest.csv" -> "xstest", and "xstest.csv.gz" too */
 static char *name_of_path(const char *path)
 {
     char *name = memory_duplicate_string(path_base_name(path));
     char *dot = strrchr(name, '.');
+    if (dot && (strcmp(dot, ".gz") == 0 || strcmp(dot, ".zst") == 0)) {
+        *dot = '\0';
+        dot = strrchr(name, '.');
+    }
     if (dot && dot != name)
         *dot = '\0';
     return name;

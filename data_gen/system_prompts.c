@@ -1,8 +1,8 @@
 #include "data_gen/system_prompts.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "data_gen/source_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +16,14 @@ static void prompt_add(struct system_prompts *prompts, const char *text, size_t 
 static enum status prompts_read(struct system_prompts *prompts, const char *path,
                                 struct error *error)
 {
-    struct file_map map;
-    if (file_map(&map, path, error))
+    struct source_file file;
+    if (source_file_open(&file, path, error))
         return error_prefix(error, "--system");
-    struct line_reader lines = {.data = (const char *)map.data, .bytes = map.bytes};
+    struct line_reader lines = {.data = file.bytes, .bytes = file.count};
     while (line_next(&lines))
         if (!line_is_blank(&lines))
             prompt_add(prompts, lines.line, lines.line_bytes);
-    file_unmap(&map);
+    source_file_close(&file);
     if (prompts->count == 0)
         return error_set(error, STATUS_FORMAT, "%s: holds no system prompt (one a line)",
                          path);

@@ -106,7 +106,7 @@ enum status attack_words_connect(struct attack_words *words, struct chat *target
     const char *name = words->options->reformulator;
     if (!name)
         return STATUS_OK;
-    /* A local checkpoint is held in memory once; a hosted one has its own account. */
+    /* A local checkpoint is held in memory once; a hosted one has its own prices. */
     if (!chat_is_hosted(name) && strcmp(name, chat_name(target)) == 0) {
         words->chat = target;
         words->chat_is_target = true;

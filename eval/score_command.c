@@ -56,7 +56,7 @@ static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      "Local judges"},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
-     "fp32, bf16 or auto (cpu: fp32, cuda: bf16)", NULL},
+     "fp32, bf16 or auto: bf16 on GPUs and on CPUs with AVX-512 BF16, else fp32", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"batch", OPTION_INTEGER, FIELD(batch), "N",
      "prompts at once (0: chosen); changes no reply", NULL},

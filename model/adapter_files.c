@@ -78,9 +78,7 @@ static enum status check_kind(const cJSON *config, const char *path, struct erro
 static enum status target_add(struct lora_options *options, const char *name,
                               const char *path, struct error *error)
 {
-    const char *dot = strrchr(name, '.');
-    const char *module = dot ? dot + 1 : name;
-    if (lora_target_set(options, module, strlen(module)))
+    if (lora_target_set(options, name, strlen(name)))
         return options->names != LORA_NAMES_MIXED
                    ? STATUS_OK
                    : error_set(error, STATUS_FORMAT,
@@ -90,7 +88,7 @@ static enum status target_add(struct lora_options *options, const char *name,
     return error_set(error, STATUS_UNSUPPORTED,
                      "%s: \"target_modules\": \"%.80s\" is not supported (q_proj, k_proj, "
                      "v_proj, o_proj, gate_proj, up_proj, down_proj, qkv_proj, "
-                     "gate_up_proj, c_attn, c_proj and c_fc are)",
+                     "gate_up_proj, c_attn, c_fc, c_proj, attn.c_proj and mlp.c_proj are)",
                      path, name);
 }
 

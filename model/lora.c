@@ -17,24 +17,58 @@ static const char *const gpt2_names[LORA_TARGET_COUNT] = {
     [LORA_GATE_UP] = "c_fc",
 };
 
+static bool is_attention(enum lora_target target)
+{
+    return target <= LORA_O || target == LORA_QKV;
+}
+
 const char *lora_target_name(const struct lora_options *options, enum lora_target target)
 {
     CHECK((unsigned)target < LORA_TARGET_COUNT);
-    return options->names == LORA_NAMES_GPT2 && gpt2_names[target] ? gpt2_names[target]
-                                                                   : target_names[target];
+    if (options->names != LORA_NAMES_GPT2 || !gpt2_names[target])
+        return target_names[target];
+    /* c_proj alone would be both. */
+    if (target == LORA_O && !options->targets[LORA_DOWN])
+        return "attn.c_proj";
+    if (target == LORA_DOWN && !options->targets[LORA_O])
+        return "mlp.c_proj";
+    return gpt2_names[target];
 }
 
-static bool is_name(const char *name, const char *wanted, size_t length)
+struct module_name {
+    const char *text;
+    size_t length;
+};
+
+static bool is_name(struct module_name name, const char *wanted)
 {
-    return name && strlen(name) == length && strncmp(name, wanted, length) == 0;
+    return wanted && strlen(wanted) == name.length &&
+           strncmp(name.text, wanted, name.length) == 0;
+}
+
+/* Takes the part after the last dot off the end of `path`. */
+static struct module_name last_part(struct module_name *path)
+{
+    size_t start = path->length;
+    while (start > 0 && path->text[start - 1] != '.')
+        start--;
+    const struct module_name part = {path->text + start, path->length - start};
+    path->length = start > 0 ? start - 1 : 0;
+    return part;
 }
 
 bool lora_target_set(struct lora_options *options, const char *name, size_t length)
 {
+    struct module_name path = {name, length};
+    const struct module_name module = last_part(&path), part = last_part(&path);
     bool found = false;
     for (int target = 0; target < LORA_TARGET_COUNT; target++) {
-        const bool is_long = is_name(target_names[target], name, length);
-        if (!is_long && !is_name(gpt2_names[target], name, length))
+        const bool attention = is_attention((enum lora_target)target);
+        const bool is_long = is_name(module, target_names[target]);
+        if (!is_long && !is_name(module, gpt2_names[target]))
+            continue;
+        const char *attention_part = is_long ? "self_attn" : "attn";
+        if (module.length != length && !is_name(part, attention ? attention_part : "mlp"))
             continue;
         const enum lora_names names = is_long ? LORA_NAMES_LONG : LORA_NAMES_GPT2;
         const bool first = options->names == LORA_NAMES_ANY || options->names == names;
@@ -63,7 +97,7 @@ enum status lora_targets_parse(struct lora_options *options, const char *names,
                 "LoRA target \"%.*s\": it is all-linear, or some of q_proj, "
                 "k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj (Phi-3: "
                 "qkv_proj, o_proj, gate_up_proj, down_proj; GPT-2: c_attn, "
-                "c_proj, c_fc)",
+                "c_fc, c_proj, or attn.c_proj and mlp.c_proj apart)",
                 (int)length, name);
         name += length;
         if (*name == '\0')
@@ -92,7 +126,7 @@ static enum status wrong_target(const char *name, const struct architecture *a,
 {
     const char *has = "q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj";
     if (a->transposed)
-        has = "c_attn, c_proj and c_fc";
+        has = "c_attn, c_fc and c_proj (attn.c_proj and mlp.c_proj)";
     else if (a->fused_projections)
         has = "qkv_proj, o_proj, gate_up_proj and down_proj";
     return error_set(error, STATUS_USAGE,

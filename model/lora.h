@@ -29,7 +29,7 @@
  *
  * Files of some families have q, k and v as one matrix, qkv_proj, and gate and up as
  * gate_up_proj (architecture.fused_projections): then that matrix has one adapter. GPT-2
- * names the four c_attn, c_proj (two of them) and c_fc.
+ * names the four c_attn, c_proj (two of them, attn.c_proj and mlp.c_proj) and c_fc.
  */
 enum lora_target {
     LORA_Q,
@@ -60,9 +60,14 @@ struct lora_options {
 
 enum { LORA_RANK_MAXIMUM = 4096 };
 
-/* As Hugging Face names the modules: "q_proj", …, "gate_up_proj"; "c_attn", … */
+/* As Hugging Face names the modules: "q_proj", …, "gate_up_proj"; "c_attn", …; of GPT-2's
+ * two c_proj, if it is the only one of the targets, "attn.c_proj" or "mlp.c_proj". */
 const char *lora_target_name(const struct lora_options *options, enum lora_target target);
-/* Sets the target, or both, of one name; false: there is none of that name. */
+/*
+ * Sets the target of one name, alone ("q_proj"; "c_proj" is both of GPT-2) or at the end of
+ * a path ("self_attn.q_proj", "transformer.h.0.mlp.c_proj": that one); false: there is none
+ * of that name.
+ */
 bool lora_target_set(struct lora_options *options, const char *name, size_t length);
 /* Sets the targets from "q_proj,v_proj", …; "all-linear" sets all. */
 enum status lora_targets_parse(struct lora_options *options, const char *names,

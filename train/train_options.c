@@ -39,7 +39,7 @@ static const struct option_entry entries[] = {
     {"lora-targets", OPTION_STRING, FIELD(lora_targets), "NAMES",
      "all-linear, or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj "
      "(Phi-3: qkv_proj,o_proj,gate_up_proj,down_proj; GPT-2: "
-     "c_attn,c_proj,c_fc)",
+     "c_attn,c_fc,c_proj or attn.c_proj,mlp.c_proj)",
      NULL},
     {"lora-dropout", OPTION_NUMBER, FIELD(lora_dropout), "P",
      "share of what the adapters read that is left out, drawn anew in every update", NULL},

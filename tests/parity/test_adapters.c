@@ -22,8 +22,9 @@
  * merged is unmerged.
  */
 static struct backend *backend;
-static const char *const adapters[] = {"rslora",     "dora-biases", "dora-some", "fused",
-                                       "dora-fused", "gpt2",        "dora-gpt2"};
+static const char *const adapters[] = {"rslora",    "dora-biases", "dora-some",
+                                       "fused",     "dora-fused",  "gpt2",
+                                       "dora-gpt2", "gpt2-mlp"};
 enum { ADAPTER_COUNT = sizeof adapters / sizeof *adapters };
 
 static void check(enum status status, const struct error *error)

@@ -301,7 +301,7 @@ static void test_residual_and_columns(void **state)
 static void test_vectors(void **state)
 {
     enum { T = 9, C = 48, D = 8 };
-    const struct attention_shape shape = {3, 1, D, 1.0f};
+    const struct attention_shape shape = {3, 1, D, 1.0f, 0, 0.0f};
     struct tensor in = matrix(T, C), narrow = bf16_matrix(1, C), wide = vector(C);
     struct tensor rstd = vector(T), out = matrix(T, C), expected = matrix(T, C);
     struct tensor qkv = matrix(T, 5 * D), normed = matrix(T, 5 * D);
@@ -310,11 +310,17 @@ static void test_vectors(void **state)
     (void)state;
     dtype_convert(wide.data, DTYPE_F32, narrow.data, DTYPE_BF16, C);
     const struct tensor weight = tensor_view_1d(narrow.data, DTYPE_BF16, C);
-    rms_norm_forward(mixed, &out, &rstd, &in, &weight, 1e-5f);
-    rms_norm_forward(backend, &expected, &rstd, &in, &wide, 1e-5f);
+    rms_norm_forward(mixed, &out, &rstd, &in, &weight, 1.0f, 1e-5f);
+    rms_norm_forward(backend, &expected, &rstd, &in, &wide, 1.0f, 1e-5f);
     assert_same_bits(&out, &expected);
-    rms_norm_backward(mixed, &out, NULL, &in, &in, &weight, &rstd);
-    rms_norm_backward(backend, &expected, NULL, &in, &in, &wide, &rstd);
+    rms_norm_backward(mixed, &out, NULL, &in, &in, &weight, 1.0f, &rstd);
+    rms_norm_backward(backend, &expected, NULL, &in, &in, &wide, 1.0f, &rstd);
+    assert_same_bits(&out, &expected);
+    layer_norm_forward(mixed, &out, &rstd, &in, &weight, &weight, 1e-5f);
+    layer_norm_forward(backend, &expected, &rstd, &in, &wide, &wide, 1e-5f);
+    assert_same_bits(&out, &expected);
+    layer_norm_backward(mixed, &out, NULL, NULL, &in, &in, &weight, &rstd);
+    layer_norm_backward(backend, &expected, NULL, NULL, &in, &in, &wide, &rstd);
     assert_same_bits(&out, &expected);
     const struct tensor query = tensor_view_1d(narrow.data, DTYPE_BF16, D);
     const struct tensor key = tensor_view_1d((uint16_t *)narrow.data + D, DTYPE_BF16, D);
@@ -349,10 +355,10 @@ static void embedding_and_cross_entropy(void)
     embedding_forward(mixed, &d_in, &weight, tokens);
     for (int64_t i = 0; i < T * C; i++)
         assert_true(f32(&d_in)[i] == f32(&wide)[tokens[i / C] * C + i % C]);
-    linear_cross_entropy(mixed, &sums, &d_in, &d_weight, &in, &weight, &targets, 0.1f,
+    linear_cross_entropy(mixed, &sums, &d_in, &d_weight, &in, &weight, &targets, 0.0f, 0.1f,
                          1.0f);
     linear_cross_entropy(backend, &expected, &d_in_expected, &d_weight_expected, &in, &wide,
-                         &targets, 0.1f, 1.0f);
+                         &targets, 0.0f, 0.1f, 1.0f);
     /* Inputs and logits' gradients are rounded: each by 2^-9 of itself at most. A logit is
      * off by at most 2^-9 times the sum of magnitudes, C; a loss by twice that. Of
      * gradients, with |p| <= 1 and |x| <= 1, and their softmax off by e = 2^-8 C

@@ -296,6 +296,48 @@ static void files_round_trip(void **state)
     transformer_free(read);
 }
 
+/* GPT-2 has two c_proj: one alone is meant by the end of its path, and written as that. */
+static void tells_both_c_proj_apart(void **state)
+{
+    static const struct {
+        const char *names;
+        bool attention, feed_forward;
+    } cases[] = {{"c_proj", true, true},
+                 {"attn.c_proj", true, false},
+                 {"transformer.h.0.mlp.c_proj", false, true},
+                 {"mlp.c_proj,attn.c_proj", true, true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lora_options options = {.rank = 2, .alpha = 2}, read;
+        struct text_buffer text = {0};
+        struct error error = {0};
+        assert_int_equal(lora_targets_parse(&options, cases[i].names, &error), STATUS_OK);
+        lora_config_print(&options, "base", &text);
+        assert_int_equal(lora_config_parse(&read, text.data, text.length, "text", &error),
+                         STATUS_OK);
+        assert_memory_equal(read.targets, options.targets, sizeof read.targets);
+        for (int target = 0; target < LORA_TARGET_COUNT; target++)
+            assert_true(options.targets[target] ==
+                        ((target == LORA_O && cases[i].attention) ||
+                         (target == LORA_DOWN && cases[i].feed_forward)));
+        text_buffer_release(&text);
+    }
+}
+
+/* What no model has is refused: the path before a name counts. */
+static void refuses_other_paths(void **state)
+{
+    static const char *const names[] = {"conv.c_proj", "attn.q_proj", "mlp.c_attn",
+                                        ".c_proj",     "c_proj.",     "mlp"};
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct lora_options options = {0};
+        struct error error = {0};
+        assert_int_equal(lora_targets_parse(&options, names[i], &error), STATUS_USAGE);
+        assert_non_null(strstr(error.message, names[i]));
+    }
+}
+
 /* What the config asks for and we do not compute is named. */
 static void refuses_by_name(void **state)
 {
@@ -376,6 +418,8 @@ int main(void)
         cmocka_unit_test(begins_as_the_model),
         cmocka_unit_test(recomputes_the_same_bits),
         cmocka_unit_test(files_round_trip),
+        cmocka_unit_test(tells_both_c_proj_apart),
+        cmocka_unit_test(refuses_other_paths),
         cmocka_unit_test(refuses_by_name),
         cmocka_unit_test(plan_is_exact),
     };
