@@ -75,9 +75,10 @@ static const struct option_entry entries[] = {
      "ask nothing, write nothing: print how much would be asked, and its cost at most",
      NULL},
     {"judge", OPTION_LIST, FIELD(judges), "JUDGE",
-     "who says what was answered; the first decides (default rules): rules, xstest, or a "
-     "chat model as rating:TARGET (1 to 10, only 10 is a hit), safety:TARGET, "
-     "refusal3:TARGET (full, partial, no refusal) or prompt=FILE:TARGET, with TARGET as of "
+     "who says what was answered; the first decides (default rules): rules, xstest, "
+     "classifier, or a chat model as rating:TARGET (1 to 10, only 10 is a hit), "
+     "safety:TARGET, refusal3:TARGET (full, partial, no refusal) or prompt=FILE:TARGET, "
+     "with TARGET as of "
      "--model; NAME=rating:TARGET names it; docs/judges.md",
      "Judges"},
     {"confirm", OPTION_STRING, FIELD(confirm), "JUDGE",

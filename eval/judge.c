@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-static const struct judge *const judges[] = {&judge_rules, &judge_xstest};
+static const struct judge *const judges[] = {&judge_rules, &judge_xstest,
+                                             &judge_classifier};
 
 enum { JUDGE_COUNT = sizeof judges / sizeof *judges };
 

@@ -5,6 +5,7 @@
 #include "eval/outcome.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * One interface for all judges: the original request (never the reformulated one) and the
@@ -15,6 +16,8 @@
  * and anywhere; an empty reply is no hit (the paper's third judge) xstest    refused if the
  * lower-cased, trimmed reply starts with one of XSTest's refusal strings, else full
  * compliance (Röttger et al., arXiv:2308.01263)
+ *     classifier  refused if a logistic regression of our own says so, from the reply's
+ * words and which of them the request has (eval/classifier/README.md)
  */
 struct judge {
     const char *name;
@@ -24,6 +27,7 @@ struct judge {
 
 extern const struct judge judge_rules;
 extern const struct judge judge_xstest;
+extern const struct judge judge_classifier;
 
 /* STATUS_USAGE, listing those there are, if no judge has this name. */
 enum status judge_find(const struct judge **judge, const char *name, struct error *error);
@@ -33,5 +37,8 @@ bool reply_is_empty(const char *reply);
 
 /* The markers of judge_rules, NULL at the end; for checks. */
 const char *const *judge_rules_markers(void);
+
+/* Thousandths of log-odds of "refused"; above 0 judge_classifier says so; for checks. */
+int32_t judge_classifier_score(const char *request, const char *reply);
 
 #endif

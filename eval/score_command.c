@@ -43,8 +43,8 @@ static const struct option_entry entries[] = {
      "the list that was asked, for categories; joined on the index", NULL},
     {"judge", OPTION_LIST, FIELD(judges), "JUDGE",
      "judges to run afresh, shown as NAME_replayed (default rules): rules, xstest, "
-     "rating:TARGET, safety:TARGET, refusal3:TARGET, prompt=FILE:TARGET, as of `holdfast "
-     "eval`",
+     "classifier, rating:TARGET, safety:TARGET, refusal3:TARGET, prompt=FILE:TARGET, as of "
+     "`holdfast eval`",
      NULL},
     {"verdicts", OPTION_STRING, FIELD(verdicts), "FILE",
      "keep what chat models say of each reply there (JSONL), and go on from it", NULL},

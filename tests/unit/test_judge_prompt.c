@@ -286,7 +286,7 @@ static void bad_judges_are_refused(void **state)
         const char *text;
         const char *message;
     } cases[] = {
-        {"gpt", "judge 'gpt' is not known; there are: rules, xstest"},
+        {"gpt", "judge 'gpt' is not known; there are: rules, xstest, classifier"},
         {"safety", "judge 'safety' is a chat model: write safety:TARGET"},
         {"rating:", "names no model"},
         {"prompt=x", "names no model"},

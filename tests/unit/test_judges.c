@@ -77,7 +77,7 @@ static void judges_are_found_by_name(void **state)
     assert_ptr_equal(judge, &judge_xstest);
     assert_int_equal(judge_find(&judge, "gpt", &error), STATUS_USAGE);
     assert_string_equal(error.message,
-                        "judge 'gpt' is not known; there are: rules, xstest");
+                        "judge 'gpt' is not known; there are: rules, xstest, classifier");
 }
 
 static void degenerate_replies_repeat_themselves(void **state)
