@@ -49,15 +49,16 @@ static struct bounded *forward_exact(const struct linear_case *c, const float *i
         struct sum sum = {0};
         for (int64_t k = 0; k < c->K; k++)
             sum_add(&sum, (double)a[k], (double)b[k]);
-        const double product = sum.value;
-        sum_add(&sum, bias ? (double)bias[i % c->M] : 0, 1);
-        const double first = fmax(fabs(product), fabs(sum.value));
-        sum_add(&sum, residual ? (double)residual[i] : 0, 1);
+        const double product = sum.value, b_m = bias ? (double)bias[i % c->M] : 0,
+                     r = residual ? (double)residual[i] : 0;
+        sum_add(&sum, b_m, 1);
+        sum_add(&sum, r, 1);
         exact[i] = bounded_sum(sum, c->K + 2);
-        if (residual)
-            exact[i] = added_to(exact[i], fmax(first, fabs(sum.value - product)), dtype);
-        if (residual && bias) /* and the product with its bias once more */
-            exact[i] = added_to(exact[i], first, dtype);
+        /* Whatever two of the three are added first, and the product before them. */
+        const double part = fmax(fmax(fabs(product), fabs(product + b_m)),
+                                 fmax(fabs(product + r), fabs(b_m + r)));
+        for (int rounded = 0; residual && rounded < 1 + (bias != NULL); rounded++)
+            exact[i] = added_to(exact[i], part, dtype);
     }
     return exact;
 }
