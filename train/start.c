@@ -1,6 +1,8 @@
 #include "train/start.h"
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
 #include "text/bpe_trainer.h"
@@ -66,22 +68,48 @@ static enum status tokenizer_config_write(const char *directory, struct error *e
     return status;
 }
 
-/* config.json as given, with the ids that this tokenizer has for begin and end. */
-static enum status config_write(const char *directory, cJSON *config,
-                                const struct tokenizer *tokenizer, struct error *error)
+static bool is_special_id(const char *name)
 {
-    const int32_t bos = tokenizer_token_id(tokenizer, special_tokens[0]);
-    const int32_t eos = tokenizer_token_id(tokenizer, special_tokens[2]);
-    cJSON_DeleteItemFromObjectCaseSensitive(config, "bos_token_id");
-    cJSON_DeleteItemFromObjectCaseSensitive(config, "eos_token_id");
-    if (bos >= 0)
-        cJSON_AddNumberToObject(config, "bos_token_id", bos);
-    if (eos >= 0)
-        cJSON_AddNumberToObject(config, "eos_token_id", eos);
+    return strcmp(name, "bos_token_id") == 0 || strcmp(name, "eos_token_id") == 0;
+}
+
+/* The members of the config letter by letter (30.0 stays a float, on which transformers
+ * insists), but for the special ids. `config` is what was read from `text`. */
+static void config_copy(struct text_buffer *out, const struct text_buffer *text,
+                        const cJSON *config)
+{
+    struct json_scan scan;
+    const cJSON *member = config->child;
+    size_t begin, end;
+    json_scan_init(&scan, text->data, text->length);
+    json_scan_step(&scan); /* the '{' */
+    for (; json_scan_member(&scan, &begin, &end); member = member->next) {
+        const size_t value = scan.at;
+        CHECK(member);
+        json_scan_value(&scan);
+        if (is_special_id(member->string))
+            continue;
+        text_buffer_appendf(out, "%s  %.*s: ", out->length ? ",\n" : "{\n",
+                            (int)(end - begin), text->data + begin);
+        text_buffer_append_bytes(out, text->data + value, scan.at - value);
+    }
+    CHECK(!scan.problem && !member);
+}
+
+/* config.json as given, with the ids that this tokenizer has for begin and end. */
+static enum status config_write(const char *directory, const struct text_buffer *given,
+                                const cJSON *config, const struct tokenizer *tokenizer,
+                                struct error *error)
+{
+    static const char *const names[] = {"bos_token_id", "eos_token_id"};
+    const int32_t ids[] = {tokenizer_token_id(tokenizer, special_tokens[0]),
+                           tokenizer_token_id(tokenizer, special_tokens[2])};
     struct text_buffer text = {0};
-    struct json_writer json = {.out = &text, .indent_spaces = 2};
-    json_value(&json, NULL, config);
-    text_buffer_append_char(&text, '\n');
+    config_copy(&text, given, config);
+    for (int i = 0; i < 2; i++)
+        if (ids[i] >= 0)
+            text_buffer_appendf(&text, ",\n  \"%s\": %d", names[i], (int)ids[i]);
+    text_buffer_append(&text, "\n}\n");
     enum status status = text_write(directory, "config.json", &text, error);
     text_buffer_release(&text);
     return status;
@@ -99,7 +127,8 @@ static enum status tokenizer_place(const char *directory, int64_t vocabulary_cou
 }
 
 static enum status start_fill(const char *directory, const struct train_options *options,
-                              const struct mix *mix, cJSON *config, struct error *error)
+                              const struct mix *mix, const struct text_buffer *given,
+                              const cJSON *config, struct error *error)
 {
     struct tokenizer *tokenizer = NULL;
     int64_t vocabulary_count = 0;
@@ -116,7 +145,7 @@ static enum status start_fill(const char *directory, const struct train_options 
                            options->init, (long long)tokenizer_vocabulary_count(tokenizer),
                            (long long)vocabulary_count);
     else
-        status = config_write(directory, config, tokenizer, error);
+        status = config_write(directory, given, config, tokenizer, error);
     tokenizer_free(tokenizer);
     return status;
 }
@@ -130,14 +159,19 @@ char *start_directory_name(const struct train_options *options)
 enum status start_directory_prepare(char **directory, const struct train_options *options,
                                     const struct mix *mix, struct error *error)
 {
+    struct text_buffer text = {0};
     cJSON *config = NULL;
     *directory = start_directory_name(options);
     if (options->model)
         return STATUS_OK;
-    enum status status = json_parse_file(&config, options->init, error);
+    enum status status = file_read(&text, options->init, 0, error);
     if (!status)
-        status = start_fill(*directory, options, mix, config, error);
+        status = json_parse(&config, text_buffer_string(&text), text.length, options->init,
+                            error);
+    if (!status)
+        status = start_fill(*directory, options, mix, &text, config, error);
     cJSON_Delete(config);
+    text_buffer_release(&text);
     if (status) {
         free(*directory);
         *directory = NULL;
