@@ -161,9 +161,8 @@ static void html_is_escaped(void **state)
 {
     (void)state;
     struct text_buffer buffer = {0};
-    text_buffer_append_html(&buffer,
-                            "<a href=\"x\">'&'\n\t\x01\r\x7F\xC2\x80"
-                            "\xE2\x80\xAE\xE2\x81\xA6 \xC3\xA9\xFF");
+    text_buffer_append_html(&buffer, "<a href=\"x\">'&'\n\t\x01\r\x7F\xC2\x80"
+                                     "\xE2\x80\xAE\xE2\x81\xA6 \xC3\xA9\xFF");
     assert_string_equal(buffer.data, "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;\n\t "
                                      "\xC3\xA9\xEF\xBF\xBD");
     text_buffer_release(&buffer);
