@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/generator.h"
 #include "model/transformer.h"
+#include "tests/parity/golden_batch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,12 +27,6 @@ static const char *const adapters[] = {"rslora",    "dora-biases", "dora-some",
                                        "fused",     "dora-fused",  "gpt2",
                                        "dora-gpt2", "gpt2-mlp"};
 enum { ADAPTER_COUNT = sizeof adapters / sizeof *adapters };
-
-static void check(enum status status, const struct error *error)
-{
-    if (status)
-        fail_msg("%s", error->message);
-}
 
 static int open_backend(void **state)
 {
@@ -64,16 +59,6 @@ struct golden {
     struct packed_batch batch;
 };
 
-static int32_t *read_integers(const cJSON *object, const char *key, int64_t *count)
-{
-    const cJSON *list = json_get(object, key), *item;
-    int32_t *integers =
-        memory_allocate_array((size_t)cJSON_GetArraySize(list) + 1, sizeof *integers);
-    *count = 0;
-    cJSON_ArrayForEach(item, list) integers[(*count)++] = (int32_t)item->valuedouble;
-    return integers;
-}
-
 static cJSON *read_json(const char *kind, const char *name)
 {
     cJSON *json = NULL;
@@ -87,31 +72,18 @@ static cJSON *read_json(const char *kind, const char *name)
 static struct golden golden_open(const char *name)
 {
     struct golden golden = {.adapter = read_json("adapter", name)};
-    struct packed_batch *batch = &golden.batch;
     struct error error = {0};
-    int64_t count;
     golden.model = read_json("model", json_get(golden.adapter, "model")->valuestring);
     char *path = golden_path("adapter", name, "golden.safetensors");
     check(safetensors_open(&golden.tensors, path, &error), &error);
     free(path);
-    const cJSON *object = json_get(golden.model, "batches")->child;
-    batch->positions = read_integers(object, "positions", &count);
-    batch->targets = read_integers(object, "targets", &count);
-    batch->tokens = read_integers(object, "tokens", &batch->token_count);
-    batch->document_starts =
-        read_integers(object, "document_starts", &batch->document_count);
-    batch->document_count--;
-    for (int64_t i = 0; i < batch->token_count; i++)
-        batch->target_count += batch->targets[i] >= 0;
+    golden.batch = batch_read(json_get(golden.model, "batches")->child);
     return golden;
 }
 
 static void golden_close(struct golden *golden)
 {
-    free(golden->batch.positions);
-    free(golden->batch.targets);
-    free(golden->batch.tokens);
-    free(golden->batch.document_starts);
+    batch_free(&golden->batch);
     safetensors_close(&golden->tensors);
     cJSON_Delete(golden->adapter);
     cJSON_Delete(golden->model);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/generator.h"
 #include "model/transformer.h"
+#include "tests/parity/golden_batch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,12 +27,6 @@ static const char *const models[] = {
 /* GPT-2's files, and so their gradients, have the matrices turned:
  * tests/parity/test_adapters holds its adapters. */
 enum { MODEL_COUNT = sizeof models / sizeof *models, UNTURNED = MODEL_COUNT - 2 };
-
-static void check(enum status status, const struct error *error)
-{
-    if (status)
-        fail_msg("%s", error->message);
-}
 
 static int open_backend(void **state)
 {
@@ -75,52 +70,23 @@ static void lora_begin(struct transformer *model)
     check(transformer_lora_begin(model, &options, MASTERS_KEPT, &error), &error);
 }
 
-static int32_t *read_integers(const cJSON *object, const char *key, int64_t *count)
-{
-    const cJSON *list = json_get(object, key), *item;
-    int32_t *integers =
-        memory_allocate_array((size_t)cJSON_GetArraySize(list) + 1, sizeof *integers);
-    *count = 0;
-    cJSON_ArrayForEach(item, list) integers[(*count)++] = (int32_t)item->valuedouble;
-    assert_true(*count > 0);
-    return integers;
-}
-
 struct golden_batch {
     struct packed_batch batch;
     double loss_sum;
 };
 
 /* The first batch of golden.json. */
-static struct golden_batch batch_read(const char *name)
+static struct golden_batch golden_read(const char *name)
 {
     cJSON *json = NULL;
     struct error error = {0};
     char *path = file_of(name, "golden.json");
     check(json_parse_file(&json, path, &error), &error);
-    const cJSON *object = json_get(json, "batches")->child;
     struct golden_batch read = {.loss_sum = json_get(json, "loss_sum")->valuedouble};
-    struct packed_batch *batch = &read.batch;
-    int64_t count;
-    batch->positions = read_integers(object, "positions", &count);
-    batch->targets = read_integers(object, "targets", &count);
-    batch->tokens = read_integers(object, "tokens", &batch->token_count);
-    batch->document_starts =
-        read_integers(object, "document_starts", &batch->document_count);
-    batch->document_count--;
-    for (int64_t i = 0; i < batch->token_count; i++)
-        batch->target_count += batch->targets[i] >= 0;
+    read.batch = batch_read(json_get(json, "batches")->child);
     cJSON_Delete(json);
     free(path);
     return read;
-}
-
-static void batch_free(struct golden_batch *read)
-{
-    free(read->batch.positions);
-    free(read->batch.targets);
-    free(read->batch.tokens);
-    free(read->batch.document_starts);
 }
 
 static struct cross_entropy_sums step(struct transformer *model,
@@ -199,7 +165,7 @@ static void adapters_have_the_gradients(void **state)
 {
     (void)state;
     for (int i = 0; i < UNTURNED; i++) {
-        struct golden_batch golden = batch_read(models[i]);
+        struct golden_batch golden = golden_read(models[i]);
         struct transformer *model = model_open(models[i], MASTERS_DROPPED);
         lora_begin(model);
         for (int recompute = 0; recompute <= 1; recompute++) {
@@ -208,7 +174,7 @@ static void adapters_have_the_gradients(void **state)
             check_adapter_gradients(model, models[i]);
         }
         transformer_free(model);
-        batch_free(&golden);
+        batch_free(&golden.batch);
     }
 }
 
@@ -218,7 +184,7 @@ static void nf4_changes_the_loss_little(void **state)
 {
     (void)state;
     for (int i = 0; i < MODEL_COUNT; i++) {
-        struct golden_batch golden = batch_read(models[i]);
+        struct golden_batch golden = golden_read(models[i]);
         struct transformer *model = model_open(models[i], MASTERS_DROPPED_NF4);
         lora_begin(model);
         const struct cross_entropy_sums sums = step(model, &golden.batch, true);
@@ -226,7 +192,7 @@ static void nf4_changes_the_loss_little(void **state)
                       golden.loss_sum);
         assert_true(fabs(sums.loss / golden.loss_sum - 1.0) <= 0.05);
         transformer_free(model);
-        batch_free(&golden);
+        batch_free(&golden.batch);
     }
 }
 

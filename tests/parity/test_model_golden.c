@@ -5,6 +5,7 @@
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
+#include "tests/parity/golden_batch.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -40,44 +41,11 @@ struct golden {
     struct packed_batch batches[BATCHES];
 };
 
-static int32_t *read_integers(const cJSON *object, const char *key, int64_t *count)
-{
-    const cJSON *list = json_get(object, key);
-    const cJSON *item;
-    int32_t *numbers =
-        memory_allocate_array((size_t)cJSON_GetArraySize(list) + 1, sizeof *numbers);
-    *count = 0;
-    cJSON_ArrayForEach(item, list) numbers[(*count)++] = (int32_t)item->valuedouble;
-    assert_true(*count > 0);
-    return numbers;
-}
-
-static struct packed_batch read_batch(const cJSON *object)
-{
-    struct packed_batch batch = {0};
-    int64_t count;
-    batch.positions = read_integers(object, "positions", &count);
-    batch.targets = read_integers(object, "targets", &count);
-    batch.tokens = read_integers(object, "tokens", &batch.token_count);
-    batch.document_starts = read_integers(object, "document_starts", &batch.document_count);
-    batch.document_count--;
-    for (int64_t i = 0; i < batch.token_count; i++)
-        batch.target_count += batch.targets[i] >= 0;
-    assert_int_equal(count, batch.token_count);
-    return batch;
-}
-
 static double number(const struct golden *golden, const char *key)
 {
     const cJSON *item = json_get(golden->json, key);
     assert_true(cJSON_IsNumber(item));
     return item->valuedouble;
-}
-
-static void check(enum status status, const struct error *error)
-{
-    if (status)
-        fail_msg("%s", error->message);
 }
 
 static void golden_open(struct golden *golden, const char *name)
@@ -93,7 +61,7 @@ static void golden_open(struct golden *golden, const char *name)
     const cJSON *item;
     int64_t i = 0;
     cJSON_ArrayForEach(item, json_get(golden->json, "batches")) golden->batches[i++] =
-        read_batch(item);
+        batch_read(item);
     assert_int_equal(i, BATCHES);
     check(backend_open(&golden->backend, &(struct backend_options){.thread_count = 2},
                        &error),
@@ -105,12 +73,8 @@ static void golden_open(struct golden *golden, const char *name)
 
 static void golden_close(struct golden *golden)
 {
-    for (int i = 0; i < BATCHES; i++) {
-        free(golden->batches[i].tokens);
-        free(golden->batches[i].positions);
-        free(golden->batches[i].targets);
-        free(golden->batches[i].document_starts);
-    }
+    for (int i = 0; i < BATCHES; i++)
+        batch_free(&golden->batches[i]);
     transformer_free(golden->model);
     backend_close(golden->backend);
     safetensors_close(&golden->tensors);
