@@ -9,47 +9,25 @@
 
 static const char fixed[] = "Sorry, I can't help with that.";
 
-static void refusals_add(struct refusals *refusals, const char *text, size_t bytes)
-{
-    array_reserve(refusals->texts, refusals->capacity, refusals->count + 1);
-    refusals->texts[refusals->count++] = memory_duplicate_bytes(text, bytes);
-}
-
 static void refusals_add_list(struct refusals *refusals, const char *const *texts)
 {
     for (; *texts; texts++)
-        refusals_add(refusals, *texts, strlen(*texts));
-}
-
-static enum status refusals_read(struct refusals *refusals, const char *path,
-                                 struct error *error)
-{
-    struct source_file file;
-    if (source_file_open(&file, path, error))
-        return error->status;
-    struct line_reader lines = {.data = file.bytes, .bytes = file.count};
-    while (line_next(&lines))
-        if (!line_is_blank(&lines))
-            refusals_add(refusals, lines.line, lines.line_bytes);
-    source_file_close(&file);
-    if (refusals->count == 0)
-        return error_set(error, STATUS_FORMAT, "%s: holds no refusal (one a line)", path);
-    return STATUS_OK;
+        string_list_add(&refusals->texts, *texts);
 }
 
 enum status refusals_open(struct refusals *refusals, const char *style, struct error *error)
 {
     *refusals = (struct refusals){.alternative = strcmp(style, "alternative") == 0};
     if (strcmp(style, "fixed") == 0)
-        refusals_add(refusals, fixed, strlen(fixed));
+        string_list_add(&refusals->texts, fixed);
     else if (strcmp(style, "varied") == 0)
         refusals_add_list(refusals, refusals_varied);
     else if (strcmp(style, "alternative") == 0)
         refusals_add_list(refusals, refusals_openings);
     else if (*style == '@')
-        return refusals_read(refusals, style + 1, error);
+        return source_lines_read(&refusals->texts, style + 1, "refusal", error);
     else if (strchr(style, ' '))
-        refusals_add(refusals, style, strlen(style));
+        string_list_add(&refusals->texts, style);
     else
         return error_set(error, STATUS_USAGE,
                          "--refusals %s: it is fixed, varied, alternative, @FILE or a "
@@ -60,9 +38,7 @@ enum status refusals_open(struct refusals *refusals, const char *style, struct e
 
 void refusals_release(struct refusals *refusals)
 {
-    for (size_t i = 0; i < refusals->count; i++)
-        free(refusals->texts[i]);
-    free(refusals->texts);
+    string_list_release(&refusals->texts);
     *refusals = (struct refusals){0};
 }
 
@@ -87,7 +63,8 @@ void refusals_write(const struct refusals *refusals, uint64_t seed, uint64_t num
                     const char *category, struct text_buffer *out)
 {
     struct random random = random_stream(seed, random_stream_of("refusal", number, 0));
-    text_buffer_append(out, refusals->texts[random_below(&random, refusals->count)]);
+    text_buffer_append(out,
+                       refusals->texts.items[random_below(&random, refusals->texts.count)]);
     if (!refusals->alternative)
         return;
     const char *const *subjects = refusal_subjects(category);

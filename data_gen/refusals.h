@@ -2,6 +2,7 @@
 #define HOLDFAST_DATA_GEN_REFUSALS_H
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/text_buffer.h"
 
 #include <stdbool.h>
@@ -20,9 +21,7 @@
  *     a sentence    itself
  */
 struct refusals {
-    char **texts;
-    size_t count;
-    size_t capacity;
+    struct string_list texts;
     bool alternative; /* texts are openings: an offer follows */
 };
 

@@ -241,3 +241,23 @@ enum status source_file_read(const struct source_file *file, size_t offset, char
     }
     return STATUS_OK;
 }
+
+enum status source_lines_read(struct string_list *lines, const char *path, const char *what,
+                              struct error *error)
+{
+    struct source_file file;
+    if (source_file_open(&file, path, error))
+        return error->status;
+    struct line_reader reader = {.data = file.bytes, .bytes = file.count};
+    while (line_next(&reader)) {
+        if (line_is_blank(&reader))
+            continue;
+        char *line = memory_duplicate_bytes(reader.line, reader.line_bytes);
+        string_list_add(lines, line);
+        free(line);
+    }
+    source_file_close(&file);
+    if (lines->count == 0)
+        return error_set(error, STATUS_FORMAT, "%s: holds no %s (one a line)", path, what);
+    return STATUS_OK;
+}

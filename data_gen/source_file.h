@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/options.h"
 
 /*
  * The text of a source, in one piece: a file as it is, mapped, or what a gzip or zstd file
@@ -39,5 +40,10 @@ void source_file_forget(struct source_file *file, size_t offset);
 /* Copies count bytes at offset to `out`, without keeping pages in memory. */
 enum status source_file_read(const struct source_file *file, size_t offset, char *out,
                              size_t count, struct error *error);
+
+/* Adds the lines of a file that are not blank to `lines`; none at all of `what` is an
+ * error. */
+enum status source_lines_read(struct string_list *lines, const char *path, const char *what,
+                              struct error *error);
 
 #endif

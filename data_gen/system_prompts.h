@@ -2,6 +2,7 @@
 #define HOLDFAST_DATA_GEN_SYSTEM_PROMPTS_H
 
 #include "base/error.h"
+#include "base/options.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,9 +10,7 @@
 /* System prompts to put before examples that have none: a text, or @FILE with one a line.
  */
 struct system_prompts {
-    char **texts;
-    size_t count;
-    size_t capacity;
+    struct string_list texts;
     double share;
 };
 

@@ -90,9 +90,9 @@ static void refusal_styles(void **state)
     assert_string_equal(text_buffer_string(&text), "Sorry, I can't help with that.");
     refusals_release(&refusals);
     assert_ok(refusals_open(&refusals, "varied", &error));
-    assert_true(refusals.count >= 16);
-    for (size_t i = 0; i < refusals.count; i++)
-        assert_refuses(refusals.texts[i]);
+    assert_true(refusals.texts.count >= 16);
+    for (size_t i = 0; i < refusals.texts.count; i++)
+        assert_refuses(refusals.texts.items[i]);
     text_buffer_clear(&text);
     refusals_write(&refusals, 1, 9, "", &text);
     refusals_write(&refusals, 1, 9, "Privacy", &again);
