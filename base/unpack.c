@@ -167,9 +167,8 @@ enum status bytes_check_readable(const void *bytes, size_t count, const char *wh
     } kinds[] = {
         {"PAR1\x15", 5,
          "a Parquet file, for which Debian has no C library: convert it to JSONL, e.g. "
-         "with "
-         "pandas' read_parquet() and to_json(orient='records', lines=True), or with "
-         "duckdb"},
+         "with python3 -c \"import pandas; pandas.read_parquet('FILE.parquet')"
+         ".to_json('FILE.jsonl', orient='records', lines=True)\""},
         {"ARROW1\0", 7,
          "an Arrow file: convert it to JSONL, e.g. with pandas' read_feather() and "
          "to_json(orient='records', lines=True)"},

@@ -116,6 +116,74 @@ static void special_bytes_are_found_at_every_offset(void **state)
         }
 }
 
+/* With blocks of text behind it a string is read by blocks, at the text's end by bytes. */
+static void assert_both_agree(const char *string, size_t count, bool is_right)
+{
+    struct json_scan by_bytes, by_blocks;
+    char *exact = memory_duplicate_bytes(string, count);
+    char *padded = memory_allocate(count + 200);
+    memset(padded, ' ', count + 200);
+    memcpy(padded, string, count);
+    json_scan_init(&by_bytes, exact, count);
+    json_scan_init(&by_blocks, padded, count + 200);
+    assert_int_equal(json_scan_value(&by_bytes), is_right);
+    assert_int_equal(json_scan_value(&by_blocks), is_right);
+    assert_int_equal(by_blocks.at, by_bytes.at);
+    assert_int_equal(by_blocks.has_nul, by_bytes.has_nul);
+    if (is_right)
+        assert_int_equal(by_bytes.at, count);
+    else
+        assert_string_equal(by_blocks.problem, by_bytes.problem);
+    free(exact);
+    free(padded);
+}
+
+/* What is difficult in a string, astride the ends of blocks at each place. */
+static void strings_are_read_alike_at_every_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_right;
+    } pieces[] = {
+        {"\\\"", true},
+        {"\\\\", true},
+        {"\\\\\\\"", true},
+        {"\\n\\t\\/", true},
+        {"[{\\\"}]:,", true},
+        {"\\u00e9\\u20AC", true},
+        {"\\u0000", true},
+        {"\\ud83d\\ude00", true},
+        {"\\uDBFF\\uDFFF\\ud83d\\ude00", true},
+        {"\\\\u12", true},
+        {"\\uD7FF\\uE000", true},
+        {"\xC3\xA9\x7F", true},
+        {"\\x", false},
+        {"\\U0041", false},
+        {"\\u12g4", false},
+        {"\\u123", false},
+        {"\\ud83d", false},
+        {"\\ude00", false},
+        {"\\ud83dx\\ude00", false},
+        {"\\ud83d\\u0041", false},
+        {"\\ud83d\\\\ude00", false},
+        {"\\ude00\\ud83d", false},
+        {"\n", false},
+        {"\x1F", false},
+    };
+    char string[256];
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        for (size_t before = 0; before < 140; before++)
+            for (size_t after = 0; after < 70; after += 1 + after / 8) {
+                const size_t piece = strlen(pieces[i].text);
+                const size_t count = before + piece + after + 2;
+                memset(string, 'x', count);
+                memcpy(string + 1 + before, pieces[i].text, piece);
+                string[0] = string[count - 1] = '"';
+                assert_both_agree(string, count, pieces[i].is_right);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +191,7 @@ int main(void)
         cmocka_unit_test(members_are_walked_key_by_key),
         cmocka_unit_test(tokens_are_kept_up_to_a_limit),
         cmocka_unit_test(special_bytes_are_found_at_every_offset),
+        cmocka_unit_test(strings_are_read_alike_at_every_offset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
