@@ -104,19 +104,9 @@ enum status sharding_reduce(const struct sharding *sharding, int64_t unit,
     return STATUS_OK;
 }
 
-enum status sharding_gather_host(const struct sharding *sharding, int64_t unit, void *whole,
-                                 const void *own, size_t each, struct error *error)
+enum status sharding_gather_host(const struct sharding *sharding, int64_t unit,
+                                 void *memory, size_t each, struct error *error)
 {
     const int64_t count = sharding_unit_count(sharding, unit);
-    const size_t bytes = (size_t)own_shard(sharding, unit).count * each;
-    const bool writes = collectives_rank(sharding->collectives) == 0;
-    CHECK(!whole == !writes);
-    /* Rank 0's shard is the first: it is in its place at once. */
-    void *memory = writes ? whole : memory_allocate(bytes);
-    memmove(memory, own, bytes);
-    const enum status status =
-        collectives_gather_host(sharding->collectives, memory, count, each, error);
-    if (!writes)
-        free(memory);
-    return status;
+    return collectives_gather_host(sharding->collectives, memory, count, each, error);
 }

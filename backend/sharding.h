@@ -54,11 +54,11 @@ enum status sharding_gather(const struct sharding *sharding, int64_t unit,
 enum status sharding_reduce(const struct sharding *sharding, int64_t unit,
                             struct tensor *whole, float *held, struct error *error);
 /*
- * The same from host memory to rank 0's, for files: `own` is the shard of this rank, in
- * elements of `each` bytes; whole [sharding_unit_count] is NULL on the others. Needs no
- * wait.
+ * For files: a unit in host memory of rank 0. `memory` begins with the shard of this rank,
+ * in elements of `each` bytes, and on rank 0 has room for [sharding_unit_count]: its shard
+ * is the first. Needs no wait.
  */
-enum status sharding_gather_host(const struct sharding *sharding, int64_t unit, void *whole,
-                                 const void *own, size_t each, struct error *error);
+enum status sharding_gather_host(const struct sharding *sharding, int64_t unit,
+                                 void *memory, size_t each, struct error *error);
 
 #endif

@@ -176,12 +176,13 @@ enum status sharded_gather_host(const struct transformer *model, int64_t unit,
 {
     const struct sharding *sharding = &model->sharded->sharding;
     const struct held_run run = sharding_run(sharding, unit, 0, model->base.count);
-    float *own = memory_allocate_array((size_t)run.count, sizeof *own);
+    float *own = values ? values : memory_allocate_array((size_t)run.count, sizeof *own);
     enum status status =
         parameter_block_get_held(&model->base, run.place, run.count, own, error);
     if (!status)
-        status = sharding_gather_host(sharding, unit, values, own, sizeof *own, error);
-    free(own);
+        status = sharding_gather_host(sharding, unit, own, sizeof *own, error);
+    if (!values)
+        free(own);
     return status;
 }
 

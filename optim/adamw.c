@@ -234,12 +234,14 @@ enum status adamw_gather_moment(struct adamw *adamw, const void *moment, int64_t
     const size_t each = dtype_bytes(adamw->dtype);
     const struct held_run run = sharding_run(&adamw->sharding, unit, 0, adamw->count);
     const size_t bytes = (size_t)run.count * each;
-    void *own = memory_allocate(bytes);
+    /* Rank 0's shard is the first: it is in its place at once. */
+    void *own = moments ? moments : memory_allocate(bytes);
     backend_copy_out(adamw->backend, own,
                      (const unsigned char *)moment + (size_t)run.place * each, bytes);
     enum status status = backend_sync(adamw->backend, error);
     if (!status)
-        status = sharding_gather_host(&adamw->sharding, unit, moments, own, each, error);
-    free(own);
+        status = sharding_gather_host(&adamw->sharding, unit, own, each, error);
+    if (own != moments)
+        free(own);
     return status;
 }
