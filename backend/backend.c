@@ -106,6 +106,12 @@ void backend_copy_out(struct backend *backend, void *host, const void *device, s
         backend->table->copy_out(backend, host, device, bytes);
 }
 
+void backend_fail(struct backend *backend, const struct error *error)
+{
+    if (!backend->error.status)
+        backend->error = *error;
+}
+
 enum status backend_sync(struct backend *backend, struct error *error)
 {
     if (!backend->error.status)

@@ -54,6 +54,10 @@ void backend_copy_in(struct backend *backend, void *device, const void *host, si
 void backend_copy_out(struct backend *backend, void *host, const void *device,
                       size_t bytes);
 
+/* What failed beside the device (a rank is lost) becomes its sticky error, unless there is
+ * one. */
+void backend_fail(struct backend *backend, const struct error *error);
+
 /* Waits for the device and returns its sticky error, if any. */
 enum status backend_sync(struct backend *backend, struct error *error);
 

@@ -20,6 +20,11 @@ int collectives_size(const struct collectives *collectives)
     return collectives ? collectives->size : 1;
 }
 
+struct backend *collectives_backend(const struct collectives *collectives)
+{
+    return collectives->backend;
+}
+
 struct shard collectives_shard(const struct collectives *collectives, int rank,
                                int64_t count)
 {
@@ -71,6 +76,15 @@ void collectives_close(struct collectives *collectives)
     free(collectives);
 }
 
+/* c->transfers, unless the device, or a rank before, has failed already. */
+static enum status exchange(struct collectives *c, struct error *error)
+{
+    const struct error *sticky = &c->backend->error;
+    if (sticky->status)
+        return error_set(error, sticky->status, "%s", sticky->message);
+    return c->transport->exchange(c, c->transfers, error);
+}
+
 static unsigned char *element(const struct tensor *tensor, int64_t index)
 {
     return (unsigned char *)tensor->data + (size_t)index * dtype_bytes(tensor->dtype);
@@ -112,7 +126,7 @@ static enum status reduce_piece(struct collectives *c, struct tensor *tensor, in
             .in_bytes = (size_t)own_count * each,
         };
     }
-    if (c->transport->exchange(c, c->transfers, error))
+    if (exchange(c, error))
         return error->status;
     return c->transport->sum_parts(c, element(tensor, own.offset + done), c->staging, piece,
                                    own_count, tensor->dtype, error);
@@ -151,7 +165,24 @@ enum status collectives_all_gather(struct collectives *c, struct tensor *tensor,
                                           .in = element(tensor, shard.offset),
                                           .in_bytes = (size_t)shard.count * each};
     }
-    return c->transport->exchange(c, c->transfers, error);
+    return exchange(c, error);
+}
+
+enum status collectives_gather_from(struct collectives *c, struct tensor *tensor,
+                                    const void *own, struct error *error)
+{
+    CHECK(tensor->row_stride == 0);
+    const size_t each = dtype_bytes(tensor->dtype);
+    const int64_t count = tensor_count(tensor);
+    const size_t own_bytes = (size_t)collectives_own_shard(c, count).count * each;
+    for (int i = 0; i < c->size; i++) {
+        const struct shard shard = collectives_shard(c, i, count);
+        c->transfers[i] = (struct process_transfer){.out = own,
+                                                    .out_bytes = own_bytes,
+                                                    .in = element(tensor, shard.offset),
+                                                    .in_bytes = (size_t)shard.count * each};
+    }
+    return exchange(c, error);
 }
 
 enum status collectives_all_reduce(struct collectives *c, struct tensor *tensor,
@@ -172,7 +203,7 @@ enum status collectives_all_reduce(struct collectives *c, struct tensor *tensor,
                 .in = (unsigned char *)c->staging + (size_t)(i * piece) * each,
                 .in_bytes = (size_t)count * each,
             };
-        if (c->transport->exchange(c, c->transfers, error) ||
+        if (exchange(c, error) ||
             c->transport->sum_parts(c, element(tensor, done), c->staging, piece, count,
                                     tensor->dtype, error))
             return error->status;
@@ -196,7 +227,7 @@ enum status collectives_broadcast(struct collectives *c, struct tensor *tensor,
             c->transfers[i] =
                 (struct process_transfer){.in = tensor->data, .in_bytes = bytes};
     }
-    return c->transport->exchange(c, c->transfers, error);
+    return exchange(c, error);
 }
 
 enum status collectives_gather_host(struct collectives *c, void *memory, int64_t count,

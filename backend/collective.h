@@ -21,7 +21,8 @@
  * process on its own, for which all of this does nothing.
  *
  * Errors: a rank that was lost, or a device that failed, in words. Nothing but closing is
- * possible after one. On GPUs a call returns before it has run: collectives_wait() waits,
+ * possible after one. Where the back-end has a sticky error, that is returned and nothing
+ * is sent. On GPUs a call returns before it has run: collectives_wait() waits,
  * and is what notices that others are gone; use it before backend_sync().
  */
 struct collectives; /* opaque */
@@ -38,6 +39,7 @@ void collectives_close(struct collectives *collectives);
 
 int collectives_rank(const struct collectives *collectives);
 int collectives_size(const struct collectives *collectives);
+struct backend *collectives_backend(const struct collectives *collectives);
 /* What of `count` elements is `rank`'s. */
 struct shard collectives_shard(const struct collectives *collectives, int rank,
                                int64_t count);
@@ -51,6 +53,10 @@ enum status collectives_reduce_scatter(struct collectives *collectives,
 /* Any type: every shard of `tensor` <- that of its rank. */
 enum status collectives_all_gather(struct collectives *collectives, struct tensor *tensor,
                                    struct error *error);
+/* Any type: the same, where the own shard comes from `own`, outside of `tensor`. Not of a
+ * NULL pointer. */
+enum status collectives_gather_from(struct collectives *collectives, struct tensor *tensor,
+                                    const void *own, struct error *error);
 /* f32 or f64: `tensor` <- the sum of all ranks' tensors. Everything goes from each to each:
  * for small ones. */
 enum status collectives_all_reduce(struct collectives *collectives, struct tensor *tensor,

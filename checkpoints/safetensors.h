@@ -92,7 +92,7 @@ void safetensors_copy(const struct safetensors_entry *entry, void *destination,
  */
 struct safetensors_tensor {
     const char *name;
-    const void *data;  /* borrowed; alignment does not matter */
+    const void *data;  /* borrowed; alignment does not matter. NULL: a source makes them */
     enum dtype dtype;  /* in memory */
     enum dtype stored; /* in the file */
     int rank;
@@ -101,6 +101,23 @@ struct safetensors_tensor {
 enum status safetensors_write(const char *path, const struct safetensors_tensor *tensors,
                               size_t count, const char *const *metadata,
                               size_t metadata_pairs, struct error *error);
+
+/*
+ * What makes data while a file is written: values <- elements [first, first + count) of
+ * `tensor`, in its dtype. Called for piece after piece, in the order of the file; its error
+ * is that of writing.
+ */
+struct safetensors_source {
+    enum status (*read)(void *context, const struct safetensors_tensor *tensor,
+                        int64_t first, int64_t count, void *values, struct error *error);
+    void *context;
+};
+/* safetensors_write() with a source for tensors without data. */
+enum status safetensors_write_from(const char *path,
+                                   const struct safetensors_tensor *tensors, size_t count,
+                                   const char *const *metadata, size_t metadata_pairs,
+                                   const struct safetensors_source *source,
+                                   struct error *error);
 
 /* Bytes that a tensor's data take in the file. */
 size_t safetensors_stored_bytes(const struct safetensors_tensor *tensor);
@@ -142,5 +159,13 @@ const struct safetensors_entry *weight_files_find(const struct weight_files *wei
 enum status weight_files_write(const char *directory,
                                const struct safetensors_tensor *tensors, size_t count,
                                size_t max_shard_bytes, struct error *error);
+
+/* The same with a source for tensors without data: asked in the order given, where all are
+ * stored alike. */
+enum status weight_files_write_from(const char *directory,
+                                    const struct safetensors_tensor *tensors, size_t count,
+                                    size_t max_shard_bytes,
+                                    const struct safetensors_source *source,
+                                    struct error *error);
 
 #endif

@@ -121,40 +121,99 @@ static bool write_bytes(FILE *stream, const void *bytes, size_t count)
     return count == 0 || fwrite(bytes, 1, count, stream) == count;
 }
 
-static bool write_tensor(FILE *stream, const struct safetensors_tensor *tensor)
+/* A file that is being written. */
+struct output {
+    const char *path;
+    FILE *stream;
+    const struct safetensors_source *source; /* of tensors without data */
+};
+
+/* Elements [first, first + count): where they are, or made in `piece`. NULL: an error. */
+static const void *piece_of(const struct output *output,
+                            const struct safetensors_tensor *tensor, int64_t first,
+                            int64_t count, void *piece, struct error *error)
+{
+    const struct safetensors_source *source = output->source;
+    if (tensor->data)
+        return (const char *)tensor->data + (size_t)first * dtype_bytes(tensor->dtype);
+    CHECK(source);
+    return source->read(source->context, tensor, first, count, piece, error) ? NULL : piece;
+}
+
+static enum status write_failed(const struct output *output,
+                                const struct safetensors_tensor *tensor,
+                                struct error *error)
+{
+    return error_set_errno(error, errno, "%s: cannot write tensor '%s'", output->path,
+                           show_name(tensor->name).text);
+}
+
+static enum status write_pieces(const struct output *output,
+                                const struct safetensors_tensor *tensor, int64_t total,
+                                struct error *error)
+{
+    _Alignas(64) unsigned char chunk[CHUNK_COUNT * sizeof(int64_t)];
+    _Alignas(64) unsigned char piece[CHUNK_COUNT * sizeof(int64_t)];
+    const size_t stored_each = dtype_bytes(tensor->stored);
+    const bool converted = tensor->stored != tensor->dtype;
+    for (int64_t first = 0; first < total; first += CHUNK_COUNT) {
+        struct safetensors_entry slice = {.dtype = tensor->dtype};
+        slice.count = total - first < CHUNK_COUNT ? total - first : CHUNK_COUNT;
+        slice.data = piece_of(output, tensor, first, slice.count, piece, error);
+        if (!slice.data)
+            return error->status;
+        if (converted)
+            safetensors_copy(&slice, chunk, tensor->stored);
+        if (!write_bytes(output->stream, converted ? chunk : slice.data,
+                         (size_t)slice.count * stored_each))
+            return write_failed(output, tensor, error);
+    }
+    return STATUS_OK;
+}
+
+static enum status write_tensor(const struct output *output,
+                                const struct safetensors_tensor *tensor,
+                                struct error *error)
 {
     const size_t bytes = safetensors_stored_bytes(tensor);
-    if (tensor->stored == tensor->dtype)
-        return write_bytes(stream, tensor->data, bytes);
-    _Alignas(64) unsigned char chunk[CHUNK_COUNT * sizeof(float)];
-    const size_t stored_each = dtype_bytes(tensor->stored);
-    const size_t count = bytes / stored_each;
-    for (size_t i = 0; i < count; i += CHUNK_COUNT) {
-        struct safetensors_entry slice = {.dtype = tensor->dtype};
-        slice.count = (int64_t)(count - i < CHUNK_COUNT ? count - i : CHUNK_COUNT);
-        slice.data = (const char *)tensor->data + i * dtype_bytes(tensor->dtype);
-        safetensors_copy(&slice, chunk, tensor->stored);
-        if (!write_bytes(stream, chunk, (size_t)slice.count * stored_each))
-            return false;
-    }
-    return true;
+    if (tensor->stored != tensor->dtype || !tensor->data)
+        return write_pieces(output, tensor, (int64_t)(bytes / dtype_bytes(tensor->stored)),
+                            error);
+    if (write_bytes(output->stream, tensor->data, bytes))
+        return STATUS_OK;
+    return write_failed(output, tensor, error);
 }
 
 static enum status write_all(const char *path, const struct text_buffer *header,
                              const struct safetensors_tensor **order, size_t count,
-                             struct error *error)
+                             const struct safetensors_source *source, struct error *error)
 {
     struct file_writer writer = {0};
     enum status status = file_create(&writer, path, error);
     if (!status && !write_bytes(writer.stream, header->data, header->length))
         status = error_set_errno(error, errno, "%s: cannot write the header", path);
+    const struct output output = {path, writer.stream, source};
     for (size_t i = 0; !status && i < count; i++)
-        if (!write_tensor(writer.stream, order[i]))
-            status = error_set_errno(error, errno, "%s: cannot write tensor '%s'", path,
-                                     show_name(order[i]->name).text);
+        status = write_tensor(&output, order[i], error);
     if (!status)
         status = file_commit(&writer, error);
     file_abandon(&writer);
+    return status;
+}
+
+enum status safetensors_write_from(const char *path,
+                                   const struct safetensors_tensor *tensors, size_t count,
+                                   const char *const *metadata, size_t metadata_pairs,
+                                   const struct safetensors_source *source,
+                                   struct error *error)
+{
+    check_names(tensors, count);
+    const struct safetensors_tensor **order = file_order(tensors, count);
+    struct text_buffer header = {0};
+    header_build(&header, order, count, metadata, metadata_pairs);
+    const enum status status = write_all(path, &header, order, count, source, error);
+    text_buffer_release(&header);
+    free(order);
     return status;
 }
 
@@ -162,12 +221,6 @@ enum status safetensors_write(const char *path, const struct safetensors_tensor 
                               size_t count, const char *const *metadata,
                               size_t metadata_pairs, struct error *error)
 {
-    check_names(tensors, count);
-    const struct safetensors_tensor **order = file_order(tensors, count);
-    struct text_buffer header = {0};
-    header_build(&header, order, count, metadata, metadata_pairs);
-    const enum status status = write_all(path, &header, order, count, error);
-    text_buffer_release(&header);
-    free(order);
-    return status;
+    return safetensors_write_from(path, tensors, count, metadata, metadata_pairs, NULL,
+                                  error);
 }

@@ -51,12 +51,13 @@ static void shard_name(char name[64], size_t index, size_t count)
 
 static enum status shard_write(const char *directory, const char *name,
                                const struct safetensors_tensor *tensors,
-                               const struct shard *shard, struct error *error)
+                               const struct shard *shard,
+                               const struct safetensors_source *source, struct error *error)
 {
     char *path = path_join(directory, name);
-    const enum status status =
-        safetensors_write(path, tensors + shard->begin, shard->end - shard->begin, metadata,
-                          sizeof metadata / sizeof *metadata / 2, error);
+    const enum status status = safetensors_write_from(
+        path, tensors + shard->begin, shard->end - shard->begin, metadata,
+        sizeof metadata / sizeof *metadata / 2, source, error);
     free(path);
     return status;
 }
@@ -130,6 +131,15 @@ enum status weight_files_write(const char *directory,
                                const struct safetensors_tensor *tensors, size_t count,
                                size_t max_shard_bytes, struct error *error)
 {
+    return weight_files_write_from(directory, tensors, count, max_shard_bytes, NULL, error);
+}
+
+enum status weight_files_write_from(const char *directory,
+                                    const struct safetensors_tensor *tensors, size_t count,
+                                    size_t max_shard_bytes,
+                                    const struct safetensors_source *source,
+                                    struct error *error)
+{
     CHECK(count > 0);
     enum status status = refuse_existing(directory, error);
     if (status)
@@ -138,11 +148,11 @@ enum status weight_files_write(const char *directory,
     plan_shards(&plan, tensors, count, max_shard_bytes);
     struct placed *placed = placed_sorted(tensors, count, &plan);
     if (plan.count == 1)
-        status = shard_write(directory, single_name, tensors, plan.shards, error);
+        status = shard_write(directory, single_name, tensors, plan.shards, source, error);
     for (size_t i = 0; plan.count > 1 && !status && i < plan.count; i++) {
         char name[64];
         shard_name(name, i, plan.count);
-        status = shard_write(directory, name, tensors, &plan.shards[i], error);
+        status = shard_write(directory, name, tensors, &plan.shards[i], source, error);
     }
     if (plan.count > 1 && !status)
         status = index_write(directory, placed, count, &plan, error);

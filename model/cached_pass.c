@@ -75,6 +75,7 @@ static struct cached_pass pass_begin(struct transformer *model,
                                      struct key_value_cache *cache,
                                      const struct cached_rows *rows)
 {
+    CHECK(!model->sharded); /* it is for training alone */
     CHECK(rows->count > 0 && rows->count <= model->inference.token_count);
     return (struct cached_pass){
         .model = model,

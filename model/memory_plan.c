@@ -1,6 +1,6 @@
 #include "model/memory_plan.h"
 
-#include "model/transformer_internal.h"
+#include "model/sharded.h"
 
 static size_t adapter_count(const struct architecture *architecture,
                             const struct lora_options *lora)
@@ -49,21 +49,40 @@ static size_t weight_bytes(const struct architecture *a, const struct training_s
            quantized_measure(a, shape->dtype);
 }
 
+/* The ranks that share weights and gradients out; 1: they are not. */
+static size_t sharing_ranks(const struct training_shape *shape)
+{
+    return shape->sharded && shape->ranks > 1 ? (size_t)shape->ranks : 1;
+}
+
+/* Elements of the slot that units are gathered in. */
+static size_t longest_unit(const struct architecture *a, const struct training_shape *shape)
+{
+    const struct unit_counts counts = unit_counts_of(a);
+    const int64_t ends = counts.first > counts.last ? counts.first : counts.last;
+    if (sharing_ranks(shape) == 1)
+        return 0;
+    return (size_t)(ends > counts.block ? ends : counts.block);
+}
+
 struct memory_plan memory_plan_make(const struct architecture *architecture,
                                     const struct training_shape *shape)
 {
     const size_t base = (size_t)architecture_parameter_count(architecture);
     const size_t adapters = adapter_count(architecture, shape->lora);
-    const size_t trained = shape->lora ? adapters : base;
-    const bool split = shape->dtype == DTYPE_BF16;
     const size_t ranks = shape->ranks > 1 ? (size_t)shape->ranks : 1;
+    const size_t sharing = sharing_ranks(shape);
+    const size_t slot = longest_unit(architecture, shape);
+    const size_t trained = shape->lora ? adapters : base / sharing;
+    const bool split = shape->dtype == DTYPE_BF16;
     return (struct memory_plan){
-        .weights = weight_bytes(architecture, shape) +
-                   adapters * dtype_bytes(shape->dtype) +
+        .weights = weight_bytes(architecture, shape) / sharing +
+                   (slot + adapters) * dtype_bytes(shape->dtype) +
                    (shape->lora ? adapters_gains_bytes(architecture, shape->lora) : 0),
         .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
-        .gradients = trained * sizeof(float),
-        .moments = 2 * trained * dtype_bytes(shape->moments) / ranks,
+        .gradients = (trained + (shape->lora ? 0 : slot)) * sizeof(float),
+        .moments =
+            2 * (shape->lora ? adapters : base) * dtype_bytes(shape->moments) / ranks,
         .activations = activations_measure(architecture, shape->lora, shape->activations,
                                            shape->recompute ? TRAINING_RECOMPUTE : TRAINING,
                                            shape->token_count),
@@ -111,18 +130,21 @@ void memory_plan_advise(const struct architecture *architecture,
     static const struct lora_options lora = {
         .rank = 16, .targets = {true, true, true, true, true, true, true, true, true}};
     struct training_shape less = *shape;
-    for (int change = 0; change < 5; change++) {
+    for (int change = 0; change < 6; change++) {
         const char *option = NULL;
         if (change == 0 && !less.recompute)
             option = "--recompute", less.recompute = true;
         else if (change == 1 && less.token_count > 1024)
             option = "a smaller --batch-tokens", less.token_count = 1024;
-        else if (change == 2 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
+        else if (change == 2 && less.ranks > 1 && !less.sharded && !less.quantized &&
+                 !(less.lora && less.lora->dora))
+            option = "--shard full", less.sharded = true;
+        else if (change == 3 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
                  !less.lora)
             option = "--moments bf16", less.moments = DTYPE_BF16;
-        else if (change == 3 && !less.lora)
+        else if (change == 4 && !less.lora)
             option = "--lora 16", less.lora = &lora;
-        else if (change == 4 && !less.quantized)
+        else if (change == 5 && !less.quantized && !less.sharded)
             option = "--quantize nf4", less.quantized = true;
         if (!option)
             continue;

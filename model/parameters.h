@@ -2,6 +2,7 @@
 #define HOLDFAST_MODEL_PARAMETERS_H
 
 #include "backend/backend.h"
+#include "backend/sharding.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -32,6 +33,8 @@ enum master_weights { MASTERS_DROPPED, MASTERS_KEPT, MASTERS_DROPPED_NF4 };
 
 struct parameter_block {
     struct backend *backend;
+    const struct sharding *sharding; /* borrowed: weights, remainders and gradients are what
+                                        it holds of [count]. NULL: all of them */
     struct parameter *entries;
     size_t entry_count;
     size_t entry_capacity;
@@ -52,6 +55,8 @@ void parameter_block_add(struct parameter_block *block, const char *name, int64_
 /* The same for a matrix whose weights lie in NF4 elsewhere: it takes no place here. */
 void parameter_block_add_quantized(struct parameter_block *block, const char *name,
                                    int64_t rows, int64_t columns);
+/* Elements of weights and gradients that are held here. */
+int64_t parameter_block_held(const struct parameter_block *block);
 enum status parameter_block_allocate(struct parameter_block *block,
                                      enum master_weights masters, struct error *error);
 enum status parameter_block_reserve_gradients(struct parameter_block *block,
@@ -61,7 +66,14 @@ void parameter_block_drop_gradients(struct parameter_block *block);
 /* Sets the weights [first, first + count), and their masters where they are kept. */
 void parameter_block_put(struct parameter_block *block, int64_t first, const float *values,
                          int64_t count);
-/* All masters (the weights, where none are kept) as f32: values [block->count]. */
+/* The same of bf16 weights, where the block's are; the masters' lower halves stay. */
+void parameter_block_put_halves(struct parameter_block *block, int64_t first,
+                                const uint16_t *halves, int64_t count);
+/* The masters of held elements [place, place + count) as f32. */
+enum status parameter_block_get_held(const struct parameter_block *block, int64_t place,
+                                     int64_t count, float *values, struct error *error);
+/* All masters (the weights, where none are kept) as f32: values [block->count].
+ * Not of a block that is shared out. */
 enum status parameter_block_get(const struct parameter_block *block, float *values,
                                 struct error *error);
 
@@ -69,6 +81,8 @@ enum status parameter_block_get(const struct parameter_block *block, float *valu
 void parameter_file_shape(const struct parameter *parameter, int64_t *shape);
 /* values [parameter->count] on the host, from the order of files to that of the block. */
 void parameter_from_file(const struct parameter *parameter, float *values);
+/* The same the other way. */
+void parameter_to_file(const struct parameter *parameter, float *values);
 /* All of a block, [block->count], to the order of files. */
 void parameter_block_to_file(const struct parameter_block *block, float *values);
 size_t parameter_block_bytes(const struct parameter_block *block);

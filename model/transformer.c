@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "base/text_buffer.h"
 #include "model/parameter_names.h"
-#include "model/transformer_internal.h"
+#include "model/sharded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -198,6 +198,14 @@ static struct block_parameters block_take(const struct transformer *model,
     return views;
 }
 
+/* Where they are shared out, each unit begins where the slot does. */
+static void unit_restart(const struct transformer *model, struct parameter_cursor *next,
+                         void *block)
+{
+    if (model->sharded)
+        next->next = block;
+}
+
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype)
 {
@@ -208,17 +216,35 @@ struct model_parameters model_parameters_view(const struct transformer *model, v
     views.embedding = parameter_take(&next, a->vocabulary, a->channels);
     if (a->learned_positions)
         views.positions = parameter_take(&next, a->position_limit, a->channels);
-    for (int64_t layer = 0; layer < a->layer_count; layer++)
+    for (int64_t layer = 0; layer < a->layer_count; layer++) {
+        unit_restart(model, &next, block);
         views.blocks[layer] = block_take(model, &next);
+    }
+    unit_restart(model, &next, block);
     views.last_norm = norm_take(a, &next);
     views.head = a->tied_embeddings ? views.embedding
                                     : parameter_take(&next, a->vocabulary, a->channels);
-    CHECK(next.next ==
-          (unsigned char *)block + (size_t)model->base.count * dtype_bytes(dtype));
+    const int64_t count = model->sharded ? unit_counts_of(a).last : model->base.count;
+    CHECK(next.next == (unsigned char *)block + (size_t)count * dtype_bytes(dtype));
     return views;
 }
 
+/* Shared out among `collectives`, unless that is NULL. */
+static enum status weights_allocate(struct transformer *model,
+                                    struct collectives *collectives,
+                                    enum master_weights masters, struct error *error)
+{
+    if (collectives) {
+        CHECK(!model->quantized);
+        if (sharded_create(&model->sharded, model, collectives, error))
+            return error->status;
+        model->base.sharding = &model->sharded->sharding;
+    }
+    return parameter_block_allocate(&model->base, masters, error);
+}
+
 enum status transformer_plan(struct transformer **model, struct backend *backend,
+                             struct collectives *collectives,
                              const struct architecture *architecture,
                              enum master_weights masters, struct error *error)
 {
@@ -232,14 +258,16 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
         status = quantized_create(&made->quantized, backend, architecture, error);
     if (!status) {
         transformer_add_parameters(made);
-        status = parameter_block_allocate(&made->base, masters, error);
+        status = weights_allocate(made, collectives, masters, error);
     }
     if (status) {
         transformer_free(made);
         *model = NULL;
         return status;
     }
-    made->views = model_parameters_view(made, made->base.weights, made->base.dtype);
+    made->views = model_parameters_view(
+        made, made->sharded ? made->sharded->weights : made->base.weights,
+        made->base.dtype);
     return STATUS_OK;
 }
 
@@ -302,7 +330,18 @@ enum status transformer_create(struct transformer **model, struct backend *backe
                                const struct architecture *architecture, uint64_t seed,
                                enum master_weights masters, struct error *error)
 {
-    enum status status = transformer_plan(model, backend, architecture, masters, error);
+    return transformer_create_sharded(model, backend, NULL, architecture, seed, masters,
+                                      error);
+}
+
+enum status transformer_create_sharded(struct transformer **model, struct backend *backend,
+                                       struct collectives *collectives,
+                                       const struct architecture *architecture,
+                                       uint64_t seed, enum master_weights masters,
+                                       struct error *error)
+{
+    enum status status =
+        transformer_plan(model, backend, collectives, architecture, masters, error);
     if (status)
         return status;
     /* The memory is zero already: biases are done, norms by 1 + w, and matrices of
@@ -335,6 +374,7 @@ void transformer_free(struct transformer *model)
     adapters_free(model->adapters);
     quantized_free(model->quantized);
     parameter_block_release(&model->base);
+    sharded_free(model->sharded, model->backend);
     free(model->views.blocks);
     free(model);
 }
@@ -385,22 +425,32 @@ const struct parameter_block *transformer_trained(const struct transformer *mode
     return model->adapters ? &model->adapters->parameters : &model->base;
 }
 
+bool transformer_is_sharded(const struct transformer *model)
+{
+    return model->sharded != NULL;
+}
+
+const struct sharding *transformer_trained_sharding(const struct transformer *model)
+{
+    return transformer_trained(model)->sharding;
+}
+
 struct tensor transformer_weights(const struct transformer *model)
 {
     const struct parameter_block *block = transformer_trained(model);
-    return tensor_view_1d(block->weights, block->dtype, block->count);
+    return tensor_view_1d(block->weights, block->dtype, parameter_block_held(block));
 }
 
 struct tensor transformer_remainders(const struct transformer *model)
 {
     const struct parameter_block *block = transformer_trained(model);
-    return tensor_view_1d(block->remainders, DTYPE_I16, block->count);
+    return tensor_view_1d(block->remainders, DTYPE_I16, parameter_block_held(block));
 }
 
 struct tensor transformer_gradients(const struct transformer *model)
 {
     const struct parameter_block *block = transformer_trained(model);
-    return tensor_view_1d(block->gradients, DTYPE_F32, block->count);
+    return tensor_view_1d(block->gradients, DTYPE_F32, parameter_block_held(block));
 }
 
 size_t transformer_bytes(const struct transformer *model)
@@ -412,8 +462,10 @@ size_t transformer_bytes(const struct transformer *model)
                   adapters_gains_bytes(&model->architecture, &model->adapters->options)
             : 0;
     const size_t quantized_bytes = model->quantized ? model->quantized->bytes : 0;
-    return parameter_block_bytes(&model->base) + quantized_bytes + adapter_bytes +
-           rope_bytes + model->training.bytes + model->inference.bytes;
+    const size_t slot_bytes =
+        model->sharded ? sharded_bytes(model->sharded, model->base.dtype) : 0;
+    return parameter_block_bytes(&model->base) + slot_bytes + quantized_bytes +
+           adapter_bytes + rope_bytes + model->training.bytes + model->inference.bytes;
 }
 
 static enum status gradients_reserve(struct transformer *model, struct error *error)
@@ -421,10 +473,13 @@ static enum status gradients_reserve(struct transformer *model, struct error *er
     if (model->adapters)
         return adapters_reserve_gradients(model->adapters, &model->architecture, error);
     CHECK(!model->quantized); /* frozen */
-    const enum status status = parameter_block_reserve_gradients(&model->base, error);
+    enum status status = parameter_block_reserve_gradients(&model->base, error);
+    if (!status && model->sharded)
+        status = sharded_reserve_gradients(model->sharded, model->backend, error);
     if (!status && !model->gradient_views.blocks)
-        model->gradient_views =
-            model_parameters_view(model, model->base.gradients, DTYPE_F32);
+        model->gradient_views = model_parameters_view(
+            model, model->sharded ? model->sharded->gradients : model->base.gradients,
+            DTYPE_F32);
     return status;
 }
 
@@ -442,6 +497,8 @@ void transformer_training_end(struct transformer *model)
 {
     activations_release(&model->training, model->backend);
     parameter_block_drop_gradients(&model->base);
+    if (model->sharded)
+        sharded_drop_gradients(model->sharded, model->backend);
     if (model->adapters)
         adapters_drop_gradients(model->adapters);
     free(model->gradient_views.blocks);

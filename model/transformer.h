@@ -33,7 +33,24 @@ enum status transformer_open_directory(struct transformer **model, struct backen
 enum status transformer_create(struct transformer **model, struct backend *backend,
                                const struct architecture *architecture, uint64_t seed,
                                enum master_weights masters, struct error *error);
+/*
+ * The same of a model whose weights, gradients and, of them, masters are shared out among
+ * ranks, all of which call this: each block is gathered for its forward and backward, and
+ * its gradients summed behind them (model/sharded.h). Only for training and its loss; not
+ * with MASTERS_DROPPED_NF4. `collectives` is borrowed; NULL: nothing is shared out.
+ */
+enum status
+transformer_open_directory_sharded(struct transformer **model, struct backend *backend,
+                                   struct collectives *collectives, const char *directory,
+                                   enum master_weights masters, struct error *error);
+enum status transformer_create_sharded(struct transformer **model, struct backend *backend,
+                                       struct collectives *collectives,
+                                       const struct architecture *architecture,
+                                       uint64_t seed, enum master_weights masters,
+                                       struct error *error);
 void transformer_free(struct transformer *model);
+/* Whether the weights are shared out: then all ranks must make as many passes. */
+bool transformer_is_sharded(const struct transformer *model);
 
 struct backend *transformer_backend(const struct transformer *model);
 const struct architecture *transformer_architecture(const struct transformer *model);
@@ -65,9 +82,11 @@ const struct lora_options *transformer_lora(const struct transformer *model);
 /* The block that is trained: the adapters', where there are any, else the weights'. */
 const struct parameter_block *transformer_trained(const struct transformer *model);
 struct parameter_block *transformer_trained_block(struct transformer *model);
-/* That block as one [count] tensor, in the compute type; the lower halves of the masters,
- * i16 (NULL data where there are none); the gradients, f32 (NULL data until
- * training_begin). */
+/* How that block is shared out; NULL: it is not. */
+const struct sharding *transformer_trained_sharding(const struct transformer *model);
+/* What is held of that block (without sharding, all) as one tensor, in the compute type;
+ * the lower halves of the masters, i16 (NULL data where there are none); the gradients, f32
+ * (NULL data until training_begin). */
 struct tensor transformer_weights(const struct transformer *model);
 struct tensor transformer_remainders(const struct transformer *model);
 struct tensor transformer_gradients(const struct transformer *model);
@@ -102,6 +121,9 @@ void transformer_forward_backward(struct transformer *model,
  * transformer_inference_begin() or transformer_training_begin(). */
 void transformer_loss(struct transformer *model, const struct packed_batch *batch,
                       struct cross_entropy_sums *sums);
+/* The part of a pass that other ranks need of one that has no batch for it; nothing on a
+ * model that is not shared out. */
+void transformer_idle_pass(struct transformer *model, bool trains);
 /* Logits of every token, [T, V] f32 in host memory (for inspect and checks). */
 enum status transformer_logits(struct transformer *model, const struct packed_batch *batch,
                                float *logits, struct error *error);
@@ -109,10 +131,14 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
 /*
  * Writes weights (dtype in the file: `stored`) as model.safetensors, or as shards of at
  * most 2 GB, into a directory that exists and holds none. config.json and tokenizer files
- * are the caller's: see checkpoints/model_directory.h.
+ * are the caller's: see checkpoints/model_directory.h. Of weights that are shared out rank
+ * 0 alone calls this, and the others transformer_serve_weights().
  */
 enum status transformer_write_weights(const struct transformer *model,
                                       const char *directory, enum dtype stored,
                                       struct error *error);
+
+/* Nothing where nothing is shared out, or adapters are trained. */
+enum status transformer_serve_weights(const struct transformer *model, struct error *error);
 
 #endif

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
 #include "model/parameter_names.h"
-#include "model/transformer_internal.h"
+#include "model/sharded.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -96,9 +96,7 @@ static bool copy_halves(struct transformer *model, const struct parameter *param
         model->base.dtype != DTYPE_BF16 || slice->dtype != DTYPE_BF16 || !aligned ||
         has_not_finite(data, slice->count))
         return false;
-    backend_copy_in(model->backend,
-                    (uint16_t *)model->base.weights + parameter->offset + first, data,
-                    slice->bytes);
+    parameter_block_put_halves(&model->base, parameter->offset + first, data, slice->count);
     return true;
 }
 
@@ -366,13 +364,14 @@ static enum status load_weights(struct transformer *model, const char *directory
 }
 
 static enum status open_weights(struct transformer **model, struct backend *backend,
-                                const char *directory, enum master_weights masters,
-                                struct error *error)
+                                struct collectives *collectives, const char *directory,
+                                enum master_weights masters, struct error *error)
 {
     struct architecture architecture;
     enum status status = architecture_open_directory(&architecture, directory, error);
     if (!status)
-        status = transformer_plan(model, backend, &architecture, masters, error);
+        status =
+            transformer_plan(model, backend, collectives, &architecture, masters, error);
     if (!status)
         status = load_weights(*model, directory, error);
     return status;
@@ -382,14 +381,23 @@ enum status transformer_open_directory(struct transformer **model, struct backen
                                        const char *directory, enum master_weights masters,
                                        struct error *error)
 {
+    return transformer_open_directory_sharded(model, backend, NULL, directory, masters,
+                                              error);
+}
+
+enum status
+transformer_open_directory_sharded(struct transformer **model, struct backend *backend,
+                                   struct collectives *collectives, const char *directory,
+                                   enum master_weights masters, struct error *error)
+{
     char *base = NULL;
     *model = NULL;
     enum status status = model_directory_base(&base, directory, error);
     if (!status && base)
-        status = open_weights(model, backend, base,
+        status = open_weights(model, backend, collectives, base,
                               masters == MASTERS_KEPT ? MASTERS_DROPPED : masters, error);
     else if (!status)
-        status = open_weights(model, backend, directory, masters, error);
+        status = open_weights(model, backend, collectives, directory, masters, error);
     if (!status && base)
         status = transformer_open_adapter(*model, directory, masters, error);
     if (status) {
@@ -399,6 +407,8 @@ enum status transformer_open_directory(struct transformer **model, struct backen
     free(base);
     return status;
 }
+
+enum { FILE_BYTES = 2000000000 };
 
 /* All weights in host memory, as files order them: where they are if that is f32 host
  * memory in that order, else a copy. */
@@ -420,7 +430,6 @@ static enum status weights_on_host(const struct transformer *model, const float 
 static enum status write_all(const struct transformer *model, const float *host,
                              const char *directory, enum dtype stored, struct error *error)
 {
-    enum { SHARD_BYTES = 2000000000 };
     const struct parameter_block *base = &model->base;
     struct safetensors_tensor *tensors =
         memory_allocate_array(base->entry_count, sizeof *tensors);
@@ -436,7 +445,7 @@ static enum status write_all(const struct transformer *model, const float *host,
         parameter_file_shape(parameter, tensors[i].shape);
     }
     const enum status status =
-        weight_files_write(directory, tensors, base->entry_count, SHARD_BYTES, error);
+        weight_files_write(directory, tensors, base->entry_count, FILE_BYTES, error);
     free(tensors);
     return status;
 }
@@ -447,6 +456,8 @@ enum status transformer_write_weights(const struct transformer *model,
 {
     float *copy = NULL;
     const float *host = NULL;
+    if (model->sharded)
+        return sharded_write(model, directory, stored, FILE_BYTES, error);
     enum status status = weights_on_host(model, &host, &copy, error);
     if (!status)
         status = write_all(model, host, directory, stored, error);

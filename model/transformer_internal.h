@@ -123,6 +123,7 @@ struct transformer {
     struct architecture architecture;
     struct parameter_block base; /* all weights of the model, but the quantised ones */
     struct quantized *quantized; /* NULL: none */
+    struct sharded *sharded;     /* NULL: all weights are held here */
     struct model_parameters views;
     struct model_parameters gradient_views; /* empty where adapters are trained */
     struct adapters *adapters;              /* NULL: the weights themselves are trained */
@@ -133,9 +134,11 @@ struct transformer {
 
 /* The architecture's names, shapes and places; no weights yet. */
 enum status transformer_plan(struct transformer **model, struct backend *backend,
+                             struct collectives *collectives,
                              const struct architecture *architecture,
                              enum master_weights masters, struct error *error);
-/* Views into a block [count] of `dtype` laid out as the weights are. */
+/* Views into a block [count] of `dtype` laid out as the weights are; into a slot of them
+ * where they are shared out. */
 struct model_parameters model_parameters_view(const struct transformer *model, void *block,
                                               enum dtype dtype);
 

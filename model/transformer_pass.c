@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "model/pass_operations.h"
+#include "model/sharded.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ static struct pass pass_begin(struct transformer *model, const struct packed_bat
 {
     const char *field;
     const int64_t limit = architecture_exact_limit(&model->architecture, &field);
+    units_begin(model);
     CHECK(batch->token_count > 0 && batch->token_count <= reserved->token_count);
     batch_indices_set(&reserved->indices, model->backend, batch);
     CHECK(limit == 0 || reserved->indices.documents.longest <= limit);
@@ -191,15 +193,18 @@ static struct tensor forward(const struct pass *pass)
     struct tensor last_rstd = rows(pass, &reserved->last_rstd);
     struct tensor normed = rows(pass, &reserved->normed);
 
+    unit_weights(pass->model, UNIT_FIRST);
     embed_forward(pass->model, &first, &normed, pass->batch->tokens,
                   pass->batch->positions);
     for (int64_t layer = 0; layer < layer_count; layer++) {
         struct block_activations block = block_rows(pass, layer);
         struct tensor out =
             layer + 1 < layer_count ? rows(pass, &reserved->blocks[layer + 1].in) : last;
+        unit_weights(pass->model, unit_of_block(layer));
         block_forward_kept(pass, &weights->blocks[layer], &block);
         block_forward_out(pass, &weights->blocks[layer], &block, &out);
     }
+    unit_weights(pass->model, unit_last(&pass->model->architecture));
     norm_forward(pass->model, &normed, &last_rstd, &last, &weights->last_norm);
     return normed;
 }
@@ -370,6 +375,7 @@ static void backward(const struct pass *pass)
     static struct block_parameters frozen; /* no gradients: never read */
 
     fill(pass->backend, &d_residual, 0.0f);
+    unit_enter(model, unit_last(&model->architecture));
     pre_norm_backward(pass, &d_residual, &model->gradient_views.last_norm, &d_normed, &last,
                       &model->views.last_norm, &last_rstd);
     for (int64_t layer = model->architecture.layer_count - 1; layer >= 0; layer--) {
@@ -377,13 +383,17 @@ static void backward(const struct pass *pass)
         struct block_parameters *gradients =
             pass->adapters ? &frozen : &model->gradient_views.blocks[layer];
         struct block_activations block = block_rows(pass, layer);
+        unit_enter(model, unit_of_block(layer));
         if (reserved->use == TRAINING_RECOMPUTE)
             block_recompute(pass, weights, &block);
         feed_forward_backward(pass, weights, gradients, &block, &d_residual);
         attention_part_backward(pass, weights, gradients, &block, &d_residual);
     }
-    if (!pass->adapters)
-        embed_backward(model, &d_residual, pass->batch->tokens, pass->batch->positions);
+    if (pass->adapters)
+        return;
+    unit_gradients(model, UNIT_FIRST);
+    embed_backward(model, &d_residual, pass->batch->tokens, pass->batch->positions);
+    unit_gradients(model, UNIT_NONE);
 }
 
 /* The masks of a pass that trains; none where the batch has no key. */
@@ -408,6 +418,7 @@ void transformer_forward_backward(struct transformer *model,
     pass.dropout = pass_dropout(&pass, batch);
     const struct tensor normed = forward(&pass);
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
+    unit_enter(model, unit_of_head(&model->architecture));
     struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;
     linear_cross_entropy(model->backend, sums, &d_normed, d_head, &normed,
                          &model->views.head, &pass.batch->targets,
@@ -422,6 +433,7 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
     const struct pass pass =
         pass_begin(model, batch, fits ? &model->inference : &model->training);
     const struct tensor normed = forward(&pass);
+    unit_weights(model, unit_of_head(&model->architecture));
     linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
                          &pass.batch->targets, (float)model->architecture.logit_cap, 0.0f,
                          1.0f);
@@ -452,6 +464,7 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
     const int64_t vocabulary = model->architecture.vocabulary;
     const int64_t row_count = batch->token_count;
     enum status status = check_lengths(model, batch, error);
+    CHECK(!model->sharded);
     if (!status)
         status = transformer_inference_begin(model, row_count, error);
     if (status)

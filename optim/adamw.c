@@ -32,19 +32,11 @@ enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t cou
                              error);
 }
 
-enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
-                              struct collectives *collectives, int64_t count,
-                              enum dtype moments, const struct adamw_range *ranges,
-                              int64_t range_count, struct error *error)
+static enum status moments_allocate(struct adamw *adamw, struct error *error)
 {
-    CHECK(moments == DTYPE_F32 || moments == backend_activation_dtype(backend));
-    *adamw = (struct adamw){.backend = backend,
-                            .collectives = collectives,
-                            .count = count,
-                            .own = collectives_own_shard(collectives, count),
-                            .dtype = moments};
-    ranges_join(adamw, ranges, range_count);
-    const size_t bytes = (size_t)adamw->own.count * dtype_bytes(moments);
+    struct backend *backend = adamw->backend;
+    const size_t bytes =
+        (size_t)sharding_held_count(&adamw->sharding) * dtype_bytes(adamw->dtype);
     adamw->norm_squared = backend_allocate(backend, sizeof *adamw->norm_squared, error);
     if (adamw->norm_squared)
         adamw->moment1 = backend_allocate(backend, bytes, error);
@@ -56,6 +48,38 @@ enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
     return error_prefix(error, "the moments of AdamW");
 }
 
+enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
+                              struct collectives *collectives, int64_t count,
+                              enum dtype moments, const struct adamw_range *ranges,
+                              int64_t range_count, struct error *error)
+{
+    const int64_t starts[] = {0, count};
+    struct sharding sharding;
+    sharding_init(&sharding, collectives, starts, 1);
+    const enum status status =
+        adamw_init_sharded(adamw, backend, &sharding, moments, ranges, range_count, error);
+    sharding_release(&sharding);
+    adamw->held_alone = false;
+    return status;
+}
+
+enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
+                               const struct sharding *sharding, enum dtype moments,
+                               const struct adamw_range *ranges, int64_t range_count,
+                               struct error *error)
+{
+    CHECK(moments == DTYPE_F32 || moments == backend_activation_dtype(backend));
+    *adamw = (struct adamw){.backend = backend,
+                            .collectives = sharding->collectives,
+                            .count = sharding_block_count(sharding),
+                            .held_alone = true,
+                            .dtype = moments};
+    sharding_init(&adamw->sharding, sharding->collectives, sharding->starts,
+                  sharding->unit_count);
+    ranges_join(adamw, ranges, range_count);
+    return moments_allocate(adamw, error);
+}
+
 void adamw_release(struct adamw *adamw)
 {
     if (adamw->norm_squared)
@@ -65,28 +89,17 @@ void adamw_release(struct adamw *adamw)
     if (adamw->moment2)
         backend_free(adamw->backend, adamw->moment2);
     free(adamw->ranges);
+    sharding_release(&adamw->sharding);
     *adamw = (struct adamw){0};
 }
 
-/* Elements [offset, offset + count) of a block that begins with element `first`. */
-static struct tensor block_view(void *block, int64_t first, enum dtype dtype,
-                                const struct shard *elements)
+/* Elements [place, place + count) of a block. */
+static struct tensor block_view(void *block, int64_t place, enum dtype dtype, int64_t count)
 {
     unsigned char *data = block;
     if (data)
-        data += (size_t)(elements->offset - first) * dtype_bytes(dtype);
-    return tensor_view_1d(data, dtype, elements->count);
-}
-
-/* What of a range is in the own shard. */
-static struct shard own_part(const struct adamw *adamw, const struct adamw_range *range)
-{
-    const int64_t own_end = adamw->own.offset + adamw->own.count;
-    const int64_t range_end = range->offset + range->count;
-    const int64_t begin =
-        range->offset > adamw->own.offset ? range->offset : adamw->own.offset;
-    const int64_t end = range_end < own_end ? range_end : own_end;
-    return (struct shard){.offset = begin, .count = end > begin ? end - begin : 0};
+        data += (size_t)place * dtype_bytes(dtype);
+    return tensor_view_1d(data, dtype, count);
 }
 
 /* What adamw_update() reads and writes, each a block of all weights. */
@@ -97,18 +110,48 @@ struct blocks {
     struct tensor norm_squared;
 };
 
-static void part_update(struct adamw *adamw, const struct blocks *blocks,
-                        const struct shard *part, const struct adamw_step_parameters *step)
+static void run_update(struct adamw *adamw, const struct blocks *blocks,
+                       const struct held_run *run, const struct adamw_step_parameters *step)
 {
-    const int64_t first = adamw->own.offset;
+    const int64_t at = adamw->held_alone ? run->place : run->first, count = run->count;
     struct tensor weight =
-        block_view(blocks->weights->data, 0, blocks->weights->dtype, part);
-    struct tensor remainder = block_view(blocks->remainders->data, 0, DTYPE_I16, part);
-    struct tensor moment1 = block_view(adamw->moment1, first, adamw->dtype, part);
-    struct tensor moment2 = block_view(adamw->moment2, first, adamw->dtype, part);
-    const struct tensor gradient = block_view(blocks->gradients->data, 0, DTYPE_F32, part);
+        block_view(blocks->weights->data, at, blocks->weights->dtype, count);
+    struct tensor remainder = block_view(blocks->remainders->data, at, DTYPE_I16, count);
+    struct tensor moment1 = block_view(adamw->moment1, run->place, adamw->dtype, count);
+    struct tensor moment2 = block_view(adamw->moment2, run->place, adamw->dtype, count);
+    const struct tensor gradient =
+        block_view(blocks->gradients->data, at, DTYPE_F32, count);
     adamw_update(adamw->backend, &weight, remainder.data ? &remainder : NULL, &moment1,
                  &moment2, &gradient, &blocks->norm_squared, step);
+}
+
+/* All that is held of a range. */
+static void range_update(struct adamw *adamw, const struct blocks *blocks,
+                         const struct adamw_range *range,
+                         struct adamw_step_parameters *step)
+{
+    for (int64_t unit = 0; unit < adamw->sharding.unit_count; unit++) {
+        const struct held_run run =
+            sharding_run(&adamw->sharding, unit, range->offset, range->count);
+        if (run.count == 0)
+            continue;
+        step->offset = run.first;
+        run_update(adamw, blocks, &run, step);
+    }
+}
+
+/* What this rank holds of the gradients, as sums over all. */
+static enum status gradients_own(struct adamw *adamw, const struct tensor *gradients,
+                                 struct tensor *own, struct error *error)
+{
+    *own = *gradients;
+    if (adamw->held_alone)
+        return STATUS_OK;
+    if (collectives_reduce_scatter(adamw->collectives, own, error))
+        return error->status;
+    const struct held_run run = sharding_run(&adamw->sharding, 0, 0, adamw->count);
+    *own = block_view(gradients->data, run.first, DTYPE_F32, run.count);
+    return STATUS_OK;
 }
 
 /* The gradients of the own shard, summed over all processes, and the norm of all. */
@@ -116,10 +159,9 @@ static enum status gradients_sum(struct adamw *adamw, struct blocks *blocks,
                                  struct error *error)
 {
     static const double zero = 0.0;
-    struct tensor all = *blocks->gradients;
-    if (collectives_reduce_scatter(adamw->collectives, &all, error))
+    struct tensor own;
+    if (gradients_own(adamw, blocks->gradients, &own, error))
         return error->status;
-    const struct tensor own = block_view(all.data, 0, DTYPE_F32, &adamw->own);
     backend_copy_in(adamw->backend, adamw->norm_squared, &zero, sizeof zero);
     sum_of_squares(adamw->backend, &blocks->norm_squared, &own);
     return collectives_all_reduce(adamw->collectives, &blocks->norm_squared, error);
@@ -159,20 +201,18 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
         .step = adamw->step + 1,
         .seed = options->seed,
     };
-    CHECK(tensor_count(weights) == adamw->count);
-    CHECK(tensor_count(gradients) == adamw->count);
+    const int64_t count =
+        adamw->held_alone ? sharding_held_count(&adamw->sharding) : adamw->count;
+    CHECK(tensor_count(weights) == count && tensor_count(gradients) == count);
     if (gradients_sum(adamw, &blocks, error))
         return error->status;
     for (int64_t i = 0; i < adamw->range_count; i++) {
         const struct adamw_range *range = &adamw->ranges[i];
-        const struct shard part = own_part(adamw, range);
-        if (part.count == 0)
-            continue;
         step.weight_decay = range->decayed ? (float)options->weight_decay : 0.0f;
-        step.offset = part.offset;
-        part_update(adamw, &blocks, &part, &step);
+        range_update(adamw, &blocks, range, &step);
     }
-    if (collectives_all_gather(adamw->collectives, weights, error) ||
+    if ((!adamw->held_alone &&
+         collectives_all_gather(adamw->collectives, weights, error)) ||
         collectives_wait(adamw->collectives, error))
         return error->status;
     return step_end(adamw, norm, error);
@@ -181,24 +221,26 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
 enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
                                     struct error *error)
 {
-    if (!remainders->data)
+    if (!remainders->data || adamw->held_alone)
         return STATUS_OK;
     if (collectives_all_gather(adamw->collectives, remainders, error))
         return error->status;
     return collectives_wait(adamw->collectives, error);
 }
 
-enum status adamw_gather_moment(struct adamw *adamw, const void *moment, void *moments,
-                                struct error *error)
+enum status adamw_gather_moment(struct adamw *adamw, const void *moment, int64_t unit,
+                                void *moments, struct error *error)
 {
-    const size_t bytes = (size_t)adamw->own.count * dtype_bytes(adamw->dtype);
+    const size_t each = dtype_bytes(adamw->dtype);
+    const struct held_run run = sharding_run(&adamw->sharding, unit, 0, adamw->count);
+    const size_t bytes = (size_t)run.count * each;
     /* Rank 0's shard is the first: it is in its place at once. */
     void *own = moments ? moments : memory_allocate(bytes);
-    backend_copy_out(adamw->backend, own, moment, bytes);
+    backend_copy_out(adamw->backend, own,
+                     (const unsigned char *)moment + (size_t)run.place * each, bytes);
     enum status status = backend_sync(adamw->backend, error);
     if (!status)
-        status = collectives_gather_host(adamw->collectives, own, adamw->count,
-                                         dtype_bytes(adamw->dtype), error);
+        status = sharding_gather_host(&adamw->sharding, unit, own, each, error);
     if (own != moments)
         free(own);
     return status;

@@ -4,6 +4,7 @@
 #include "backend/backend.h"
 #include "backend/collective.h"
 #include "backend/operations.h"
+#include "backend/sharding.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -16,10 +17,11 @@
  * (half the memory). Ranges say which elements decay (matrices) and which do not
  * (norms).
  *
- * Several processes share the work (ZeRO stage 1, Rajbhandari et al. 2020,
- * arXiv:1910.02054): each has all weights and gradients, but holds the moments of its own
- * shard only, sums the gradients of all there, updates that shard of the weights, and gets
- * the others' from the others.
+ * Several processes share the work (ZeRO, Rajbhandari et al. 2020, arXiv:1910.02054), each
+ * holding the moments of its own shards only. Stage 1: each has all weights and gradients,
+ * sums the gradients of all in its own shard, updates that shard of the weights, and gets
+ * the others' from the others. Stage 3: weights and gradients are those of the own shards
+ * too, and the gradients are sums already.
  */
 struct adamw_range {
     int64_t offset;
@@ -31,10 +33,11 @@ struct adamw {
     struct backend *backend;
     struct collectives *collectives; /* NULL: one process on its own */
     int64_t count;                   /* of all weights */
-    struct shard own;                /* of which these moments are */
+    struct sharding sharding;        /* whose held elements these moments are of */
+    bool held_alone;                 /* weights, remainders and gradients are of them too */
     enum dtype dtype;                /* of the moments: f32 or bf16 */
-    void *moment1;                   /* device memory [own.count] */
-    void *moment2;                   /* device memory [own.count] */
+    void *moment1;                   /* device memory [held] */
+    void *moment2;                   /* device memory [held] */
     double *norm_squared;            /* device memory [1] */
     int64_t step;                    /* updates made */
     struct adamw_range *ranges;
@@ -60,6 +63,11 @@ enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
                               struct collectives *collectives, int64_t count,
                               enum dtype moments, const struct adamw_range *ranges,
                               int64_t range_count, struct error *error);
+/* The same where each holds nothing but its shards (copied) of weights and gradients. */
+enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
+                               const struct sharding *sharding, enum dtype moments,
+                               const struct adamw_range *ranges, int64_t range_count,
+                               struct error *error);
 void adamw_release(struct adamw *adamw);
 
 /*
@@ -70,19 +78,21 @@ void adamw_release(struct adamw *adamw);
  *
  * Of several processes each brings the gradients of its own examples, and all get the same
  * weights and norm; the gradients, and the remainders outside of the own shard, are stale
- * after it.
+ * after it. Sharded, all three are [sharding_held_count].
  */
 enum status adamw_step(struct adamw *adamw, struct tensor *weights,
                        struct tensor *remainders, const struct tensor *gradients, double lr,
                        const struct adamw_options *options, double *norm,
                        struct error *error);
 
-/* All remainders, on every process (nothing to do for one on its own, or NULL data). */
+/* All remainders, on every process (nothing to do for one on its own, NULL data, or a
+ * sharded one). */
 enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
                                     struct error *error);
-/* One moment whole, in host memory of rank 0: moments [count]; NULL elsewhere. `moment` is
- * adamw->moment1 or moment2. All processes call this. */
-enum status adamw_gather_moment(struct adamw *adamw, const void *moment, void *moments,
-                                struct error *error);
+/* A unit of the sharding of one moment whole, in host memory of rank 0:
+ * moments [sharding_unit_count]; NULL elsewhere. `moment` is adamw->moment1 or moment2. All
+ * processes call this. */
+enum status adamw_gather_moment(struct adamw *adamw, const void *moment, int64_t unit,
+                                void *moments, struct error *error);
 
 #endif

@@ -18,38 +18,83 @@ static char *checkpoint_name(const char *run, int64_t step, const char *suffix)
     return text_buffer_detach(&path);
 }
 
-/* Both moments, one after the other, on the rank that writes: host memory, or NULL. */
-static enum status moments_gather(struct adamw *adamw, void *host, struct error *error)
+/* The moments that are being written, one after the other, a unit of their sharding at a
+ * time. */
+struct moment_source {
+    struct adamw *adamw;
+    const struct safetensors_tensor *tensors; /* [2] moment1, moment2 */
+    const struct safetensors_tensor *tensor;  /* whose unit is in `values`; NULL: none */
+    int64_t unit;
+    void *values; /* [longest] */
+};
+
+static enum status moment_advance(struct moment_source *source,
+                                  const struct safetensors_tensor *tensor,
+                                  struct error *error)
 {
-    unsigned char *second = host;
-    if (second)
-        second += (size_t)adamw->count * dtype_bytes(adamw->dtype);
-    if (adamw_gather_moment(adamw, adamw->moment1, host, error))
-        return error->status;
-    return adamw_gather_moment(adamw, adamw->moment2, second, error);
+    const struct adamw *adamw = source->adamw;
+    source->unit = source->tensor == tensor ? source->unit + 1 : 0;
+    source->tensor = tensor;
+    return adamw_gather_moment(source->adamw,
+                               tensor == source->tensors ? adamw->moment1 : adamw->moment2,
+                               source->unit, source->values, error);
 }
 
-static enum status moments_write(const char *directory, const struct adamw *adamw,
-                                 const void *host, struct error *error)
+static enum status moment_read_unit(void *context, const struct safetensors_tensor *tensor,
+                                    int64_t first, int64_t count, void *values,
+                                    struct error *error)
 {
-    const size_t bytes = (size_t)adamw->count * dtype_bytes(adamw->dtype);
-    const struct safetensors_tensor tensors[] = {
-        {.name = "moment1",
-         .data = host,
-         .dtype = adamw->dtype,
-         .stored = adamw->dtype,
-         .rank = 1,
-         .shape = {adamw->count}},
-        {.name = "moment2",
-         .data = (const unsigned char *)host + bytes,
-         .dtype = adamw->dtype,
-         .stored = adamw->dtype,
-         .rank = 1,
-         .shape = {adamw->count}},
-    };
+    struct moment_source *source = context;
+    const int64_t *starts = source->adamw->sharding.starts;
+    const size_t each = dtype_bytes(source->adamw->dtype);
+    unsigned char *out = values;
+    for (int64_t end = first + count; first < end;) {
+        if (source->tensor != tensor || first >= starts[source->unit + 1])
+            if (moment_advance(source, tensor, error))
+                return error->status;
+        const int64_t start = starts[source->unit], stop = starts[source->unit + 1];
+        const int64_t part = (end < stop ? end : stop) - first;
+        memcpy(out, (const char *)source->values + (size_t)(first - start) * each,
+               (size_t)part * each);
+        out += (size_t)part * each;
+        first += part;
+    }
+    return STATUS_OK;
+}
+
+static enum status moments_write(const char *directory, struct adamw *adamw,
+                                 struct error *error)
+{
+    static const char *const names[] = {"moment1", "moment2"};
+    const size_t longest = (size_t)sharding_longest(&adamw->sharding);
+    struct safetensors_tensor tensors[2];
+    struct moment_source source = {.adamw = adamw, .tensors = tensors};
+    source.values = memory_allocate_array(longest, dtype_bytes(adamw->dtype));
+    for (int i = 0; i < 2; i++)
+        tensors[i] = (struct safetensors_tensor){.name = names[i],
+                                                 .dtype = adamw->dtype,
+                                                 .stored = adamw->dtype,
+                                                 .rank = 1,
+                                                 .shape = {adamw->count}};
     char *path = path_join(directory, "optimizer.safetensors");
-    const enum status status = safetensors_write(path, tensors, 2, NULL, 0, error);
+    const struct safetensors_source reader = {moment_read_unit, &source};
+    const enum status status =
+        safetensors_write_from(path, tensors, 2, NULL, 0, &reader, error);
     free(path);
+    free(source.values);
+    return status;
+}
+
+/* What a rank that does not write does while rank 0 is in weights_write() and
+ * moments_write(). */
+static enum status checkpoint_serve(const struct transformer *model, struct adamw *adamw,
+                                    struct error *error)
+{
+    const void *const moments[] = {adamw->moment1, adamw->moment2};
+    enum status status = transformer_serve_weights(model, error);
+    for (int i = 0; i < 2; i++)
+        for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++)
+            status = adamw_gather_moment(adamw, moments[i], unit, NULL, error);
     return status;
 }
 
@@ -81,26 +126,24 @@ static enum status weights_write(const struct checkpoint_place *place,
 
 static enum status checkpoint_fill(const struct checkpoint_place *place,
                                    const char *directory, const struct transformer *model,
-                                   const struct adamw *adamw, const void *moments,
-                                   int64_t step, struct error *error)
+                                   struct adamw *adamw, int64_t step, struct error *error)
 {
     if (file_remove_tree(directory, error) || file_make_directories(directory, error) ||
         model_directory_copy_metadata(place->metadata, directory, error) ||
         weights_write(place, directory, model, error) ||
-        moments_write(directory, adamw, moments, error))
+        moments_write(directory, adamw, error))
         return error->status;
     return state_write(directory, step, place->identity, error);
 }
 
 static enum status checkpoint_place_whole(const struct checkpoint_place *place,
                                           const struct transformer *model,
-                                          const struct adamw *adamw, const void *moments,
-                                          int64_t step, struct error *error)
+                                          struct adamw *adamw, int64_t step,
+                                          struct error *error)
 {
     char *temporary = checkpoint_name(place->run, step, ".tmp");
     char *path = checkpoint_name(place->run, step, "");
-    enum status status =
-        checkpoint_fill(place, temporary, model, adamw, moments, step, error);
+    enum status status = checkpoint_fill(place, temporary, model, adamw, step, error);
     if (!status)
         status = file_remove_tree(path, error);
     if (!status)
@@ -114,19 +157,12 @@ enum status checkpoint_write(const struct checkpoint_place *place,
                              const struct transformer *model, struct adamw *adamw,
                              int64_t step, struct error *error)
 {
-    const bool writes = collectives_rank(adamw->collectives) == 0;
     struct tensor remainders = transformer_remainders(model);
-    void *moments = NULL;
-    if (writes)
-        moments =
-            memory_allocate_array((size_t)adamw->count * 2, dtype_bytes(adamw->dtype));
-    enum status status = adamw_gather_remainders(adamw, &remainders, error);
-    if (!status)
-        status = moments_gather(adamw, moments, error);
-    if (!status && writes)
-        status = checkpoint_place_whole(place, model, adamw, moments, step, error);
-    free(moments);
-    return status;
+    if (adamw_gather_remainders(adamw, &remainders, error))
+        return error->status;
+    if (collectives_rank(adamw->collectives) != 0)
+        return checkpoint_serve(model, adamw, error);
+    return checkpoint_place_whole(place, model, adamw, step, error);
 }
 
 /* -1 unless the name is step-N (whole) or step-N.tmp (torn). */
@@ -268,13 +304,17 @@ static enum status moment_read(const struct safetensors *file, const char *name,
                          file->path, dtype_name(adamw->dtype), name,
                          (long long)adamw->count);
     const size_t each = dtype_bytes(adamw->dtype);
-    const size_t bytes = (size_t)adamw->own.count * each;
-    void *host = memory_allocate(bytes);
-    memcpy(host, (const unsigned char *)entry->data + (size_t)adamw->own.offset * each,
-           bytes);
-    backend_copy_in(adamw->backend, device, host, bytes);
-    enum status status = backend_sync(adamw->backend, error);
-    free(host);
+    enum status status = STATUS_OK;
+    for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++) {
+        const struct held_run run = sharding_run(&adamw->sharding, unit, 0, adamw->count);
+        const size_t bytes = (size_t)run.count * each;
+        void *host = memory_allocate(bytes);
+        memcpy(host, (const unsigned char *)entry->data + (size_t)run.first * each, bytes);
+        backend_copy_in(adamw->backend, (unsigned char *)device + (size_t)run.place * each,
+                        host, bytes);
+        status = backend_sync(adamw->backend, error);
+        free(host);
+    }
     return status;
 }
 

@@ -1,5 +1,7 @@
 #include "train/ranks.h"
 
+#include "base/memory.h"
+
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +130,24 @@ enum status ranks_sum(struct ranks *ranks, double *values, size_t count,
                       struct error *error)
 {
     return ranks->group ? process_group_sum(ranks->group, values, count, error) : STATUS_OK;
+}
+
+enum status ranks_most(struct ranks *ranks, int64_t *number, struct error *error)
+{
+    const size_t size = (size_t)ranks_size(ranks);
+    double *numbers = memory_allocate_array(size, sizeof *numbers);
+    numbers[ranks_rank(ranks)] = (double)*number;
+    const enum status status = ranks_sum(ranks, numbers, size, error);
+    for (size_t i = 0; i < size; i++)
+        if (numbers[i] > (double)*number)
+            *number = (int64_t)numbers[i];
+    free(numbers);
+    return status;
+}
+
+enum status ranks_wait(struct ranks *ranks, struct error *error)
+{
+    return collectives_wait(ranks->collectives, error);
 }
 
 enum status ranks_broadcast(struct ranks *ranks, int64_t *number, struct error *error)

@@ -9,8 +9,9 @@
 /*
  * A run of several processes, as torchrun, mpirun and srun start them (base/launch.h):
  *
- *     - every rank holds the model, and takes its part of the examples of each update;
- *     - the optimiser's work and moments are shared (optim/adamw.h);
+ *     - every rank takes its part of the examples of each update;
+ *     - the optimiser's work and moments are shared (optim/adamw.h), and with --shard full
+ *       the weights and gradients too (model/sharded.h);
  *     - rank 0 alone writes into --out, which all must be able to read.
  *
  * All zero is a process on its own, for which none of this does anything. Losses are those
@@ -54,6 +55,10 @@ const int64_t *ranks_share(const struct ranks *ranks, const struct dataset *data
 enum status ranks_barrier(struct ranks *ranks, struct error *error);
 enum status ranks_sum(struct ranks *ranks, double *values, size_t count,
                       struct error *error);
+/* The largest of all ranks' numbers, for all. */
+enum status ranks_most(struct ranks *ranks, int64_t *number, struct error *error);
+/* Waits for what collectives have begun on the device. */
+enum status ranks_wait(struct ranks *ranks, struct error *error);
 /* Rank 0's `number`, for all. */
 enum status ranks_broadcast(struct ranks *ranks, int64_t *number, struct error *error);
 /* STATUS_USAGE where a rank has another text (shorter than 128 bytes) than rank 0; `what`

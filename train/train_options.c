@@ -87,6 +87,11 @@ static const struct option_entry entries[] = {
      "keep only each block's input and run it again in the backward: less memory", NULL},
     {"moments", OPTION_STRING, FIELD(moments), "TYPE",
      "f32, or bf16 rounded stochastically (less memory; only with --precision bf16)", NULL},
+    {"shard", OPTION_STRING, FIELD(shard), "WHAT",
+     "what several processes share out: optimizer (moments), or full (weights and "
+     "gradients\ntoo, gathered a block at a time: least memory, more traffic); one process "
+     "shares nothing",
+     NULL},
     {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
      "checkpoint every N updates (0: only at the end)", NULL},
     {"keep", OPTION_INTEGER, FIELD(keep), "N", "how many checkpoints to keep (0: all)",
@@ -144,6 +149,7 @@ void train_options_defaults(struct train_options *options)
         .clip_norm = 1,
         .seed = 1,
         .moments = memory_duplicate_string("f32"),
+        .shard = memory_duplicate_string("optimizer"),
         .save_every = 0,
         .keep = 2,
         .save_dtype = memory_duplicate_string("bf16"),
@@ -223,6 +229,24 @@ static enum status lora_check(const struct train_options *options, struct error 
     return lora_targets_parse(&lora, options->lora_targets, error);
 }
 
+static enum status shard_check(const struct train_options *options, struct error *error)
+{
+    static const char *const shards[] = {"optimizer", "full", NULL};
+    if (!is_one_of(options->shard, shards))
+        return error_set(error, STATUS_USAGE, "--shard %s: it is optimizer or full",
+                         options->shard);
+    if (train_sharded(options) && train_quantized(options))
+        return error_set(error, STATUS_USAGE,
+                         "--shard full does not share out matrices in NF4: leave out "
+                         "--quantize, or use --shard optimizer");
+    if (train_sharded(options) && options->dora)
+        return error_set(
+            error, STATUS_USAGE,
+            "--shard full does not go with --dora, which reads all matrices at "
+            "once: leave it out, or use --shard optimizer");
+    return STATUS_OK;
+}
+
 enum status train_options_check(const struct train_options *options, struct error *error)
 {
     static const char *const overlong[] = {"error", "drop", "truncate", NULL};
@@ -252,9 +276,14 @@ enum status train_options_check(const struct train_options *options, struct erro
     if (!is_one_of(options->moments, moments))
         return error_set(error, STATUS_USAGE, "--moments %s: it is f32 or bf16",
                          options->moments);
-    if (schedule_kind_parse(&kind, options->schedule, error))
+    if (shard_check(options, error) || schedule_kind_parse(&kind, options->schedule, error))
         return error->status;
     return numbers_check(options, error);
+}
+
+bool train_sharded(const struct train_options *options)
+{
+    return strcmp(options->shard, "full") == 0;
 }
 
 bool train_quantized(const struct train_options *options)

@@ -51,6 +51,7 @@ struct train_options {
     int64_t seed;
     bool recompute;
     char *moments; /* f32, bf16 */
+    char *shard;   /* optimizer, full: what several processes share out */
     int64_t save_every;
     int64_t keep;
     int64_t validate_every;
@@ -73,6 +74,7 @@ enum status train_options_check(const struct train_options *options, struct erro
  * late. */
 /* rank 0 without --lora */
 struct lora_options train_lora_options(const struct train_options *options);
+bool train_sharded(const struct train_options *options);
 bool train_quantized(const struct train_options *options);
 struct adamw_options train_adamw_options(const struct train_options *options);
 struct schedule train_schedule(const struct train_options *options, int64_t total_steps,

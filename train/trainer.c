@@ -117,7 +117,8 @@ static enum status final_write(struct trainer *trainer, struct error *error)
     struct tensor remainders = transformer_remainders(trainer->model);
     if (adamw_gather_remainders(&trainer->adamw, &remainders, error))
         return error->status;
-    if (ranks_is_first(&trainer->ranks) && final_place(trainer, error))
+    if (ranks_is_first(&trainer->ranks) ? final_place(trainer, error)
+                                        : transformer_serve_weights(trainer->model, error))
         return error->status;
     return ranks_barrier(&trainer->ranks, error);
 }
@@ -213,8 +214,9 @@ static void run_describe(const struct trainer *trainer, int64_t threads)
     const struct architecture *architecture = transformer_architecture(trainer->model);
     log_info("%s", backend_description(trainer->backend));
     if (ranks_size(&trainer->ranks) > 1)
-        log_info("%d ranks share the examples of each update, and the optimiser's work",
-                 ranks_size(&trainer->ranks));
+        log_info("%d ranks share the examples of each update, and the optimiser's work%s",
+                 ranks_size(&trainer->ranks),
+                 transformer_is_sharded(trainer->model) ? "; weights are shared out" : "");
     log_info("%.1f million parameters, %" PRId64 " updates of up to %" PRId64
              " examples, %.0f MiB, %" PRId64 " threads",
              (double)architecture_parameter_count(architecture) / 1e6, trainer->total_steps,

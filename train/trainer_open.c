@@ -204,9 +204,15 @@ static enum status optimiser_open(struct trainer *trainer, struct error *error)
         ranges[i] = (struct adamw_range){.offset = block->entries[i].offset,
                                          .count = block->entries[i].count,
                                          .decayed = block->entries[i].decayed};
-    const enum status status = adamw_init_shared(
-        &trainer->adamw, trainer->backend, trainer->ranks.collectives, block->count,
-        moments_dtype(trainer->options), ranges, (int64_t)block->entry_count, error);
+    const struct sharding *sharding = transformer_trained_sharding(trainer->model);
+    const enum dtype moments = moments_dtype(trainer->options);
+    const int64_t range_count = (int64_t)block->entry_count;
+    const enum status status =
+        sharding ? adamw_init_sharded(&trainer->adamw, trainer->backend, sharding, moments,
+                                      ranges, range_count, error)
+                 : adamw_init_shared(&trainer->adamw, trainer->backend,
+                                     trainer->ranks.collectives, block->count, moments,
+                                     ranges, range_count, error);
     free(ranges);
     return status;
 }
@@ -224,6 +230,7 @@ static enum status memory_check(const struct trainer *trainer,
         .activations = backend_activation_dtype(trainer->backend),
         .moments = moments_dtype(trainer->options),
         .ranks = ranks_size(&trainer->ranks),
+        .sharded = train_sharded(trainer->options),
         .token_count = trainer->token_limit,
         .recompute = trainer->options->recompute,
         .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
@@ -250,6 +257,12 @@ static enum status memory_check(const struct trainer *trainer,
     return status;
 }
 
+/* Among whom the weights are shared out; NULL: nobody. */
+static struct collectives *weights_ranks(const struct trainer *trainer)
+{
+    return train_sharded(trainer->options) ? trainer->ranks.collectives : NULL;
+}
+
 /* The weights to train: the checkpoint's, the model's, or random ones. */
 static enum status weights_open(struct trainer *trainer, const char *checkpoint,
                                 const struct architecture *architecture,
@@ -257,11 +270,12 @@ static enum status weights_open(struct trainer *trainer, const char *checkpoint,
 {
     const struct train_options *options = trainer->options;
     if (!checkpoint && !options->model)
-        return transformer_create(&trainer->model, trainer->backend, architecture,
-                                  (uint64_t)options->seed, MASTERS_KEPT, error);
-    return transformer_open_directory(&trainer->model, trainer->backend,
-                                      checkpoint ? checkpoint : options->model,
-                                      MASTERS_KEPT, error);
+        return transformer_create_sharded(&trainer->model, trainer->backend,
+                                          weights_ranks(trainer), architecture,
+                                          (uint64_t)options->seed, MASTERS_KEPT, error);
+    return transformer_open_directory_sharded(
+        &trainer->model, trainer->backend, weights_ranks(trainer),
+        checkpoint ? checkpoint : options->model, MASTERS_KEPT, error);
 }
 
 /* The frozen model, and adapters, the checkpoint's or new ones. */
@@ -271,8 +285,9 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
     const struct lora_options lora = train_lora_options(trainer->options);
     const enum master_weights frozen =
         train_quantized(trainer->options) ? MASTERS_DROPPED_NF4 : MASTERS_DROPPED;
-    if (transformer_open_directory(&trainer->model, trainer->backend,
-                                   trainer->options->model, frozen, error))
+    if (transformer_open_directory_sharded(&trainer->model, trainer->backend,
+                                           weights_ranks(trainer), trainer->options->model,
+                                           frozen, error))
         return error->status;
     if (checkpoint)
         return transformer_open_adapter(trainer->model, checkpoint, MASTERS_KEPT, error);

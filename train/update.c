@@ -24,28 +24,67 @@ static uint64_t dropout_key(uint64_t seed, int64_t step)
     return random_u64(&random) | 1; /* 0 means none */
 }
 
+/* Examples of a dataset in packs, each as large as fits. */
+struct packs {
+    const struct dataset *dataset;
+    const int64_t *examples;
+    int64_t count;
+    bool in_batches; /* none across the end of a batch of batch_size examples */
+};
+
+/* Packs the next ones, from *done on. */
+static void next_pack(struct trainer *trainer, const struct packs *packs, int64_t *done)
+{
+    const int64_t batch_size = trainer->options->batch_size;
+    const int64_t in_batch = batch_size - *done % batch_size, left = packs->count - *done;
+    *done += dataset_pack(packs->dataset, packs->examples + *done,
+                          packs->in_batches && in_batch < left ? in_batch : left,
+                          trainer->token_limit, batch_size, &trainer->batch);
+}
+
+/*
+ * How many passes this rank has to make without examples, behind its own: where weights are
+ * shared out, a pass is one of all ranks. Found out before the first.
+ */
+static enum status idle_count(struct trainer *trainer, const struct packs *packs,
+                              int64_t *idle, struct error *error)
+{
+    int64_t passes = 0, most;
+    *idle = 0;
+    if (!transformer_is_sharded(trainer->model))
+        return STATUS_OK;
+    for (int64_t done = 0; done < packs->count; passes++)
+        next_pack(trainer, packs, &done);
+    most = passes;
+    const enum status status = ranks_most(&trainer->ranks, &most, error);
+    *idle = most - passes;
+    return status;
+}
+
 /* Gradients of this rank's examples: batches of batch_size examples, each in as many packs
  * as fit. */
-static int64_t gradients_make(struct trainer *trainer, int64_t step,
-                              const int64_t *examples, int64_t count, float scale,
-                              struct metrics_line *line)
+static enum status gradients_make(struct trainer *trainer, int64_t step,
+                                  const struct packs *packs, float scale,
+                                  int64_t *pack_count, struct metrics_line *line,
+                                  struct error *error)
 {
     const struct train_options *options = trainer->options;
-    int64_t packs = 0;
+    int64_t idle;
+    if (idle_count(trainer, packs, &idle, error))
+        return error->status;
     trainer->batch.dropout_key = dropout_key((uint64_t)options->seed, step);
     transformer_zero_gradients(trainer->model);
-    for (int64_t done = 0; done < count;) {
-        const int64_t in_batch = options->batch_size - done % options->batch_size;
-        const int64_t left = count - done;
-        done += dataset_pack(&trainer->examples, examples + done,
-                             in_batch < left ? in_batch : left, trainer->token_limit,
-                             options->batch_size, &trainer->batch);
+    *pack_count = 0;
+    for (int64_t done = 0; done < packs->count;) {
+        next_pack(trainer, packs, &done);
         transformer_forward_backward(trainer->model, &trainer->batch,
                                      (float)options->label_smoothing, scale,
-                                     &trainer->sums[packs++]);
+                                     &trainer->sums[(*pack_count)++]);
         line->tokens += trainer->batch.token_count;
     }
-    return packs;
+    for (; idle > 0; idle--)
+        transformer_idle_pass(trainer->model, true);
+    return STATUS_OK;
 }
 
 /* Losses and tokens of all packs of all ranks; valid once the device has been waited for.
@@ -68,7 +107,7 @@ static enum status line_sum(struct trainer *trainer, int64_t packs,
 enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics_line *line,
                            struct error *error)
 {
-    int64_t count;
+    int64_t count, pack_count;
     const double start = clock_seconds();
     const int64_t *examples = batch_order_step(&trainer->batches, step, &count);
     const int64_t targets = targets_of(&trainer->examples, examples, count);
@@ -84,38 +123,55 @@ enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics
         .target_tokens = targets,
         .validation_nll = (double)NAN,
     };
-    examples = ranks_share(&trainer->ranks, &trainer->examples, examples, &count);
-    const int64_t packs =
-        gradients_make(trainer, step, examples, count, 1.0F / (float)targets, line);
+    struct packs packs = {.dataset = &trainer->examples, .in_batches = true};
+    packs.examples = ranks_share(&trainer->ranks, packs.dataset, examples, &count);
+    packs.count = count;
+    if (gradients_make(trainer, step, &packs, 1.0F / (float)targets, &pack_count, line,
+                       error))
+        return error->status;
     if (adamw_step(&trainer->adamw, &weights, &remainders, &gradients, line->lr,
                    &adamw_options, &line->gradient_norm, error))
         return error_prefix(error, "step %" PRId64, step + 1);
-    if (line_sum(trainer, packs, line, error))
+    if (line_sum(trainer, pack_count, line, error))
         return error->status;
     line->seconds = clock_seconds() - start;
     return STATUS_OK;
 }
 
-enum status trainer_validate(struct trainer *trainer, struct metrics_line *line,
-                             struct error *error)
+/* Adds the losses and targets of this rank's packs. */
+static enum status validation_sums(struct trainer *trainer, const struct packs *packs,
+                                   double totals[2], struct error *error)
 {
-    const struct dataset *dataset = &trainer->validation;
-    int64_t count = dataset->count;
-    double totals[2] = {0}; /* losses, targets */
-    int64_t *order = memory_allocate_array((size_t)count, sizeof *order);
-    for (int64_t i = 0; i < count; i++)
-        order[i] = i;
-    const int64_t *examples = ranks_share(&trainer->ranks, dataset, order, &count);
-    enum status status = STATUS_OK;
-    for (int64_t done = 0; done < count && !status;) {
+    int64_t idle;
+    if (idle_count(trainer, packs, &idle, error))
+        return error->status;
+    for (int64_t done = 0; done < packs->count;) {
         struct cross_entropy_sums sums = {0};
-        done += dataset_pack(dataset, examples + done, count - done, trainer->token_limit,
-                             trainer->options->batch_size, &trainer->batch);
+        next_pack(trainer, packs, &done);
         transformer_loss(trainer->model, &trainer->batch, &sums);
-        status = backend_sync(trainer->backend, error);
+        if (ranks_wait(&trainer->ranks, error) || backend_sync(trainer->backend, error))
+            return error->status;
         totals[0] += sums.nll;
         totals[1] += (double)sums.target_count;
     }
+    for (; idle > 0; idle--)
+        transformer_idle_pass(trainer->model, false);
+    if (ranks_wait(&trainer->ranks, error))
+        return error->status;
+    return backend_sync(trainer->backend, error);
+}
+
+enum status trainer_validate(struct trainer *trainer, struct metrics_line *line,
+                             struct error *error)
+{
+    struct packs packs = {.dataset = &trainer->validation,
+                          .count = trainer->validation.count};
+    double totals[2] = {0}; /* losses, targets */
+    int64_t *order = memory_allocate_array((size_t)packs.count, sizeof *order);
+    for (int64_t i = 0; i < packs.count; i++)
+        order[i] = i;
+    packs.examples = ranks_share(&trainer->ranks, packs.dataset, order, &packs.count);
+    enum status status = validation_sums(trainer, &packs, totals, error);
     free(order);
     if (!status)
         status = ranks_sum(&trainer->ranks, totals, 2, error);

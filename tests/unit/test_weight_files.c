@@ -138,6 +138,49 @@ static void writes_one_file_up_to_the_limit(void **state)
     assert_five_tensors(directory, 1);
 }
 
+/* Data that are made on the way: t3 is full of 3, and so on. `context`: which call fails.
+ */
+static enum status source_read(void *context, const struct safetensors_tensor *tensor,
+                               int64_t first, int64_t count, void *values,
+                               struct error *error)
+{
+    int *left = context;
+    if ((*left)-- == 0)
+        return error_set(error, STATUS_IO, "no more");
+    assert_true(first >= 0 && first + count <= tensor->shape[0]);
+    for (int64_t i = 0; i < count; i++)
+        ((float *)values)[i] = (float)(tensor->name[1] - '0');
+    return STATUS_OK;
+}
+
+static void writes_from_a_source(void **state)
+{
+    (void)state;
+    int calls = -1;
+    float values[TENSOR_COUNT][ELEMENT_COUNT];
+    struct safetensors_tensor tensors[TENSOR_COUNT];
+    const struct safetensors_source source = {source_read, &calls};
+    struct error error;
+    five_tensors(tensors, values);
+    for (int i = 0; i < TENSOR_COUNT; i++)
+        tensors[i].data = NULL;
+    tensors[3].data = values[3]; /* they may be mixed */
+    assert_int_equal(
+        weight_files_write_from(directory, tensors, TENSOR_COUNT, 0, &source, &error),
+        STATUS_OK);
+    assert_int_equal(calls, -1 - 4);
+    assert_five_tensors(directory, 1);
+
+    char *path = path_join(folder, "failing.safetensors");
+    calls = 2;
+    assert_int_equal(
+        safetensors_write_from(path, tensors, TENSOR_COUNT, NULL, 0, &source, &error),
+        STATUS_IO);
+    assert_string_equal(error.message, "no more");
+    assert_false(file_exists(path));
+    free(path);
+}
+
 static void writes_shards_and_their_index(void **state)
 {
     (void)state;
@@ -329,6 +372,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
         TEST(writes_one_file_up_to_the_limit),
+        TEST(writes_from_a_source),
         TEST(writes_shards_and_their_index),
         TEST(gives_a_large_tensor_a_shard_of_its_own),
         TEST(refuses_to_write_over_weights),

@@ -204,7 +204,7 @@ static enum status bench_open(struct bench *bench, enum master_weights masters,
     if (!backend_memory(bench->backend, &bench->free_before, &total_bytes))
         bench->free_before = 0;
     bench->free_least = bench->free_before;
-    if (transformer_plan(&bench->model, bench->backend, &bench->architecture, masters,
+    if (transformer_plan(&bench->model, bench->backend, NULL, &bench->architecture, masters,
                          error))
         return error->status;
     return weights_fill(bench, error);
