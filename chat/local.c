@@ -178,7 +178,7 @@ static void prompt_prepare(struct answering *answering, struct chat_prompt *prom
 {
     const struct local *local = answering->chat->state;
     const struct architecture *architecture = transformer_architecture(local->model);
-    const int64_t limit = architecture_sequence_limit(architecture);
+    const int64_t limit = architecture->position_limit;
     struct token_list ids = {0};
     struct error error = {0};
     prompt->text = NULL;

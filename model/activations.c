@@ -111,7 +111,7 @@ static void gradients_place(struct activations *activations, const struct archit
 
 static size_t index_count(int64_t token_count)
 {
-    return 6 * (size_t)token_count + 1;
+    return 7 * (size_t)token_count + 1;
 }
 
 /* Lays the buffers out in `arena`; an arena without a base only measures. */
@@ -214,16 +214,31 @@ static void names_set(int32_t *names, const struct packed_batch *batch)
             names[t] = batch->document_names ? batch->document_names[n] : (int32_t)n;
 }
 
-void batch_indices_set(struct batch_indices *indices, struct backend *backend,
+/* A document is as long as its greatest position says, as transformers has it. */
+static void turns_set(int32_t *turns, const struct architecture *a,
+                      const struct packed_batch *batch)
+{
+    for (int64_t n = 0; n < batch->document_count; n++) {
+        const int32_t begin = batch->document_starts[n],
+                      end = batch->document_starts[n + 1];
+        const bool longer =
+            end > begin && architecture_rope_longer(a, batch->positions[end - 1] + 1);
+        for (int32_t t = begin; t < end; t++)
+            turns[t] = rope_table_row(a, batch->positions[t], longer);
+    }
+}
+
+void batch_indices_set(struct batch_indices *indices, const struct transformer *model,
                        const struct packed_batch *batch)
 {
     const int64_t count = batch->token_count;
     int32_t *tokens = indices->host, *positions = tokens + count;
-    int32_t *names = positions + count;
+    int32_t *turns = positions + count, *names = turns + count;
     int32_t *rows = names + count, *target_tokens = rows + count;
     int64_t targets = 0, documents = 0;
     memcpy(tokens, batch->tokens, (size_t)count * sizeof *tokens);
     memcpy(positions, batch->positions, (size_t)count * sizeof *positions);
+    turns_set(turns, &model->architecture, batch);
     names_set(names, batch);
     for (int64_t t = 0; batch->targets && t < count; t++) {
         if (batch->targets[t] < 0)
@@ -232,16 +247,17 @@ void batch_indices_set(struct batch_indices *indices, struct backend *backend,
         target_tokens[targets++] = batch->targets[t];
     }
     const int64_t longest = starts_set(target_tokens + count, &documents, batch);
-    backend_copy_in(backend, indices->device, indices->host,
-                    (size_t)(5 * count + documents + 1) * sizeof *tokens);
+    backend_copy_in(model->backend, indices->device, indices->host,
+                    (size_t)(6 * count + documents + 1) * sizeof *tokens);
     indices->tokens = indices->device;
     indices->positions = indices->device + count;
-    indices->names = indices->device + 2 * count;
-    indices->targets = (struct targets){.rows = indices->device + 3 * count,
-                                        .tokens = indices->device + 4 * count,
+    indices->turns = indices->device + 2 * count;
+    indices->names = indices->device + 3 * count;
+    indices->targets = (struct targets){.rows = indices->device + 4 * count,
+                                        .tokens = indices->device + 5 * count,
                                         .count = targets};
     indices->documents = (struct documents){
-        .starts = indices->device + 5 * count, .count = documents, .longest = longest};
+        .starts = indices->device + 6 * count, .count = documents, .longest = longest};
 }
 
 /*
@@ -258,33 +274,49 @@ static void rope_row(float *row, int64_t position, int64_t half, const float *fr
     }
 }
 
+int32_t rope_table_row(const struct architecture *a, int32_t position, bool longer)
+{
+    return longer ? (int32_t)a->rope_original_limit + position : position;
+}
+
+/* [count, R]: positions [0, count) */
+static void rope_rows(float *rows, const struct architecture *a, int64_t count, bool longer)
+{
+    const int64_t size = architecture_rotary_size(a);
+    const float scale = (float)architecture_rope_scale(a);
+    float *frequencies = memory_allocate_array((size_t)(size / 2), sizeof *frequencies);
+    architecture_rope_frequencies(a, longer, frequencies);
+#pragma omp parallel for
+    for (int64_t position = 0; position < count; position++)
+        rope_row(rows + position * size, position, size / 2, frequencies, scale);
+    free(frequencies);
+}
+
 enum status rope_table_reserve(struct transformer *model, int64_t position_count,
                                struct error *error)
 {
     const struct architecture *a = &model->architecture;
     const int64_t size = architecture_rotary_size(a);
     const size_t row_bytes = (size_t)size * sizeof(float);
+    const bool longer = architecture_rope_longer(a, position_count);
+    const int64_t plain = longer ? a->rope_original_limit : position_count;
+    const int64_t count = longer ? plain + position_count : plain;
     if (size == 0)
         return STATUS_OK; /* nothing turns */
-    if (model->rope_table.data && position_count <= model->rope_table.shape[0])
+    if (model->rope_table.data && count <= model->rope_table.shape[0])
         return STATUS_OK;
-    float *table =
-        backend_allocate(model->backend, (size_t)position_count * row_bytes, error);
+    float *table = backend_allocate(model->backend, (size_t)count * row_bytes, error);
     if (!table)
         return error_prefix(error, "rotary table for %lld positions",
                             (long long)position_count);
-    float *rows = memory_allocate_array((size_t)position_count, row_bytes);
-    float *frequencies = memory_allocate_array((size_t)(size / 2), sizeof *frequencies);
-    architecture_rope_frequencies(a, frequencies);
-    const float scale = (float)architecture_rope_scale(a);
-#pragma omp parallel for
-    for (int64_t position = 0; position < position_count; position++)
-        rope_row(rows + position * size, position, size / 2, frequencies, scale);
-    backend_copy_in(model->backend, table, rows, (size_t)position_count * row_bytes);
-    free(frequencies);
+    float *rows = memory_allocate_array((size_t)count, row_bytes);
+    rope_rows(rows, a, plain, false);
+    if (longer)
+        rope_rows(rows + plain * size, a, position_count, true);
+    backend_copy_in(model->backend, table, rows, (size_t)count * row_bytes);
     free(rows);
     if (model->rope_table.data)
         backend_free(model->backend, model->rope_table.data);
-    model->rope_table = tensor_view_2d(table, DTYPE_F32, position_count, size);
+    model->rope_table = tensor_view_2d(table, DTYPE_F32, count, size);
     return STATUS_OK;
 }

@@ -35,7 +35,7 @@ struct architecture {
     int64_t key_value_heads; /* G, num_key_value_heads */
     int64_t head_size;       /* D, head_dim or C / H */
     int64_t vocabulary;      /* V, vocab_size */
-    int64_t position_limit;  /* max_position_embeddings */
+    int64_t position_limit;  /* max_position_embeddings: tokens of a sequence at most */
     enum norm_kind norm;
     double norm_epsilon; /* rms_norm_eps */
     bool post_norms;     /* what attention and feed-forward add is normed too */
@@ -54,7 +54,7 @@ struct architecture {
     double rope_high_frequency;      /* llama3: high_freq_factor */
     int64_t rope_original_limit;     /* llama3, long: original_max_position_embeddings */
     double rope_short[ROPE_FACTORS]; /* long: short_factor [D / 2] */
-    double rope_long[ROPE_FACTORS];  /* long: long_factor [D / 2]; kept, not computed */
+    double rope_long[ROPE_FACTORS];  /* long: long_factor [D / 2] */
     double initializer_range;        /* standard deviation for --init */
     int64_t window; /* sliding_window: of so many keys, its own the last; 0: none */
     uint64_t windowed[LAYER_LIMIT / 64]; /* layer l has the window: bit l % 64 */
@@ -109,16 +109,7 @@ int64_t architecture_rotary_size(const struct architecture *architecture);
 /* What scores are multiplied by: query_scalar^-1/2. */
 double architecture_query_scale(const struct architecture *architecture);
 
-/*
- * How many tokens a sequence may have: position_limit, or less where longer ones would
- * need what is not computed yet, the long factors of ROPE_LONG.
- */
-int64_t architecture_sequence_limit(const struct architecture *architecture);
-/* Beyond which nothing is computed: that, or a learned position for each; 0: none. *field:
- * what sets it, of config.json. */
-int64_t architecture_exact_limit(const struct architecture *architecture,
-                                 const char **field);
-/* What sets architecture_sequence_limit(), for messages: the field of config.json. */
+/* What sets position_limit, for messages: the field of config.json. */
 const char *architecture_limit_name(const struct architecture *architecture);
 
 /*
@@ -127,10 +118,16 @@ const char *architecture_limit_name(const struct architecture *architecture);
  * wavelengths 2 pi / f below original / high alone, divides f by the factor where they are
  * above original / low, and between goes from one to the other linearly in 1 / wavelength.
  * ROPE_LONG (LongRoPE, Ding et al. 2024, arXiv:2402.13753, as Phi-3 has it) divides f_i by
- * short_factor_i in sequences up to the original limit.
+ * short_factor_i, or by long_factor_i in a `longer` sequence; see below.
  */
-void architecture_rope_frequencies(const struct architecture *architecture,
+void architecture_rope_frequencies(const struct architecture *architecture, bool longer,
                                    float *frequencies);
+
+/*
+ * Whether a sequence of `length` tokens has the long factors of ROPE_LONG at all of its
+ * positions: beyond the original limit, as in transformers. Never with another kind.
+ */
+bool architecture_rope_longer(const struct architecture *architecture, int64_t length);
 
 /*
  * What cosines and sines are multiplied by: 1, but with ROPE_LONG

@@ -271,7 +271,13 @@ static double llama3_frequency(const struct architecture *a, double frequency)
     return (1.0 - share) * frequency / a->rope_factor + share * frequency;
 }
 
-void architecture_rope_frequencies(const struct architecture *a, float *frequencies)
+bool architecture_rope_longer(const struct architecture *a, int64_t length)
+{
+    return a->rope_kind == ROPE_LONG && length > a->rope_original_limit;
+}
+
+void architecture_rope_frequencies(const struct architecture *a, bool longer,
+                                   float *frequencies)
 {
     const int64_t size = architecture_rotary_size(a);
     for (int64_t i = 0; i < size / 2; i++) {
@@ -283,7 +289,7 @@ void architecture_rope_frequencies(const struct architecture *a, float *frequenc
         else if (a->rope_kind == ROPE_LLAMA3)
             frequency = llama3_frequency(a, frequency);
         else if (a->rope_kind == ROPE_LONG)
-            frequency = 1.0 / (a->rope_short[i] * wave);
+            frequency = 1.0 / ((longer ? a->rope_long : a->rope_short)[i] * wave);
         frequencies[i] = (float)frequency;
     }
 }

@@ -24,32 +24,9 @@ double architecture_query_scale(const struct architecture *a)
     return 1.0 / sqrt(a->query_scalar > 0 ? a->query_scalar : (double)a->head_size);
 }
 
-static const char *position_key(const struct architecture *a)
-{
-    return a->learned_positions ? "n_positions" : "max_position_embeddings";
-}
-
-int64_t architecture_exact_limit(const struct architecture *a, const char **field)
-{
-    const bool longer = a->rope_kind == ROPE_LONG;
-    *field = longer ? "original_max_position_embeddings" : position_key(a);
-    return longer ? a->rope_original_limit : a->learned_positions ? a->position_limit : 0;
-}
-
-int64_t architecture_sequence_limit(const struct architecture *architecture)
-{
-    const char *field;
-    const int64_t exact = architecture_exact_limit(architecture, &field);
-    const int64_t positions = architecture->position_limit;
-    return exact > 0 && exact < positions ? exact : positions;
-}
-
 const char *architecture_limit_name(const struct architecture *architecture)
 {
-    const char *field;
-    const int64_t exact = architecture_exact_limit(architecture, &field);
-    const bool less = exact > 0 && exact < architecture->position_limit;
-    return less ? field : position_key(architecture);
+    return architecture->learned_positions ? "n_positions" : "max_position_embeddings";
 }
 
 /* gate and up, or up alone */

@@ -173,7 +173,7 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
         head_norm_forward(pass->backend, &query_key_value, &query_key_value,
                           &weights->query_norm, &weights->key_norm, &pass->shape,
                           pass->norm_epsilon);
-    turn_forward(pass->model, &query_key_value, pass->rows->positions, &pass->shape);
+    turn_forward(pass->model, &query_key_value, pass->rows->turns, &pass->shape);
     cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,
                 pass->rows->cache_rows, &pass->shape);
     if (only_fills_cache(pass, layer))

@@ -28,6 +28,7 @@ struct cached_rows {
     int64_t count;
     const int32_t *tokens;
     const int32_t *positions;
+    const int32_t *turns;       /* rows of the rotary table */
     const int32_t *cache_rows;  /* where their keys and values go */
     struct documents documents; /* whole prompts from their first token; count 0: decode */
     struct cache_pages pages;   /* decode: one row a sequence */

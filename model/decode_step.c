@@ -12,6 +12,7 @@ static void inputs_place(struct decode_inputs *inputs, const struct decode_step 
     inputs->draw = arena_push_array(arena, limit, sizeof *inputs->draw);
     inputs->tokens = arena_push_array(arena, limit, sizeof *inputs->tokens);
     inputs->positions = arena_push_array(arena, limit, sizeof *inputs->positions);
+    inputs->turns = arena_push_array(arena, limit, sizeof *inputs->turns);
     inputs->cache_rows = arena_push_array(arena, limit, sizeof *inputs->cache_rows);
     inputs->temperature = arena_push_array(arena, limit, sizeof *inputs->temperature);
     inputs->top_p = arena_push_array(arena, limit, sizeof *inputs->top_p);
@@ -82,6 +83,7 @@ void decode_step_set(struct decode_step *step, int64_t index, const struct decod
     host->draw[index] = row->draw;
     host->tokens[index] = row->token;
     host->positions[index] = row->position;
+    host->turns[index] = row->turn;
     host->cache_rows[index] = page * CACHE_PAGE_ROWS + row->position % CACHE_PAGE_ROWS;
     host->temperature[index] = (float)row->temperature;
     host->top_p[index] = fmaxf((float)row->top_p, FLT_MIN); /* stays above 0 */
@@ -106,6 +108,7 @@ static void run_operations(struct decode_step *step, int64_t count)
         .count = count,
         .tokens = step->device.tokens,
         .positions = step->device.positions,
+        .turns = step->device.turns,
         .cache_rows = step->device.cache_rows,
         .pages = {step->device.pages, step->width},
     };

@@ -16,6 +16,7 @@
 struct decode_row {
     int32_t token;
     int32_t position;
+    int32_t turn;         /* row of the rotary table */
     const int32_t *pages; /* [page_count] */
     int64_t page_count;
     double temperature; /* 0: greedy */
@@ -28,6 +29,7 @@ struct decode_inputs {
     double *draw;        /* [limit], as all but `pages` */
     int32_t *tokens;     /* what is known and not yet in the cache */
     int32_t *positions;  /* of it */
+    int32_t *turns;      /* likewise: rows of the rotary table */
     int32_t *cache_rows; /* where its keys and values go */
     float *temperature;
     float *top_p;

@@ -28,6 +28,7 @@ struct sequence {
     int32_t position;   /* of next_token; as many are in the cache */
     int32_t next_token; /* known, not yet in the cache */
     int64_t token_limit;
+    bool longer;    /* its keys are turned by ROPE_LONG's long factors */
     int32_t *pages; /* [width], the slot's */
     int64_t page_count;
     int64_t page_limit; /* what was promised */
@@ -37,12 +38,13 @@ struct sequence {
 struct prefill_rows {
     int64_t count;
     int64_t longest;
-    int32_t *tokens; /* [row_limit], as the next two */
+    int32_t *tokens; /* [row_limit], as the next three */
     int32_t *positions;
+    int32_t *turns;
     int32_t *cache_rows;
     int32_t *document_starts; /* [S + 1] */
     int64_t document_count;
-    int32_t *packed; /* [3 row_limit + S + 1] all of them, without gaps */
+    int32_t *packed; /* [4 row_limit + S + 1] all of them, without gaps */
     int32_t *device; /* likewise */
 };
 
@@ -89,8 +91,7 @@ static int64_t greatest(int64_t a, int64_t b)
 static int64_t reply_limit(const struct architecture *a,
                            const struct generation_request *request)
 {
-    return least(request->sampling.token_limit,
-                 architecture_sequence_limit(a) - request->prompt_count);
+    return least(request->sampling.token_limit, a->position_limit - request->prompt_count);
 }
 
 /* The last token of the reply never enters the cache. */
@@ -129,6 +130,7 @@ static void prefill_flush(struct generator *generator)
     if (count > 0) {
         int32_t *end = append(rows->packed, rows->tokens, count);
         end = append(end, rows->positions, count);
+        end = append(end, rows->turns, count);
         end = append(end, rows->cache_rows, count);
         rows->document_starts[rows->document_count] = (int32_t)count;
         end = append(end, rows->document_starts, rows->document_count + 1);
@@ -138,16 +140,26 @@ static void prefill_flush(struct generator *generator)
             .count = count,
             .tokens = rows->device,
             .positions = rows->device + count,
-            .cache_rows = rows->device + 2 * count,
-            .documents = {rows->device + 3 * count, rows->document_count, rows->longest},
+            .turns = rows->device + 2 * count,
+            .cache_rows = rows->device + 3 * count,
+            .documents = {rows->device + 4 * count, rows->document_count, rows->longest},
         };
         cached_pass_prefill(generator->model, &generator->cache, &pass);
     }
     rows->count = rows->document_count = rows->longest = 0;
 }
 
+static int32_t token_at(const struct generation_request *request, int64_t position)
+{
+    const int64_t prompt = request->prompt_count;
+    return position < prompt ? request->prompt[position]
+                             : request->reply[position - prompt];
+}
+
+/* All that comes before next_token. */
 static void prefill_add(struct generator *generator, struct sequence *sequence)
 {
+    const struct architecture *a = &generator->model->architecture;
     struct prefill_rows *rows = &generator->rows;
     const int64_t count = sequence->position;
     if (rows->count + count > generator->plan.row_limit)
@@ -159,8 +171,9 @@ static void prefill_add(struct generator *generator, struct sequence *sequence)
     rows->longest = greatest(rows->longest, count);
     for (int32_t position = 0; position < count; position++) {
         const int32_t page = sequence->pages[position / CACHE_PAGE_ROWS];
-        rows->tokens[rows->count] = sequence->request->prompt[position];
+        rows->tokens[rows->count] = token_at(sequence->request, position);
         rows->positions[rows->count] = position;
+        rows->turns[rows->count] = rope_table_row(a, position, sequence->longer);
         rows->cache_rows[rows->count++] =
             page * CACHE_PAGE_ROWS + position % CACHE_PAGE_ROWS;
     }
@@ -184,6 +197,7 @@ static struct sequence sequence_begin(struct generator *generator,
         .position = (int32_t)(request->prompt_count - 1),
         .next_token = request->prompt[request->prompt_count - 1],
         .token_limit = limit,
+        .longer = architecture_rope_longer(a, request->prompt_count),
         .pages = generator->pages + slot * generator->plan.width,
         .page_limit = page_limit,
     };
@@ -265,6 +279,8 @@ static void step_set(struct generator *generator, int64_t index, struct sequence
     const struct decode_row row = {
         .token = sequence->next_token,
         .position = sequence->position,
+        .turn = rope_table_row(&generator->model->architecture, sequence->position,
+                               sequence->longer),
         .pages = sequence->pages,
         .page_count = sequence->page_count,
         .temperature = sampling->temperature,
@@ -303,10 +319,30 @@ static void advance_rows(struct generator *generator, generation_done *done, voi
     generator->active_count = kept;
 }
 
+/*
+ * A sequence that grows beyond ROPE_LONG's original limit has the long factors from its
+ * first token on, so what is in the cache is made again, once. Each reply token is then
+ * what a forward over the whole sequence gives, as transformers' generate() without its
+ * cache; with it, 5.17 sets out to do the same and gives other tokens behind the limit.
+ */
+static void lengthen(struct generator *generator)
+{
+    const struct architecture *a = &generator->model->architecture;
+    for (int64_t i = 0; i < generator->active_count; i++) {
+        struct sequence *sequence = &generator->active[i];
+        if (sequence->longer || !architecture_rope_longer(a, sequence->position + 1))
+            continue;
+        sequence->longer = true;
+        prefill_add(generator, sequence);
+    }
+    prefill_flush(generator);
+}
+
 /* One token for every running sequence. */
 static enum status decode(struct generator *generator, generation_done *done, void *context,
                           struct error *error)
 {
+    lengthen(generator);
     for (int64_t i = 0; i < generator->active_count; i++)
         step_set(generator, i, &generator->active[i]);
     enum status status = decode_step_run(&generator->step, generator->active_count,
@@ -327,13 +363,13 @@ static enum status check_request(const struct architecture *architecture,
     const struct sampling *sampling = &request->sampling;
     if (request->prompt_count < 1)
         return error_set(error, STATUS_FORMAT, "prompt %lld is empty", (long long)index);
-    if (request->prompt_count >= architecture_sequence_limit(architecture))
+    if (request->prompt_count >= architecture->position_limit)
         return error_set(error, STATUS_LIMIT,
                          "prompt %lld has %lld tokens; the model takes %lld at most (its "
                          "\"%s\"), one of "
                          "them for the reply: shorten it",
                          (long long)index, (long long)request->prompt_count,
-                         (long long)architecture_sequence_limit(architecture),
+                         (long long)architecture->position_limit,
                          architecture_limit_name(architecture));
     for (int64_t i = 0; i < request->prompt_count; i++) {
         if (request->prompt[i] < 0 || request->prompt[i] >= architecture->vocabulary)
@@ -381,6 +417,8 @@ static struct generation_plan plan_sizes(struct transformer *model,
     plan.slot_count = least(count, batch > 0 ? batch : slots);
     plan.row_limit = least(prompt_rows, plan.device_memory_known ? DEVICE_ROWS : HOST_ROWS);
     plan.row_limit = greatest(plan.row_limit, greatest(longest_prompt, plan.slot_count));
+    if (architecture_rope_longer(a, plan.longest)) /* lengthen() */
+        plan.row_limit = greatest(plan.row_limit, a->rope_original_limit);
     plan.width = pages_for(plan.longest);
     plan.most_pages = least(all_pages, plan.slot_count * plan.width);
     return plan;
@@ -433,9 +471,10 @@ static void host_place(struct generator *generator, struct arena *arena)
     const size_t width = (size_t)generator->plan.width;
     rows->tokens = arena_push_array(arena, limit, sizeof(int32_t));
     rows->positions = arena_push_array(arena, limit, sizeof(int32_t));
+    rows->turns = arena_push_array(arena, limit, sizeof(int32_t));
     rows->cache_rows = arena_push_array(arena, limit, sizeof(int32_t));
     rows->document_starts = arena_push_array(arena, slots + 1, sizeof(int32_t));
-    rows->packed = arena_push_array(arena, 3 * limit + slots + 1, sizeof(int32_t));
+    rows->packed = arena_push_array(arena, 4 * limit + slots + 1, sizeof(int32_t));
     generator->sampled = arena_push_array(arena, slots, sizeof(int32_t));
     generator->pages = arena_push_array(arena, slots, width * sizeof(int32_t));
     generator->free_slots = arena_push_array(arena, slots, sizeof(int32_t));
@@ -460,7 +499,7 @@ static enum status reserve(struct generator *generator, size_t cache_bytes,
 {
     const struct generation_plan *plan = &generator->plan;
     struct transformer *model = generator->model;
-    const size_t indices = (size_t)(3 * plan->row_limit + plan->slot_count + 1);
+    const size_t indices = (size_t)(4 * plan->row_limit + plan->slot_count + 1);
     enum status status = transformer_inference_begin(model, plan->row_limit, error);
     if (!status)
         status = rope_table_reserve(model, plan->longest, error);

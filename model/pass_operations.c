@@ -59,18 +59,17 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
 }
 
 void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *positions, const struct attention_shape *shape)
+                  const int32_t *turns, const struct attention_shape *shape)
 {
     if (architecture_rotary_size(&model->architecture) > 0)
-        rope_forward(model->backend, query_key_value, &model->rope_table, positions, shape);
+        rope_forward(model->backend, query_key_value, &model->rope_table, turns, shape);
 }
 
 void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *positions, const struct attention_shape *shape)
+                   const int32_t *turns, const struct attention_shape *shape)
 {
     if (architecture_rotary_size(&model->architecture) > 0)
-        rope_backward(model->backend, d_query_key_value, &model->rope_table, positions,
-                      shape);
+        rope_backward(model->backend, d_query_key_value, &model->rope_table, turns, shape);
 }
 
 /* Rounded to the compute type, as transformers rounds it. */

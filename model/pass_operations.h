@@ -24,9 +24,9 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
 
 /* Turns queries and keys in place, or leaves them; the backward turns back. */
 void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *positions, const struct attention_shape *shape);
+                  const int32_t *turns, const struct attention_shape *shape);
 void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *positions, const struct attention_shape *shape);
+                   const int32_t *turns, const struct attention_shape *shape);
 
 /* stream [T, C]: what goes into the first block; scratch [T, C]. */
 void embed_forward(const struct transformer *model, struct tensor *stream,

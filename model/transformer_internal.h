@@ -71,14 +71,15 @@ struct block_activations {
  * A packed batch where the back-end computes. All int32 arrays lie in one block, which one
  * copy brings over:
  *
- *     tokens [T] | positions [T] | names [T] | target rows [T] | target tokens [T] |
- *     starts [N + 1]
+ *     tokens [T] | positions [T] | turns [T] | names [T] | target rows [T] |
+ *     target tokens [T] | starts [N + 1]
  */
 struct batch_indices {
-    int32_t *host;   /* heap, [6 T + 1] */
+    int32_t *host;   /* heap, [7 T + 1] */
     int32_t *device; /* likewise */
     const int32_t *tokens;
     const int32_t *positions;
+    const int32_t *turns; /* rows of the rotary table */
     const int32_t *names; /* packed_batch.document_names, one a token */
     struct documents documents;
     struct targets targets;
@@ -129,7 +130,7 @@ struct transformer {
     struct adapters *adapters;              /* NULL: the weights themselves are trained */
     struct activations training;
     struct activations inference;
-    struct tensor rope_table; /* [P, R]; P grows with the longest batch */
+    struct tensor rope_table; /* [P, R], see rope_table_row(); P grows with the batches */
 };
 
 /* The architecture's names, shapes and places; no weights yet. */
@@ -175,12 +176,19 @@ size_t activations_measure(const struct architecture *architecture,
                            enum activations_use use, int64_t token_count);
 void activations_release(struct activations *activations, struct backend *backend);
 /* Brings a batch over; its arrays may be used again at once. */
-void batch_indices_set(struct batch_indices *indices, struct backend *backend,
+void batch_indices_set(struct batch_indices *indices, const struct transformer *model,
                        const struct packed_batch *batch);
 
-/* Makes the table hold positions [0, position_count). */
+/*
+ * Makes the table hold positions [0, position_count), a row each. With ROPE_LONG there are
+ * two parts: those below the original limit by the short factors, and behind them, once a
+ * sequence may be longer, all by the long factors.
+ */
 enum status rope_table_reserve(struct transformer *model, int64_t position_count,
                                struct error *error);
+/* The row of a position, in a sequence that has the long factors (`longer`) or not. */
+int32_t rope_table_row(const struct architecture *architecture, int32_t position,
+                       bool longer);
 
 /* The shape that the attention operations of a layer want. */
 struct attention_shape model_attention_shape(const struct architecture *architecture,

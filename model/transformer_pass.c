@@ -29,12 +29,11 @@ struct pass {
 static struct pass pass_begin(struct transformer *model, const struct packed_batch *batch,
                               struct activations *reserved)
 {
-    const char *field;
-    const int64_t limit = architecture_exact_limit(&model->architecture, &field);
     units_begin(model);
     CHECK(batch->token_count > 0 && batch->token_count <= reserved->token_count);
-    batch_indices_set(&reserved->indices, model->backend, batch);
-    CHECK(limit == 0 || reserved->indices.documents.longest <= limit);
+    batch_indices_set(&reserved->indices, model, batch);
+    CHECK(!model->architecture.learned_positions ||
+          reserved->indices.documents.longest <= model->architecture.position_limit);
     return (struct pass){
         .model = model,
         .backend = model->backend,
@@ -145,7 +144,7 @@ static void block_forward_kept(const struct pass *pass,
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
                           &weights->query_norm, &weights->key_norm, &shape,
                           pass->norm_epsilon);
-    turn_forward(model, &block->query_key_value, batch->positions, &shape);
+    turn_forward(model, &block->query_key_value, batch->turns, &shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
                       &block->query_key_value, &batch->documents, &shape);
     project_and_add(pass, block, GROUP_ATTENTION_OUT, &block->middle,
@@ -320,7 +319,7 @@ static void turned_backward(const struct pass *pass, const struct block_paramete
                             struct tensor *d_query_key_value)
 {
     const bool frozen = pass->adapters;
-    turn_backward(pass->model, d_query_key_value, pass->batch->positions, &pass->shape);
+    turn_backward(pass->model, d_query_key_value, pass->batch->turns, &pass->shape);
     if (pass->model->architecture.head_norms)
         head_norm_backward(
             pass->backend, d_query_key_value, frozen ? NULL : &gradients->query_norm,
@@ -439,20 +438,19 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
                          1.0f);
 }
 
-/* See architecture_sequence_limit(). */
+/* Where each position is learned, there are no more. */
 static enum status check_lengths(const struct transformer *model,
                                  const struct packed_batch *batch, struct error *error)
 {
-    const char *field;
-    const int64_t limit = architecture_exact_limit(&model->architecture, &field);
-    for (int64_t i = 0; limit > 0 && i < batch->document_count; i++) {
+    const struct architecture *a = &model->architecture;
+    for (int64_t i = 0; a->learned_positions && i < batch->document_count; i++) {
         const int64_t length = batch->document_starts[i + 1] - batch->document_starts[i];
-        if (length > limit)
-            return error_set(
-                error, STATUS_UNSUPPORTED,
-                "a sequence of %lld tokens is longer than the model's \"%s\" of %lld, "
-                "and that is not computed yet: shorten it",
-                (long long)length, field, (long long)limit);
+        if (length > a->position_limit)
+            return error_set(error, STATUS_UNSUPPORTED,
+                             "a sequence of %lld tokens is longer than the model's \"%s\" "
+                             "of %lld: shorten it",
+                             (long long)length, architecture_limit_name(a),
+                             (long long)a->position_limit);
     }
     return STATUS_OK;
 }

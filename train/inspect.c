@@ -318,7 +318,7 @@ static enum status inspect_logits(struct inspected *inspected,
     struct packed_batch batch;
     packed_batch_init(&batch, (int64_t)options->ids.count + 1, 1);
     enum status status = ids_parse(&batch, options, architecture->vocabulary,
-                                   architecture_sequence_limit(architecture), error);
+                                   architecture->position_limit, error);
     if (!status)
         status = logits_write(inspected->model, &batch, options->out, error);
     packed_batch_release(&batch);
@@ -413,8 +413,7 @@ static enum status inspect_gradients(struct inspected *inspected,
         status = index_check(options, mix.count, error);
     if (!status) {
         const struct dataset_rules rules = {
-            .max_length =
-                architecture_sequence_limit(transformer_architecture(inspected->model))};
+            .max_length = transformer_architecture(inspected->model)->position_limit};
         struct mix view = mix;
         if (options->index >= 0) {
             view.examples += options->index;

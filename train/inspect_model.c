@@ -120,7 +120,7 @@ static enum status describe_text(struct description *d, struct error *error)
 
 static void describe_memory(struct description *d)
 {
-    const int64_t limit = architecture_sequence_limit(&d->architecture);
+    const int64_t limit = d->architecture.position_limit;
     d->batch_tokens = limit < BATCH_TOKENS ? limit : BATCH_TOKENS;
     for (int i = 0; i < TRAINING_COUNT; i++) {
         const struct training_shape shape = {.dtype = trainings[i].dtype,
@@ -190,7 +190,6 @@ static void architecture_json(const struct architecture *a, struct json_writer *
     json_integer(json, "head_size", a->head_size);
     json_integer(json, "vocabulary", a->vocabulary);
     json_integer(json, "positions", a->position_limit);
-    json_integer(json, "sequence_limit", architecture_sequence_limit(a));
     json_bool(json, "tied_embeddings", a->tied_embeddings);
     block_json(a, json);
     json_object_end(json);
@@ -325,9 +324,6 @@ static void print_architecture(const struct description *d, struct text_buffer *
     print_block(a, out);
     text_buffer_appendf(out, "positions     %" PRId64 "%s", a->position_limit,
                         a->learned_positions ? ", learned" : "");
-    if (architecture_sequence_limit(a) < a->position_limit)
-        text_buffer_appendf(out, ", computed up to %" PRId64 " (%s)",
-                            architecture_sequence_limit(a), architecture_limit_name(a));
     text_buffer_appendf(out, "\nvocabulary    %" PRId64 "%s\n", a->vocabulary,
                         a->tied_embeddings ? ", output tied to the embedding" : "");
 }

@@ -37,17 +37,13 @@ static enum status datasets_build(struct trainer *trainer,
                                   struct error *error)
 {
     const struct train_options *options = trainer->options;
-    const int64_t limit = architecture_sequence_limit(architecture);
+    const int64_t limit = architecture->position_limit;
     const int64_t max_length = options->max_length ? options->max_length : limit;
     if (max_length > limit)
         return error_set(error, STATUS_USAGE,
                          "--max-length %" PRId64 " is more than the model's %" PRId64
                          " positions (its \"%s\")",
                          max_length, limit, architecture_limit_name(architecture));
-    if (limit < architecture->position_limit)
-        log_info("examples may have %" PRId64
-                 " tokens: beyond the model's \"%s\" it is not computed yet",
-                 limit, architecture_limit_name(architecture));
     struct dataset_rules rules = {.split = "train",
                                   .max_length = max_length,
                                   .overlong = overlong_rule(options->overlong)};

@@ -108,16 +108,16 @@ static void reads_rope_scaling(void **state)
 
     /* Wavelengths of the pairs 0, 40 and 63: 6.3, 23,000 and 5e6. */
     float f[64], plain[64];
-    architecture_rope_frequencies(&a, f);
+    architecture_rope_frequencies(&a, false, f);
     a.rope_kind = ROPE_DEFAULT;
-    architecture_rope_frequencies(&a, plain);
+    architecture_rope_frequencies(&a, false, plain);
     assert_true(f[0] == 1.0f && plain[0] == 1.0f);
     assert_true(f[63] == plain[63] / 8.0f && f[40] == plain[40] / 8.0f);
     assert_true(f[32] < plain[32] && f[32] > plain[32] / 8.0f); /* 4,443: between */
 
     a = good("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}, ");
     float quarter[4];
-    architecture_rope_frequencies(&a, quarter);
+    architecture_rope_frequencies(&a, false, quarter);
     assert_int_equal(a.rope_kind, ROPE_LINEAR);
     assert_true(quarter[0] == 0.25f);
 }
@@ -134,7 +134,7 @@ static void families_have_their_defaults(void **state)
     a = good("\"model_type\": \"qwen2\", \"sliding_window\": 4096, ");
     assert_true(a.query_key_value_bias && !a.attention_out_bias && !a.feed_forward_bias);
     assert_int_equal(a.position_limit, 32768);
-    assert_int_equal(architecture_sequence_limit(&a), 32768);
+    assert_int_equal(a.position_limit, 32768);
     assert_string_equal(architecture_class_name(&a), "Qwen2ForCausalLM");
 
     a = good("\"model_type\": \"qwen3\", ");
@@ -153,7 +153,7 @@ static void families_have_their_defaults(void **state)
     assert_int_equal(a.position_limit, 131072);
     a = good("\"model_type\": \"mistral\", \"sliding_window\": null, ");
     assert_int_equal(a.window, 0);
-    assert_int_equal(architecture_sequence_limit(&a), 131072);
+    assert_int_equal(a.position_limit, 131072);
     assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
 }
 
@@ -231,7 +231,7 @@ static void reads_gpt2(void **state)
     assert_int_equal(a.key_value_heads, 3);
     assert_int_equal(a.head_size, 16);
     assert_int_equal(architecture_rotary_size(&a), 0);
-    assert_int_equal(architecture_sequence_limit(&a), 1024);
+    assert_int_equal(a.position_limit, 1024);
     assert_string_equal(architecture_limit_name(&a), "n_positions");
     /* 12 C^2 + 13 C of 2 layers, 2 C, embedding and positions */
     assert_int_equal(architecture_parameter_count(&a),
@@ -279,7 +279,7 @@ static void reads_partial_rotation(void **state)
         a = good(fields);
         assert_int_equal(architecture_rotary_size(&a), 12);
         float f[6];
-        architecture_rope_frequencies(&a, f);
+        architecture_rope_frequencies(&a, false, f);
         assert_true(f[0] == 1.0f && f[3] == 0.01f); /* 10000^(-6/12) */
     }
     a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.0, ");
@@ -306,10 +306,14 @@ static void reads_longrope(void **state)
     float f[4];
     assert_true(a.fused_projections && a.rope_kind == ROPE_LONG);
     assert_true(a.rope_short[3] == 4.0 && a.rope_long[3] == 8.5);
-    assert_int_equal(architecture_sequence_limit(&a), 64);
-    assert_string_equal(architecture_limit_name(&a), "original_max_position_embeddings");
-    architecture_rope_frequencies(&a, f);
+    assert_int_equal(a.position_limit, 512);
+    assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
+    assert_false(architecture_rope_longer(&a, 64));
+    assert_true(architecture_rope_longer(&a, 65));
+    architecture_rope_frequencies(&a, false, f);
     assert_true(f[0] == 1.0f && f[1] == 0.05f); /* 10000^(-2/8) / 2 */
+    architecture_rope_frequencies(&a, true, f);
+    assert_true(f[0] == 0.2f && f[1] == (float)(0.1 / 6));
     /* sqrt(1 + log(8) / log(64)) */
     const double off = architecture_rope_scale(&a) / 1.2247448713915890 - 1.0;
     assert_true(off < 1e-15 && off > -1e-15);
