@@ -26,8 +26,10 @@ static const struct option_entry entries[] = {
     {"benign-future", OPTION_STRING, FIELD(benign_future), "SPEC",
      "the same for the future attack", NULL},
     {"trained-on", OPTION_LIST, FIELD(trained_on), "SPEC",
-     "what the model was trained on, e.g. mix.jsonl: behaviours that stand in it, reworded "
-     "or\nnot, are reported apart; may be repeated",
+     "what the model was trained on, e.g. mix.jsonl: requests that stand in it, reworded "
+     "or "
+     "not,\nare reported apart; may be repeated (default: what the model's "
+     "training_data.json\nnames, as holdfast train writes it; none: do not look)",
      NULL},
     {"limit", OPTION_INTEGER, FIELD(limit), "N",
      "only the first N of each list (0: all of them)", NULL},
@@ -290,6 +292,11 @@ enum status eval_options_check(struct eval_options *options, struct error *error
         string_list_add(&options->attacks, "past");
     if (options->judges.count == 0)
         string_list_add(&options->judges, "rules");
+    for (size_t i = 0; i < options->trained_on.count && options->trained_on.count > 1; i++)
+        if (strcmp(options->trained_on.items[i], "none") == 0)
+            return error_set(error, STATUS_USAGE,
+                             "--trained-on none stands alone (a file of that name is "
+                             "./none)");
     if (!options->model)
         return error_set(
             error, STATUS_USAGE,

@@ -55,7 +55,11 @@
  *      "leakage":{"trained_on":[{"file","sha256","rows"}],"behaviors","leaked",
  *                 "pairs":[{"index","request","file","line","text","mode","score"}],
  *                 "attacks":{ATTACK:{"clean":{JUDGE:{"successes","n","asr","ci95",…}},
- *                                    "leaked":{…}}}},   with plan->leakage only
+ *                                    "leaked":{…}}},
+ *                 "not_found":[FILE],
+ *                 "benign":{SET:{"prompts","leaked","pairs"}},
+ *                 "over_refusal":{SET:{"clean":{"refused","n","rate","ci95",…},
+ *                                      "leaked":{…}}}},   with plan->leakage only
  *      "degenerate":{"count","n","rate","ci95","sets":{"harmful:ATTACK"|"benign:SET":{…}}}}
  *
  * A judge's known errors (plan->judge_errors) correct its ASR@1, one verdict a behaviour
@@ -131,6 +135,8 @@ struct benign_result {
     signed char *refusals;           /* [prompts], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT]; /* by the refusal judge */
     struct rate degenerate;
+    struct rate clean; /* refused of the prompts apart, where plan->leakage is known */
+    struct rate leaked;
 };
 
 struct discrimination_result {
