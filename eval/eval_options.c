@@ -89,6 +89,7 @@ static const struct option_entry entries[] = {
      "who says what was refused, for over-refusal and discrimination", NULL},
     JUDGE_PROMPT_ENTRIES(FIELD(judging)),
     JUDGE_PRICE_ENTRIES(FIELD(judging)),
+    JUDGE_OWN_PRICE_ENTRY(FIELD(judging)),
     JUDGE_ERROR_ENTRIES(FIELD(judging)),
     {"unscored-limit", OPTION_NUMBER, FIELD(unscored_limit), "X",
      "exit with 3 if a larger share of some set could not be scored", "Gates"},
@@ -274,14 +275,12 @@ static enum status judges_check(const struct eval_options *options, struct error
 static enum status hosted_check(const struct eval_options *options, struct error *error)
 {
     struct hosted_options hosted = options->hosted;
-    const bool judges = options->judging.price_in > 0 && options->judging.price_out > 0;
-    const bool reformulator =
-        options->reformulator_price_in > 0 && options->reformulator_price_out > 0;
-    if (options->model && !chat_is_hosted(options->model) && (judges || reformulator)) {
-        hosted.price_in =
-            judges ? options->judging.price_in : options->reformulator_price_in;
-        hosted.price_out =
-            judges ? options->judging.price_out : options->reformulator_price_out;
+    if (options->model && !chat_is_hosted(options->model)) {
+        if (options->reformulator_price_in > 0 && options->reformulator_price_out > 0) {
+            hosted.price_in = options->reformulator_price_in;
+            hosted.price_out = options->reformulator_price_out;
+        }
+        judge_prices_stand_in(&hosted, &options->judging);
     }
     return hosted_options_check(&hosted, error);
 }
