@@ -305,6 +305,7 @@ static void attack_make(const struct summing *summing, const char *name,
     categories_make(summing, &units, result);
     judge_pairs_make(result, &units, summing->judges);
     result->hits = hits_of(summing, &units);
+    queries_make(result, &units, summing->judges[0]);
     outcomes_count(summing, &units, result->outcomes);
     result->degenerate = degenerate_rate(&units, degenerate, summing->plan->seed);
     units_release(&units);

@@ -52,6 +52,8 @@
  *      "outcomes":{OUTCOME:behaviours},   of the attempt that decided, by the main judge
  *      "attacks":{ATTACK:{"attack","attempts","mode","behaviors","scored","judges",
  *                         "categories","outcomes"}},
+ *                 and there, of the main judge, "queries_to_success":{"median","n"}:
+ * attempts to the first hit, of the n behaviours that have one
  *      "leakage":{"trained_on":[{"file","sha256","rows"}],"behaviors","leaked",
  *                 "pairs":[{"index","request","file","line","text","mode","score"}],
  *                 "attacks":{ATTACK:{"clean":{JUDGE:{"successes","n","asr","ci95",…}},
@@ -124,6 +126,8 @@ struct attack_result {
     signed char *hits;             /* [behaviors], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT];
     struct rate degenerate;
+    double queries_median; /* attempts to the main judge's first hit; NaN: it has none */
+    int64_t queries_count; /* behaviours with a hit, which the median is of */
     struct rate clean[JUDGE_LIMIT]; /* behaviours apart, where plan->leakage is known */
     struct rate leaked[JUDGE_LIMIT];
 };

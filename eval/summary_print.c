@@ -161,6 +161,10 @@ static void attack_print(struct json_writer *json, const struct summary *summary
         judge_print(json, summary, &attack->judges[judge],
                     judge == 0 && attack->is_corrected ? &attack->corrected : NULL);
     json_object_end(json);
+    json_object_begin(json, "queries_to_success");
+    json_number(json, "median", attack->queries_median);
+    json_integer(json, "n", attack->queries_count);
+    json_object_end(json);
     pairs_print(json, attack);
     youdens_print(json, summary, attack);
     categories_print(json, attack);
@@ -448,6 +452,11 @@ static void attack_rows(struct text_buffer *out, const struct summary *summary,
                           &judge->at[shown[s] - 1]);
         judge_row(out, summary->success_word, attack->name, judge->name,
                   judge->at ? summary->attempts : 0, &judge->rate);
+        if (i == 0 && summary->attempts > 1 && attack->queries_count)
+            text_buffer_appendf(out,
+                                "  %-*s%7.1f attempts, median of the %lld that were hit\n",
+                                LABEL_WIDTH, "  first hit after", attack->queries_median,
+                                (long long)attack->queries_count);
         if (judge->agreement_total)
             text_buffer_appendf(out, "  %-*s%lld of %lld replies\n", LABEL_WIDTH,
                                 "  agrees with the stored verdict on",
