@@ -157,6 +157,26 @@ enum status unpack(const void *bytes, size_t count, const char *where, unpack_si
     return status;
 }
 
+static enum status text_check(const unsigned char *bytes, size_t count, const char *where,
+                              struct error *error)
+{
+    enum { LOOKED_AT_BYTES = 4096 };
+    const unsigned char *nul =
+        memchr(bytes, 0, count < LOOKED_AT_BYTES ? count : LOOKED_AT_BYTES);
+    if (count >= 2 &&
+        (memcmp(bytes, "\xFF\xFE", 2) == 0 || memcmp(bytes, "\xFE\xFF", 2) == 0))
+        return error_set(error, STATUS_UNSUPPORTED,
+                         "%s: this is UTF-16: convert it with `iconv -f UTF-16 -t UTF-8`",
+                         where);
+    if (!nul)
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_FORMAT,
+        "%s: this is no text: byte %zu is NUL; a list is CSV, JSON or JSONL in "
+        "UTF-8, plain or packed with gzip or zstd",
+        where, (size_t)(nul - bytes) + 1);
+}
+
 enum status bytes_check_readable(const void *bytes, size_t count, const char *where,
                                  struct error *error)
 {
@@ -182,5 +202,5 @@ enum status bytes_check_readable(const void *bytes, size_t count, const char *wh
         if (count >= kinds[i].bytes && memcmp(bytes, kinds[i].magic, kinds[i].bytes) == 0)
             return error_set(error, STATUS_UNSUPPORTED, "%s: this is %s", where,
                              kinds[i].words);
-    return STATUS_OK;
+    return text_check(bytes, count, where, error);
 }

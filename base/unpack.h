@@ -26,7 +26,8 @@ enum status unpack(const void *bytes, size_t count, const char *where, unpack_si
 
 /*
  * STATUS_UNSUPPORTED, and how to convert it, for what is no text and we do not unpack:
- * Parquet, Arrow, xz, bzip2, zip. STATUS_OK for anything else.
+ * Parquet, Arrow, xz, bzip2, zip, UTF-16. STATUS_FORMAT for other bytes with a NUL among
+ * the first 4096, which is in no text. STATUS_OK for anything else.
  */
 enum status bytes_check_readable(const void *bytes, size_t count, const char *where,
                                  struct error *error);

@@ -70,8 +70,9 @@ static const struct option_entry entries[] = {
     {"system-share", OPTION_NUMBER, FIELD(system_share), "X",
      "share of these examples that get one, whatever their kind", NULL},
     {"splits", OPTION_LIST, FIELD(splits), "NAME:X,…",
-     "shares of train, validation, test; a behaviour stands in one only, and those of "
-     "test are left out of the mix and listed in MIX.test.csv",
+     "shares of train, validation, test; a behaviour and those that ask for the same "
+     "in other\nwords stand in one only, and those of test are left out of the mix and "
+     "listed in MIX.test.csv",
      NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "same seed, same bytes", NULL},
     {"split-seed", OPTION_INTEGER, FIELD(split_seed), "N",
@@ -145,6 +146,19 @@ static void sources_report(const struct mix_build *build)
                  text_buffer_string(&near), source->skipped);
         text_buffer_release(&near);
     }
+    const struct mix_clusters *deal = &build->clusters;
+    if (deal->behaviors && deal->threshold > 1)
+        log_warning(
+            "splits: so many of the requests are alike that behaviours are dealt one "
+            "by one: `holdfast audit leak` tells what of MIX.test.csv has a twin in "
+            "the mix");
+    if (deal->with_twins)
+        log_info("splits   %" PRId64 " behaviours in %" PRId64
+                 " clusters of twins (largest "
+                 "%" PRId64 ") were dealt together: train %" PRId64 ", validation %" PRId64
+                 ", test %" PRId64,
+                 deal->behaviors - deal->count + deal->with_twins, deal->with_twins,
+                 deal->largest, deal->in_split[0], deal->in_split[1], deal->in_split[2]);
 }
 
 static void cut_report(const struct mix_cut *cut, const struct mix_recipe *recipe,

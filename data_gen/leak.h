@@ -24,9 +24,10 @@
  *
  *                      score = 2 |R and T| / (|R| + |T|) >= threshold    (Dice 1945)
  *
- *                  and three stems in common; or two, and a score of 0.8; or one that is
- *                  all there is in both. T is taken of every clause, every two neighbouring
- *                  clauses and the whole.
+ *                  and, of few stems in common, at least 0.65 of three, 0.8 of two, 1 of
+ *                  one. T is taken of the whole text, every clause and every two
+ *                  neighbouring clauses; of these the score is at least 0.6 with five stems
+ *                  in common, 0.65 with four, 0.75 with three, 1 with two, and one is none.
  *
  * A score depends on the two texts alone, not on what else is in the files. In the verbatim
  * modes the score is the share of the request's windows that were found.

@@ -95,13 +95,19 @@ static size_t shared_count(struct leak_tense *tense, size_t stem_count)
     return touched;
 }
 
-/* A few words in common are a topic, unless they are all or nearly all there is. */
-static bool is_twin(int32_t shared, double score, double threshold, bool whole)
+/*
+ * The least score by the number of stems in common: a few words in common are a topic,
+ * unless they are nearly all there is. A clause of a longer text has fewer words than the
+ * whole, and there are many of them: it takes more.
+ */
+static double least_score(int32_t shared, bool whole, double threshold)
 {
-    const double pair_threshold = 0.8; /* all of a text of two stems, in one of three */
-    if (shared == 1)
-        return whole && score == 1;
-    return score >= threshold && (shared > 2 || score >= pair_threshold);
+    static const double of_whole[] = {2, 1, 0.8, 0.65};
+    static const double of_part[] = {2, 2, 1, 0.75, 0.65, 0.6}; /* 2: never */
+    const double *least = whole ? of_whole : of_part;
+    const int32_t count =
+        whole ? sizeof of_whole / sizeof *of_whole : sizeof of_part / sizeof *of_part;
+    return shared < count && least[shared] > threshold ? least[shared] : threshold;
 }
 
 static void part_search(struct leak_tense *tense, const struct leak_text *text,
@@ -116,7 +122,7 @@ static void part_search(struct leak_tense *tense, const struct leak_text *text,
         const int32_t shared = tense->shared[request];
         const double score = 2.0 * shared / ((double)tense->sizes[request] + (double)count);
         tense->shared[request] = 0;
-        if (is_twin(shared, score, threshold, whole))
+        if (score >= least_score(shared, whole, threshold))
             found(context, request, score);
     }
 }

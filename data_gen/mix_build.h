@@ -11,7 +11,11 @@
  * Makes the mixes of a recipe, one for each ratio, from one pool of rows. Everything is
  * drawn by seed: same recipe, same bytes.
  *
- *   - Behaviours are dealt to the splits first, by their name, so that none stands in two.
+ *   - Behaviours are dealt to the splits first, by their name, so that none stands in two,
+ *     and together with those that ask for the same in other words (twin_clusters.h).
+ *     Behaviours without a twin then even out the shares; where there are too few of
+ *     them, a split has as many behaviours as its clusters gave it. No cluster is larger
+ *     than the smallest split: more likeness is asked for until that is so.
  *     Train and validation then get their shares of every kind of example; behaviours of
  *     "test" get none: they are held out, and listed for `holdfast eval`.
  *   - Refusals, contrast and benign chats are drawn as three streams for each split
@@ -56,6 +60,16 @@ struct mix_cut {
     char sha256[65]; /* of the file, once written */
 };
 
+/* Behaviours that were dealt to more than one split, by what they ask for; else all 0. */
+struct mix_clusters {
+    int64_t behaviors;
+    int64_t count;
+    int64_t with_twins; /* clusters of two behaviours or more */
+    int64_t largest;    /* behaviours */
+    int64_t in_split[SPLIT_COUNT];
+    double threshold; /* of the leak check's score; above 1: twins were not kept together */
+};
+
 /* A harmful request that was dealt to split "test": for evaluation. Owned. */
 struct held_out {
     char *text;
@@ -76,6 +90,7 @@ struct mix_build {
     struct held_out *held_out;
     size_t held_out_count;
     size_t held_out_capacity;
+    struct mix_clusters clusters;
 };
 
 enum status mix_build(struct mix_build *build, const struct mix_recipe *recipe,

@@ -37,7 +37,8 @@ enum status builder_read_chats(struct builder *builder, enum mix_role role,
 /* Waits for the hashes of the files, which are computed while chats are drawn. */
 enum status builder_hash_chats(struct builder *builder, enum mix_role role,
                                struct error *error);
-/* Deals the behaviours to the splits, and lists those of "test" in build->held_out. */
+/* mix_deal.c: deals the behaviours to the splits, and lists those of "test" in
+ * build->held_out. */
 void builder_deal_behaviors(struct builder *builder);
 
 /* mix_rows.c: makes a row in build->rows, and counts its tokens. */

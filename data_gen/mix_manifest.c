@@ -187,6 +187,24 @@ static void recipe_write(struct json_writer *json, const struct mix_recipe *reci
     }
 }
 
+static void clusters_write(struct json_writer *json, const struct mix_clusters *clusters)
+{
+    json_object_begin(json, "deal");
+    json_integer(json, "behaviors", clusters->behaviors);
+    json_integer(json, "clusters", clusters->count);
+    json_integer(json, "clusters_of_twins", clusters->with_twins);
+    json_integer(json, "largest_cluster", clusters->largest);
+    if (clusters->threshold > 1)
+        json_null(json, "twin_threshold");
+    else
+        json_number(json, "twin_threshold", clusters->threshold);
+    json_object_begin(json, "behaviors_in");
+    for (int split = 0; split < SPLIT_COUNT; split++)
+        json_integer(json, split_names[split], clusters->in_split[split]);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 void mix_manifest_print(const struct mix_build *build, const struct mix_cut *cut,
                         const struct mix_recipe *recipe, struct text_buffer *out)
 {
@@ -195,6 +213,8 @@ void mix_manifest_print(const struct mix_build *build, const struct mix_cut *cut
     json_string(&json, "mix_sha256", cut->sha256);
     ratios_write(&json, cut, recipe);
     recipe_write(&json, recipe);
+    if (build->clusters.behaviors > 0)
+        clusters_write(&json, &build->clusters);
     counts_write(&json, cut);
     categories_write(&json, cut);
     if (recipe->tokenizer)

@@ -103,6 +103,17 @@ static enum status prompt_check(const struct bench *bench, struct error *error)
                                bench->options->prompt);
 }
 
+/* Prices are of judges that are chat models. */
+static enum status prices_check(const struct bench *bench, struct error *error)
+{
+    const char *names[JUDGE_LIMIT];
+    size_t count = 0;
+    for (size_t i = 0; i < bench->count; i++)
+        if (!bench->seats[i].spec.rule)
+            names[count++] = bench->seats[i].spec.name;
+    return judge_prices_check(bench->options, names, count, error);
+}
+
 static enum status seats_add(struct bench *bench, const struct bench_plan *plan,
                              struct error *error)
 {
@@ -120,7 +131,7 @@ static enum status seats_add(struct bench *bench, const struct bench_plan *plan,
                          "--confirm '%s' is the main judge itself: it would confirm all "
                          "that it says; give another one",
                          plan->confirm);
-    return prompt_check(bench, error);
+    return prompt_check(bench, error) ? error->status : prices_check(bench, error);
 }
 
 enum status bench_open(struct bench *bench, const struct bench_plan *plan,
@@ -148,29 +159,31 @@ enum status bench_open(struct bench *bench, const struct bench_plan *plan,
 enum status bench_check_prices(const struct bench *bench,
                                const struct hosted_options *hosted, struct error *error)
 {
-    const struct judge_options *options = bench->options;
-    const bool paid = options->price_in > 0 && options->price_out > 0;
-    const bool free_of_charge = options->price_in == 0 && options->price_out == 0;
     for (size_t i = 0; i < bench->count && hosted->max_cost > 0; i++) {
-        const char *target = bench->seats[i].spec.target;
-        if (target && chat_is_hosted(target) && !paid && !free_of_charge)
+        const struct judge_spec *spec = &bench->seats[i].spec;
+        const struct judge_prices prices = judge_prices_of(bench->options, spec->name);
+        const bool paid = prices.in > 0 && prices.out > 0;
+        const bool free_of_charge = prices.in == 0 && prices.out == 0;
+        if (spec->target && chat_is_hosted(spec->target) && !paid && !free_of_charge)
             return error_set(error, STATUS_USAGE,
-                             "--max-cost needs --judge-price-in and --judge-price-out, the "
-                             "prices of the judge '%s' (both 0 if it costs nothing)",
-                             bench->seats[i].spec.name);
+                             "--max-cost needs --judge-price-in and --judge-price-out, or "
+                             "--judge-price %s=IN:OUT, the prices of the judge '%s' (both "
+                             "0 if it costs nothing)",
+                             spec->name, spec->name);
     }
     return STATUS_OK;
 }
 
 /* A ceiling on cost is none of a judge that costs nothing. */
-static struct hosted_options hosted_of_judges(const struct bench *bench,
-                                              const struct bench_places *places)
+static struct hosted_options hosted_of_seat(const struct bench *bench,
+                                            const struct seat *seat,
+                                            const struct bench_places *places)
 {
-    const struct judge_options *options = bench->options;
+    const struct judge_prices prices = judge_prices_of(bench->options, seat->spec.name);
     struct hosted_options hosted = places->hosted;
-    hosted.reasoning = options->reasoning;
-    hosted.price_in = isnan(options->price_in) ? 0 : options->price_in;
-    hosted.price_out = isnan(options->price_out) ? 0 : options->price_out;
+    hosted.reasoning = bench->options->reasoning;
+    hosted.price_in = isnan(prices.in) ? 0 : prices.in;
+    hosted.price_out = isnan(prices.out) ? 0 : prices.out;
     if (!(hosted.price_in > 0))
         hosted.max_cost = 0;
     return hosted;
@@ -193,7 +206,7 @@ static struct chat *chat_find(const struct bench *bench, const struct seat *seat
 static enum status seat_connect(struct bench *bench, struct seat *seat,
                                 const struct bench_places *places, struct error *error)
 {
-    const struct hosted_options hosted = hosted_of_judges(bench, places);
+    const struct hosted_options hosted = hosted_of_seat(bench, seat, places);
     seat->chat = chat_find(bench, seat, places);
     seat->chat_is_another = seat->chat != NULL;
     if (!seat->chat &&

@@ -6,6 +6,7 @@
 #include "chat/hosted_spending.h"
 #include "eval/attempts.h"
 #include "eval/judge_options.h"
+#include "eval/judge_prices.h"
 #include "eval/judge_spec.h"
 #include "eval/same_replies.h"
 

@@ -53,8 +53,6 @@ void bench_estimate_print(const struct bench *bench,
                           const struct judge_estimate estimates[JUDGE_LIMIT],
                           struct text_buffer *out)
 {
-    const struct hosted_options prices = {.price_in = bench->options->price_in,
-                                          .price_out = bench->options->price_out};
     for (size_t i = 0; i < bench->count; i++) {
         const struct seat *seat = &bench->seats[i];
         if (seat->spec.rule)
@@ -66,10 +64,13 @@ void bench_estimate_print(const struct bench *bench,
                             (long long)estimates[i].tokens.prompt,
                             (long long)estimates[i].tokens.reply);
         if (chat_is_hosted(seat->spec.target)) {
+            const struct judge_prices own =
+                judge_prices_of(bench->options, seat->spec.name);
+            const struct hosted_options prices = {.price_in = own.in, .price_out = own.out};
             const double cost = tokens_cost(&prices, estimates[i].tokens);
             if (isnan(cost))
                 text_buffer_append(out, "; cost unknown without --judge-price-in and "
-                                        "--judge-price-out");
+                                        "--judge-price-out, or --judge-price");
             else
                 text_buffer_appendf(out, "; cost %.4f at most, retries apart", cost);
         }

@@ -26,8 +26,10 @@ static const struct option_entry entries[] = {
     {"benign-future", OPTION_STRING, FIELD(benign_future), "SPEC",
      "the same for the future attack", NULL},
     {"trained-on", OPTION_LIST, FIELD(trained_on), "SPEC",
-     "what the model was trained on, e.g. mix.jsonl: behaviours that stand in it, reworded "
-     "or\nnot, are reported apart; may be repeated",
+     "what the model was trained on, e.g. mix.jsonl: requests that stand in it, reworded "
+     "or "
+     "not,\nare reported apart; may be repeated (default: what the model's "
+     "training_data.json\nnames, as holdfast train writes it; none: do not look)",
      NULL},
     {"limit", OPTION_INTEGER, FIELD(limit), "N",
      "only the first N of each list (0: all of them)", NULL},
@@ -87,6 +89,7 @@ static const struct option_entry entries[] = {
      "who says what was refused, for over-refusal and discrimination", NULL},
     JUDGE_PROMPT_ENTRIES(FIELD(judging)),
     JUDGE_PRICE_ENTRIES(FIELD(judging)),
+    JUDGE_OWN_PRICE_ENTRY(FIELD(judging)),
     JUDGE_ERROR_ENTRIES(FIELD(judging)),
     {"unscored-limit", OPTION_NUMBER, FIELD(unscored_limit), "X",
      "exit with 3 if a larger share of some set could not be scored", "Gates"},
@@ -272,14 +275,12 @@ static enum status judges_check(const struct eval_options *options, struct error
 static enum status hosted_check(const struct eval_options *options, struct error *error)
 {
     struct hosted_options hosted = options->hosted;
-    const bool judges = options->judging.price_in > 0 && options->judging.price_out > 0;
-    const bool reformulator =
-        options->reformulator_price_in > 0 && options->reformulator_price_out > 0;
-    if (options->model && !chat_is_hosted(options->model) && (judges || reformulator)) {
-        hosted.price_in =
-            judges ? options->judging.price_in : options->reformulator_price_in;
-        hosted.price_out =
-            judges ? options->judging.price_out : options->reformulator_price_out;
+    if (options->model && !chat_is_hosted(options->model)) {
+        if (options->reformulator_price_in > 0 && options->reformulator_price_out > 0) {
+            hosted.price_in = options->reformulator_price_in;
+            hosted.price_out = options->reformulator_price_out;
+        }
+        judge_prices_stand_in(&hosted, &options->judging);
     }
     return hosted_options_check(&hosted, error);
 }
@@ -290,6 +291,11 @@ enum status eval_options_check(struct eval_options *options, struct error *error
         string_list_add(&options->attacks, "past");
     if (options->judges.count == 0)
         string_list_add(&options->judges, "rules");
+    for (size_t i = 0; i < options->trained_on.count && options->trained_on.count > 1; i++)
+        if (strcmp(options->trained_on.items[i], "none") == 0)
+            return error_set(error, STATUS_USAGE,
+                             "--trained-on none stands alone (a file of that name is "
+                             "./none)");
     if (!options->model)
         return error_set(
             error, STATUS_USAGE,

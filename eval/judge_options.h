@@ -12,6 +12,7 @@ struct judge_options {
     bool reasoning;
     double price_in; /* NaN: not given */
     double price_out;
+    struct string_list prices;  /* NAME=IN:OUT (judge_prices.h) */
     struct judge_errors errors; /* of the main judge; q NaN and m 0: not given */
 };
 
@@ -28,6 +29,15 @@ struct judge_options {
     {                                                                                      \
         "judge-max-tokens", OPTION_INTEGER, JUDGE_OPTION(base, max_tokens), "N",           \
             "longest reply of a judge (0: what its prompt says, or 512)", NULL             \
+    }
+
+/* Of one judge each. */
+#define JUDGE_OWN_PRICE_ENTRY(base)                                                        \
+    {                                                                                      \
+        "judge-price", OPTION_LIST, JUDGE_OPTION(base, prices), "NAME=IN:OUT",             \
+            "prices of a million prompt and reply tokens of the hosted judge NAME, where " \
+            "judges cost differently; may be repeated",                                    \
+            NULL                                                                           \
     }
 
 /* Where a target has the names without "judge-". */

@@ -1,5 +1,6 @@
 /* ASR@k: how success grows with the attempts that an attacker may make. */
 
+#include "base/json.h"
 #include "base/memory.h"
 #include "eval/report_chart.h"
 #include "eval/report_svg.h"
@@ -240,6 +241,24 @@ static void table_point(struct text_buffer *out, const struct report_judge *judg
     table_rate(out, &rate, UNIT_PERCENT);
 }
 
+/* "1.5 attempts, median of 74 hit": of those that were answered at all. */
+static void table_queries(struct text_buffer *out, const struct report_run *run,
+                          const char *attack)
+{
+    const cJSON *queries =
+        json_get(json_get(json_get(run->summary, "attacks"), attack), "queries_to_success");
+    const cJSON *median = json_get(queries, "median");
+    const cJSON *count = json_get(queries, "n");
+    struct text_buffer cell = {0};
+    if (cJSON_IsNumber(median) && cJSON_IsNumber(count))
+        text_buffer_appendf(&cell, "%.4g attempts, median of %.0f hit", median->valuedouble,
+                            count->valuedouble);
+    else
+        text_buffer_append(&cell, "\xE2\x80\x93");
+    table_cell(out, text_buffer_string(&cell));
+    text_buffer_release(&cell);
+}
+
 static void attempts_table(struct text_buffer *out, const struct report *report,
                            const char *attack, const struct ticks *ticks)
 {
@@ -252,11 +271,13 @@ static void attempts_table(struct text_buffer *out, const struct report *report,
         text_buffer_appendf(&summary, "@%" PRId64, ticks->items[i]);
         table_heading(out, text_buffer_string(&summary));
     }
+    table_heading(out, "First hit after");
     table_body(out);
     for (size_t run = 0; run < report->count; run++) {
         table_row(out, report->runs[run].label);
         for (size_t i = 0; i < ticks->count; i++)
             table_point(out, main_judge(&report->runs[run], attack), ticks->items[i]);
+        table_queries(out, &report->runs[run], attack);
     }
     table_close(out);
     text_buffer_release(&summary);

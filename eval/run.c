@@ -24,6 +24,7 @@ static void evaluation_release(struct evaluation *evaluation)
     chat_close(evaluation->chat);
     request_sets_release(&evaluation->sets);
     leakage_release(&evaluation->leakage);
+    trained_on_release(&evaluation->trained_on);
 }
 
 static enum status judges_open(struct evaluation *evaluation, struct error *error)
@@ -119,7 +120,7 @@ static void plan_make(const struct evaluation *evaluation, struct summary_plan *
         .attempts_may_lack = options->replay != NULL,
         .judge_errors = options->judging.errors,
         .seed = (uint64_t)options->seed,
-        .leakage = options->trained_on.count ? &evaluation->leakage : NULL,
+        .leakage = evaluation->trained_on.specs.count ? &evaluation->leakage : NULL,
     };
     plan->judge_count = bench_judge_names(&evaluation->bench, plan->judges);
     for (size_t s = 0; s < evaluation->sets.count; s++)
@@ -220,7 +221,11 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
         attack_words_open(&evaluation->words, options, &evaluation->sets, error) ||
         judges_open(evaluation, error))
         return error->status;
-    if (options->trained_on.count && leakage_open(&evaluation->leakage, options, error))
+    if (trained_on_find(&evaluation->trained_on, options, error))
+        return error->status;
+    if (evaluation->trained_on.specs.count &&
+        leakage_open(&evaluation->leakage, &evaluation->trained_on, &evaluation->sets,
+                     error))
         return error->status;
     struct summary_plan plan;
     const char **benign = memory_allocate_array(evaluation->sets.count, sizeof *benign);

@@ -15,7 +15,8 @@
 struct evaluation {
     const struct eval_options *options;
     struct request_sets sets;
-    struct leakage leakage; /* where options->trained_on is given */
+    struct trained_on trained_on;
+    struct leakage leakage; /* where trained_on names a file */
     struct chat *chat;
     struct file_log log;
     struct attempt_list attempts;

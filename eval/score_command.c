@@ -53,6 +53,7 @@ static const struct option_entry entries[] = {
     JUDGE_PROMPT_ENTRIES(FIELD(judging)),
     JUDGE_ERROR_ENTRIES(FIELD(judging)),
     HOSTED_OPTION_ENTRIES(FIELD(hosted)),
+    JUDGE_OWN_PRICE_ENTRY(FIELD(judging)),
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      "Local judges"},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
@@ -290,10 +291,11 @@ static enum status bench_make(struct score_options *options, struct bench *bench
     options->judging.price_out = options->hosted.price_out;
     if (!(options->unscored_limit >= 0 && options->unscored_limit <= 1))
         return error_set(error, STATUS_USAGE, "--unscored-limit lies in [0, 1]");
+    struct hosted_options ceiling = options->hosted;
+    if (!(ceiling.price_in > 0 && ceiling.price_out > 0))
+        judge_prices_stand_in(&ceiling, &options->judging);
     if (judge_options_check(&options->judging, error) ||
-        hosted_options_check(&options->hosted, error))
-        return error->status;
-    if (bench_open(bench, &plan, error))
+        hosted_options_check(&ceiling, error) || bench_open(bench, &plan, error))
         return error->status;
     if (options->verdicts && !bench_has_models(bench))
         return error_set(error, STATUS_USAGE,

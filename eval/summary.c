@@ -125,7 +125,7 @@ static struct rate apart_rate(const struct summing *summing, const struct units 
     struct rate rate = {0};
     for (size_t i = 0; i < units->count; i++) {
         const struct unit *unit = &units->items[i];
-        if (leakage_has(summing->plan->leakage, unit->attempts[0]->index) == leaked)
+        if (leakage_has(summing->plan->leakage, NULL, unit->attempts[0]->index) == leaked)
             rate_count(&rate, unit_final(summing, unit, judge));
     }
     return rate_of(rate.successes, rate.count, rate.unscored);
@@ -305,9 +305,26 @@ static void attack_make(const struct summing *summing, const char *name,
     categories_make(summing, &units, result);
     judge_pairs_make(result, &units, summing->judges);
     result->hits = hits_of(summing, &units);
+    queries_make(result, &units, summing->judges[0]);
     outcomes_count(summing, &units, result->outcomes);
     result->degenerate = degenerate_rate(&units, degenerate, summing->plan->seed);
     units_release(&units);
+}
+
+/* Of a benign set's prompts that stand in the training data, or of those that do not. */
+static struct rate refused_apart(const struct summing *summing, const struct units *units,
+                                 const struct benign_result *benign, bool leaked)
+{
+    struct rate rate = {0};
+    for (size_t i = 0; i < units->count; i++) {
+        const int64_t index = units->items[i].attempts[0]->index;
+        if (leakage_has(summing->plan->leakage, benign->name, index) != leaked)
+            continue;
+        rate.successes += benign->refusals[i] == 1;
+        rate.count += benign->refusals[i] >= 0;
+        rate.unscored += benign->refusals[i] < 0;
+    }
+    return rate_of(rate.successes, rate.count, rate.unscored);
 }
 
 /* How many of the units' first attempts the refusal judge calls refused, and which. */
@@ -348,6 +365,10 @@ static void benign_make(const struct summing *summing, const char *name,
         .prompts = (int64_t)units.count,
         .refusals = memory_allocate_array(units.count + 1, sizeof *result->refusals)};
     result->refused = refused_rate(summing, &units, result->outcomes, result->refusals);
+    if (summing->plan->leakage) {
+        result->clean = refused_apart(summing, &units, result, false);
+        result->leaked = refused_apart(summing, &units, result, true);
+    }
     result->degenerate = degenerate_rate(&units, degenerate, summing->plan->seed);
     units_release(&units);
     free(set);

@@ -52,10 +52,16 @@
  *      "outcomes":{OUTCOME:behaviours},   of the attempt that decided, by the main judge
  *      "attacks":{ATTACK:{"attack","attempts","mode","behaviors","scored","judges",
  *                         "categories","outcomes"}},
+ *                 and there, of the main judge, "queries_to_success":{"median","n"}:
+ * attempts to the first hit, of the n behaviours that have one
  *      "leakage":{"trained_on":[{"file","sha256","rows"}],"behaviors","leaked",
  *                 "pairs":[{"index","request","file","line","text","mode","score"}],
  *                 "attacks":{ATTACK:{"clean":{JUDGE:{"successes","n","asr","ci95",…}},
- *                                    "leaked":{…}}}},   with plan->leakage only
+ *                                    "leaked":{…}}},
+ *                 "not_found":[FILE],
+ *                 "benign":{SET:{"prompts","leaked","pairs"}},
+ *                 "over_refusal":{SET:{"clean":{"refused","n","rate","ci95",…},
+ *                                      "leaked":{…}}}},   with plan->leakage only
  *      "degenerate":{"count","n","rate","ci95","sets":{"harmful:ATTACK"|"benign:SET":{…}}}}
  *
  * A judge's known errors (plan->judge_errors) correct its ASR@1, one verdict a behaviour
@@ -120,6 +126,8 @@ struct attack_result {
     signed char *hits;             /* [behaviors], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT];
     struct rate degenerate;
+    double queries_median; /* attempts to the main judge's first hit; NaN: it has none */
+    int64_t queries_count; /* behaviours with a hit, which the median is of */
     struct rate clean[JUDGE_LIMIT]; /* behaviours apart, where plan->leakage is known */
     struct rate leaked[JUDGE_LIMIT];
 };
@@ -131,6 +139,8 @@ struct benign_result {
     signed char *refusals;           /* [prompts], as tradeoff_verdicts */
     int64_t outcomes[OUTCOME_COUNT]; /* by the refusal judge */
     struct rate degenerate;
+    struct rate clean; /* refused of the prompts apart, where plan->leakage is known */
+    struct rate leaked;
 };
 
 struct discrimination_result {

@@ -4,6 +4,7 @@
 #include "eval/tradeoff.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 static void reply_count(struct pair_counts *pairs, bool first, bool second)
 {
@@ -42,6 +43,29 @@ void judge_pairs_make(struct attack_result *attack, const struct units *units,
                 .names = {attack->judges[i].name, attack->judges[j].name}};
             pair_make(pair, units, judges[i], judges[j]);
         }
+}
+
+static int double_compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void queries_make(struct attack_result *attack, const struct units *units, int judge)
+{
+    double *queries = memory_allocate_array(units->count + 1, sizeof *queries);
+    size_t count = 0;
+    for (size_t i = 0; i < units->count && judge >= 0; i++) {
+        const struct attempt *deciding = unit_deciding(&units->items[i], judge);
+        if (attempt_is_hit(deciding, judge))
+            queries[count++] = (double)deciding->attempt;
+    }
+    qsort(queries, count, sizeof *queries, double_compare);
+    attack->queries_count = (int64_t)count;
+    attack->queries_median =
+        count ? (queries[(count - 1) / 2] + queries[count / 2]) / 2 : (double)NAN;
+    free(queries);
 }
 
 void corrections_make(struct summary *summary)

@@ -11,6 +11,9 @@
 void judge_pairs_make(struct attack_result *attack, const struct units *units,
                       const int judges[JUDGE_LIMIT]);
 
+/* The number of the main judge's first hit, over the behaviours that have one. */
+void queries_make(struct attack_result *attack, const struct units *units, int judge);
+
 /* Of each attack, where summary->judge_errors are known and judge_correct() took them. */
 void corrections_make(struct summary *summary);
 

@@ -161,6 +161,10 @@ static void attack_print(struct json_writer *json, const struct summary *summary
         judge_print(json, summary, &attack->judges[judge],
                     judge == 0 && attack->is_corrected ? &attack->corrected : NULL);
     json_object_end(json);
+    json_object_begin(json, "queries_to_success");
+    json_number(json, "median", attack->queries_median);
+    json_integer(json, "n", attack->queries_count);
+    json_object_end(json);
     pairs_print(json, attack);
     youdens_print(json, summary, attack);
     categories_print(json, attack);
@@ -282,6 +286,14 @@ static void apart_print(struct json_writer *json, const char *key,
     json_object_end(json);
 }
 
+static void refused_print(struct json_writer *json, const char *key,
+                          const struct rate *rate)
+{
+    json_object_begin(json, key);
+    rate_print(json, rate, "refused", "rate");
+    json_object_end(json);
+}
+
 static void leakage_member_print(struct json_writer *json, const struct summary *summary)
 {
     json_object_begin(json, "leakage");
@@ -292,6 +304,15 @@ static void leakage_member_print(struct json_writer *json, const struct summary 
         json_object_begin(json, attack->name);
         apart_print(json, "clean", attack, attack->clean);
         apart_print(json, "leaked", attack, attack->leaked);
+        json_object_end(json);
+    }
+    json_object_end(json);
+    json_object_begin(json, "over_refusal");
+    for (size_t i = 0; i < summary->benign_count; i++) {
+        const struct benign_result *benign = &summary->benign[i];
+        json_object_begin(json, benign->name);
+        refused_print(json, "clean", &benign->clean);
+        refused_print(json, "leaked", &benign->leaked);
         json_object_end(json);
     }
     json_object_end(json);
@@ -342,6 +363,17 @@ static void row_print(struct text_buffer *out, const char *label, const struct r
         text_buffer_appendf(out, "   worst case [%.1f, %.1f]", 100 * rate->worst_case.low,
                             100 * rate->worst_case.high);
     text_buffer_append_char(out, '\n');
+}
+
+static void apart_rows(struct text_buffer *out, const struct rate *clean,
+                       const struct rate *leaked)
+{
+    if (leaked->count + leaked->unscored == 0) {
+        text_buffer_append(out, "    none of them stands in the training data\n");
+        return;
+    }
+    row_print(out, "  not in the training data", clean);
+    row_print(out, "  leaked: in the training data", leaked);
 }
 
 /* "answered, past, rules @20" */
@@ -420,16 +452,19 @@ static void attack_rows(struct text_buffer *out, const struct summary *summary,
                           &judge->at[shown[s] - 1]);
         judge_row(out, summary->success_word, attack->name, judge->name,
                   judge->at ? summary->attempts : 0, &judge->rate);
+        if (i == 0 && summary->attempts > 1 && attack->queries_count)
+            text_buffer_appendf(out,
+                                "  %-*s%7.1f attempts, median of the %lld that were hit\n",
+                                LABEL_WIDTH, "  first hit after", attack->queries_median,
+                                (long long)attack->queries_count);
         if (judge->agreement_total)
             text_buffer_appendf(out, "  %-*s%lld of %lld replies\n", LABEL_WIDTH,
                                 "  agrees with the stored verdict on",
                                 (long long)judge->agreed_count,
                                 (long long)judge->agreement_total);
     }
-    if (summary->leakage) {
-        row_print(out, "  not in the training data", &attack->clean[0]);
-        row_print(out, "  leaked: in the training data", &attack->leaked[0]);
-    }
+    if (summary->leakage)
+        apart_rows(out, &attack->clean[0], &attack->leaked[0]);
     for (size_t i = 0; i < attack->pair_count; i++)
         pair_row(out, &attack->pairs[i]);
     if (attack->is_corrected)
@@ -462,6 +497,8 @@ static void benign_rows(struct text_buffer *out, const struct summary *summary,
         snprintf(label, sizeof label, "  %s", refusal_classes[i].words);
         row_print(out, label, &rate);
     }
+    if (summary->leakage)
+        apart_rows(out, &benign->clean, &benign->leaked);
 }
 
 void summary_print_table(const struct summary *summary, struct text_buffer *out)

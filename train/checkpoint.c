@@ -130,6 +130,7 @@ static enum status checkpoint_fill(const struct checkpoint_place *place,
 {
     if (file_remove_tree(directory, error) || file_make_directories(directory, error) ||
         model_directory_copy_metadata(place->metadata, directory, error) ||
+        training_data_write(place->trained_on, directory, error) ||
         weights_write(place, directory, model, error) ||
         moments_write(directory, adamw, error))
         return error->status;

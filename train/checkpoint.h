@@ -2,6 +2,7 @@
 #define HOLDFAST_TRAIN_CHECKPOINT_H
 
 #include "base/error.h"
+#include "checkpoints/training_data.h"
 #include "model/transformer.h"
 #include "optim/adamw.h"
 
@@ -13,6 +14,7 @@
  *     RUN/checkpoints/step-000120/
  *         config.json, tokenizer.json, …   so that it is a model directory like any other
  *         model.safetensors                weights, f32; of a LoRA run PEFT's two files
+ *         training_data.json               what it was trained on, whole passes or not
  *         optimizer.safetensors            moment1, moment2, f32 or bf16, one block each
  *         state.json                       {"step":120,"identity":"…sha256…"}
  *
@@ -27,6 +29,7 @@ struct checkpoint_place {
     const char *run;      /* folder of the run */
     const char *metadata; /* folder with config.json and the tokenizer */
     const char *base;     /* with adapters: the model that they are put on */
+    const struct training_data *trained_on;
     const char *identity;
 };
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "checkpoints/model_directory.h"
+#include "checkpoints/training_data.h"
 #include "model/transformer.h"
 
 #include <stdlib.h>
@@ -58,6 +59,17 @@ static enum status merge_check(const struct merge_options *options, enum dtype *
                      options->save_dtype);
 }
 
+/* An adapter of ours names the data of its base as well. */
+static enum status trained_on_copy(const char *from, const char *to, struct error *error)
+{
+    struct training_data data;
+    if (training_data_read(&data, from, error))
+        return error->status;
+    const enum status status = training_data_write(&data, to, error);
+    training_data_release(&data);
+    return status;
+}
+
 /* Written beside --out and renamed: either all of it is there or nothing. */
 static enum status merged_write(const struct transformer *model,
                                 const struct merge_options *options, enum dtype stored,
@@ -71,6 +83,8 @@ static enum status merged_write(const struct transformer *model,
         status = file_make_directories(folder, error);
     if (!status)
         status = model_directory_copy_metadata(options->model, folder, error);
+    if (!status)
+        status = trained_on_copy(options->adapter, folder, error);
     if (!status)
         status = transformer_write_merged(model, folder, stored, error);
     if (!status)

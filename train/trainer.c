@@ -25,6 +25,7 @@ static void trainer_release(struct trainer *trainer)
     dataset_release(&trainer->examples);
     chat_template_free(trainer->chat_template);
     tokenizer_free(trainer->tokenizer);
+    training_data_release(&trainer->trained_on);
     free(trainer->start);
     mix_release(&trainer->mix);
     ranks_close_collectives(&trainer->ranks);
@@ -42,6 +43,7 @@ static enum status checkpoint_now(struct trainer *trainer, int64_t step,
     const struct checkpoint_place place = {.run = trainer->options->out,
                                            .metadata = trainer->start,
                                            .base = trainer->options->model,
+                                           .trained_on = &trainer->trained_on,
                                            .identity = trainer->identity};
     if (checkpoint_write(&place, trainer->model, &trainer->adamw, step, error))
         return error->status;
@@ -100,6 +102,8 @@ static enum status final_place(struct trainer *trainer, struct error *error)
         status = file_make_directories(temporary, error);
     if (!status)
         status = model_directory_copy_metadata(trainer->start, temporary, error);
+    if (!status)
+        status = training_data_write(&trainer->trained_on, temporary, error);
     if (!status)
         status = trained_write(trainer, temporary, error);
     if (!status)

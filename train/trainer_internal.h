@@ -2,6 +2,7 @@
 #define HOLDFAST_TRAIN_TRAINER_INTERNAL_H
 
 #include "base/file.h"
+#include "checkpoints/training_data.h"
 #include "model/transformer.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
@@ -37,6 +38,7 @@ struct trainer {
     int64_t total_steps;
     struct cross_entropy_sums *sums; /* one for each packed batch of an update */
     struct file_log metrics;
+    struct training_data trained_on; /* of the start model, and this run's own */
     char identity[SHA256_HEX_BYTES];
 };
 

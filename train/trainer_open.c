@@ -97,6 +97,15 @@ static enum status start_open(struct trainer *trainer, struct error *error)
     return ranks_barrier(&trainer->ranks, error);
 }
 
+static enum status trained_on_settle(struct trainer *trainer, struct error *error)
+{
+    if (training_data_read(&trainer->trained_on, trainer->start, error))
+        return error->status;
+    training_data_add(&trainer->trained_on, trainer->options->data, trainer->mix.sha256,
+                      trainer->examples.count);
+    return STATUS_OK;
+}
+
 enum status trainer_open_data(struct trainer *trainer, struct architecture *architecture,
                               struct error *error)
 {
@@ -116,7 +125,9 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
                          " ids, the model's embedding only %" PRId64,
                          trainer->start, tokenizer_vocabulary_count(trainer->tokenizer),
                          architecture->vocabulary);
-    return datasets_build(trainer, architecture, error);
+    if (datasets_build(trainer, architecture, error))
+        return error->status;
+    return trained_on_settle(trainer, error);
 }
 
 void trainer_plan(struct trainer *trainer, int64_t channels)

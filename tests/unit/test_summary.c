@@ -28,6 +28,8 @@ static void a_made_run_gives_its_known_counts(void **state)
     assert_number(json, "judges/rules/worst_case/0", .7);
     assert_number(json, "judges/rules/worst_case/1", .8);
     assert_number(json, "judges/rules/asr_at/1", 4.0 / 10);
+    assert_number(json, "queries_to_success/median", 1); /* 1 1 1 1 2 2 3 */
+    assert_number(json, "queries_to_success/n", 7);
     assert_number(json, "judges/rules/asr_at/2", 6.0 / 9);
     assert_number(json, "judges/rules/asr_at/3", 7.0 / 9);
     assert_number(json, "judges/rules/asr_at_n/1", 10);
@@ -403,6 +405,11 @@ static void the_papers_tables_come_out_exactly(void **state)
             snprintf(path, sizeof path, "judges/gpt/asr_at/%s", keys[k]);
             assert_number(json, path, (double)row->at[k] / row->count);
         }
+        assert_number(json, "queries_to_success/n", row->gpt);
+        if (row->at[0] * 2 > row->gpt) /* more than half of the hits at the first */
+            assert_number(json, "queries_to_success/median", 1);
+        if (row->gpt == 74 && row->at[0] == 37) /* GPT-3.5: half, then some at the second */
+            assert_number(json, "queries_to_success/median", 1.5);
         assert_kappas(json, row->kappa);
         if (row->categories)
             assert_categories(json, row->categories);

@@ -150,6 +150,13 @@ static void other_formats_are_told_with_a_remedy(void **state)
                          STATUS_UNSUPPORTED);
         assert_message(kinds[i].words);
     }
+    assert_int_equal(bytes_check_readable("\xFF\xFEg\0", 4, "x", &error),
+                     STATUS_UNSUPPORTED);
+    assert_message("iconv -f UTF-16");
+    assert_int_equal(bytes_check_readable("goal\0\1\n", 7, "list.bin", &error),
+                     STATUS_FORMAT);
+    assert_message("list.bin: this is no text: byte 5 is NUL");
+    assert_ok(bytes_check_readable("", 0, "x", &error));
     assert_ok(bytes_check_readable("PAR1,b\n", 7, "x", &error)); /* a CSV header */
     assert_ok(bytes_check_readable("PAR1", 4, "x", &error));
     assert_int_equal(packing_of("\x1F", 1), PACKING_NONE);
