@@ -9,6 +9,8 @@
 /* Inlined, so that shapes are constants and sums stay in registers. */
 #define INLINE BF16 static inline __attribute__((always_inline))
 
+enum { LINE = 64 }; /* bytes of a cache line */
+
 /* [x, y] in halves: lane l + lane l + 8 of each. The three below go on within them. */
 INLINE __m512 add_halves(__m512 x, __m512 y)
 {
@@ -71,32 +73,24 @@ INLINE void tile_step(const int rows, const int columns, const struct bf16_tile 
 }
 
 /*
- * All whole steps of a tile of BF16_TILE columns. Meanwhile the next columns are fetched,
- * each in a quarter of the steps: memory gives four times as much when it is read line
- * after line as when it is read in four places at once (measured on Zen 4).
+ * All whole steps of a tile. Meanwhile the columns that tile->fetch names are fetched, one
+ * after another, spread over the steps: memory gives four times as much when it is read
+ * line after line as when it is read in four places at once (measured on Zen 4).
  */
-INLINE void tile_steps_wide(const int rows, const struct bf16_tile *tile, int64_t steps,
-                            __m512 sum[BF16_TILE][BF16_TILE])
+INLINE void tile_steps(const int rows, const int columns, const struct bf16_tile *tile,
+                       int64_t steps, __m512 sum[BF16_TILE][BF16_TILE])
 {
-    for (int quarter = 0; quarter < 4; quarter++) {
-        const int64_t begin = steps * quarter / 4, end = steps * (quarter + 1) / 4;
-        const uint16_t *next = tile->b + (BF16_TILE + quarter) * tile->b_row;
-        for (int64_t step = begin; step < end; step++) {
-            _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
-                _mm_prefetch((const char *)(next + BF16_STEP * i), _MM_HINT_T0);
-            next += 4 * BF16_STEP;
-            tile_step(rows, BF16_TILE, tile, BF16_STEP * step, UINT32_MAX, sum);
-        }
-    }
-}
+    const int64_t parts = tile->fetch_columns > 0 ? tile->fetch_columns : 1;
+    const int64_t lines = tile->fetch_columns;
 
-/* The same of one column. */
-INLINE void tile_steps_narrow(const int rows, const struct bf16_tile *tile, int64_t steps,
-                              __m512 sum[BF16_TILE][BF16_TILE])
-{
-    for (int64_t k = 0; k < BF16_STEP * steps; k += BF16_STEP) {
-        _mm_prefetch((const char *)(tile->b + tile->b_row + k), _MM_HINT_T0);
-        tile_step(rows, 1, tile, k, UINT32_MAX, sum);
+    for (int64_t part = 0; part < parts; part++) {
+        const int64_t begin = steps * part / parts, end = steps * (part + 1) / parts;
+        const char *next = (const char *)(tile->fetch + part * tile->b_row);
+        for (int64_t step = begin; step < end; step++) {
+            for (int64_t i = 0; i < lines; i++, next += LINE)
+                _mm_prefetch(next, _MM_HINT_T0);
+            tile_step(rows, columns, tile, BF16_STEP * step, UINT32_MAX, sum);
+        }
     }
 }
 
@@ -131,10 +125,7 @@ INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *
     _Pragma("GCC unroll 4") for (int i = 0; i < BF16_TILE; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) sum[i][j] =
             _mm512_setzero_ps();
-    if (columns == 1)
-        tile_steps_narrow(rows, tile, steps, sum);
-    else
-        tile_steps_wide(rows, tile, steps, sum);
+    tile_steps(rows, columns, tile, steps, sum);
     if (rest > 0)
         tile_step(rows, columns, tile, BF16_STEP * steps, (1U << rest) - 1, sum);
     if (rows == 1 && columns == 1)
@@ -153,6 +144,7 @@ typedef void tile_function(const struct bf16_tile *tile);
         tile_run(rows, columns, tile);                                                     \
     }
 DEFINE_SHAPE(1, 1)
+DEFINE_SHAPE(1, 4)
 DEFINE_SHAPE(2, 1)
 DEFINE_SHAPE(2, 4)
 DEFINE_SHAPE(3, 1)
@@ -160,17 +152,17 @@ DEFINE_SHAPE(3, 4)
 DEFINE_SHAPE(4, 1)
 DEFINE_SHAPE(4, 4)
 
-/* For one row, memory is what counts: it is read a column after another. */
 static void avx512_run(int64_t rows, int64_t columns, const struct bf16_tile *tile)
 {
     static tile_function *const narrow[] = {tile_1x1, tile_2x1, tile_3x1, tile_4x1};
-    static tile_function *const wide[] = {NULL, tile_2x4, tile_3x4, tile_4x4};
+    static tile_function *const wide[] = {tile_1x4, tile_2x4, tile_3x4, tile_4x4};
 
-    if (columns == BF16_TILE && rows > 1) {
+    if (columns == BF16_TILE) {
         wide[rows - 1](tile);
         return;
     }
     struct bf16_tile rest = *tile;
+    rest.fetch_columns = 0;
     for (int64_t j = 0; j < columns; j++) {
         narrow[rows - 1](&rest);
         rest.b += rest.b_row;
