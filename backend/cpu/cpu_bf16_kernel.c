@@ -73,12 +73,13 @@ INLINE void tile_step(const int rows, const int columns, const struct bf16_tile 
 }
 
 /*
- * All whole steps of a tile. Meanwhile the columns that tile->fetch names are fetched, one
- * after another, spread over the steps: memory gives four times as much when it is read
- * line after line as when it is read in four places at once (measured on Zen 4).
+ * All whole steps of a tile of BF16_TILE columns. Meanwhile the columns that tile->fetch
+ * names are fetched, one after another, spread over the steps: memory gives four times as
+ * much when it is read line after line as when it is read in four places at once (measured
+ * on Zen 4).
  */
-INLINE void tile_steps(const int rows, const int columns, const struct bf16_tile *tile,
-                       int64_t steps, __m512 sum[BF16_TILE][BF16_TILE])
+INLINE void tile_steps_wide(const int rows, const struct bf16_tile *tile, int64_t steps,
+                            __m512 sum[BF16_TILE][BF16_TILE])
 {
     const int64_t parts = tile->fetch_columns > 0 ? tile->fetch_columns : 1;
     const int64_t lines = tile->fetch_columns;
@@ -89,8 +90,18 @@ INLINE void tile_steps(const int rows, const int columns, const struct bf16_tile
         for (int64_t step = begin; step < end; step++) {
             for (int64_t i = 0; i < lines; i++, next += LINE)
                 _mm_prefetch(next, _MM_HINT_T0);
-            tile_step(rows, columns, tile, BF16_STEP * step, UINT32_MAX, sum);
+            tile_step(rows, BF16_TILE, tile, BF16_STEP * step, UINT32_MAX, sum);
         }
+    }
+}
+
+/* The same of one column: the next one is fetched. */
+INLINE void tile_steps_narrow(const int rows, const struct bf16_tile *tile, int64_t steps,
+                              __m512 sum[BF16_TILE][BF16_TILE])
+{
+    for (int64_t k = 0; k < BF16_STEP * steps; k += BF16_STEP) {
+        _mm_prefetch((const char *)(tile->b + tile->b_row + k), _MM_HINT_T0);
+        tile_step(rows, 1, tile, k, UINT32_MAX, sum);
     }
 }
 
@@ -125,7 +136,10 @@ INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *
     _Pragma("GCC unroll 4") for (int i = 0; i < BF16_TILE; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) sum[i][j] =
             _mm512_setzero_ps();
-    tile_steps(rows, columns, tile, steps, sum);
+    if (columns == 1)
+        tile_steps_narrow(rows, tile, steps, sum);
+    else
+        tile_steps_wide(rows, tile, steps, sum);
     if (rest > 0)
         tile_step(rows, columns, tile, BF16_STEP * steps, (1U << rest) - 1, sum);
     if (rows == 1 && columns == 1)
@@ -144,7 +158,6 @@ typedef void tile_function(const struct bf16_tile *tile);
         tile_run(rows, columns, tile);                                                     \
     }
 DEFINE_SHAPE(1, 1)
-DEFINE_SHAPE(1, 4)
 DEFINE_SHAPE(2, 1)
 DEFINE_SHAPE(2, 4)
 DEFINE_SHAPE(3, 1)
@@ -152,17 +165,17 @@ DEFINE_SHAPE(3, 4)
 DEFINE_SHAPE(4, 1)
 DEFINE_SHAPE(4, 4)
 
+/* For one row, memory is what counts: it is read a column after another. */
 static void avx512_run(int64_t rows, int64_t columns, const struct bf16_tile *tile)
 {
     static tile_function *const narrow[] = {tile_1x1, tile_2x1, tile_3x1, tile_4x1};
-    static tile_function *const wide[] = {tile_1x4, tile_2x4, tile_3x4, tile_4x4};
+    static tile_function *const wide[] = {NULL, tile_2x4, tile_3x4, tile_4x4};
 
-    if (columns == BF16_TILE) {
+    if (columns == BF16_TILE && rows > 1) {
         wide[rows - 1](tile);
         return;
     }
     struct bf16_tile rest = *tile;
-    rest.fetch_columns = 0;
     for (int64_t j = 0; j < columns; j++) {
         narrow[rows - 1](&rest);
         rest.b += rest.b_row;
