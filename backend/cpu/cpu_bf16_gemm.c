@@ -5,6 +5,8 @@
 enum {
     DEPTH_BLOCK = 1024,        /* tiles of a and b: 8 KiB each, of 32 in L1 */
     ROW_BLOCK = 64,            /* rows of a in one job: 128 KiB with a full depth block */
+    STRIP_COLUMNS = 8,         /* that stay in L1 while rows pass from L2, */
+    STRIP_ROWS = 16,           /* if there are so many */
     PACK_ROWS = 64,            /* of b, in one job of rounding */
     GROUP_LEAST = 32,          /* columns of a job */
     PACKED_ELEMENTS = 4 << 20, /* 8 MiB of b at a time */
@@ -119,24 +121,53 @@ static void pack_job(const struct plan *plan, int64_t chunk, int64_t end, int64_
     }
 }
 
+static int64_t strip_columns(int64_t rows)
+{
+    return rows < STRIP_ROWS ? BF16_TILE : STRIP_COLUMNS;
+}
+
+/* Which of the columns `ahead` further on the tile at row i fetches: one, if there are
+ * tiles enough, so that fetching never holds the products up. */
+static void fetch_set(struct bf16_tile *tile, int64_t i, int64_t rows, int64_t ahead)
+{
+    const int64_t tiles = minimum(BF16_TILE, parts(rows, BF16_TILE)), at = i / BF16_TILE;
+    const int64_t begin = BF16_TILE * at / tiles;
+
+    tile->fetch = tile->b + (ahead + begin) * tile->b_row;
+    tile->fetch_columns = at < tiles ? BF16_TILE * (at + 1) / tiles - begin : 0;
+}
+
+/* The tiles of a few rows with columns [column, end) of the group, which begins at b. */
+static void run_strip(const struct plan *plan, int64_t row, int64_t rows, int64_t i,
+                      struct bf16_tile *tile, const uint16_t *b, int64_t column,
+                      int64_t end, int64_t first)
+{
+    const struct gemm *gemm = plan->gemm;
+
+    for (int64_t j = column; j < end; j += BF16_TILE) {
+        tile->b = b + (j - column) * tile->b_row;
+        tile->c = gemm->c + (row + i) * gemm->c_row + j;
+        tile->base = first > 0 || gemm->accumulate ? tile->c
+                     : gemm->bias                  ? gemm->bias + j
+                                                   : NULL;
+        tile->base_row = tile->base == tile->c ? gemm->c_row : 0;
+        fetch_set(tile, i, rows, strip_columns(rows));
+        plan->kernel->run(minimum(BF16_TILE, rows - i), minimum(BF16_TILE, end - j), tile);
+    }
+}
+
 /* All tiles of a block of rows, rounded, with columns [group, end) at one depth block. */
 static void run_tiles(const struct plan *plan, const uint16_t *a, int64_t row, int64_t rows,
                       struct bf16_tile *tile, int64_t group, int64_t end, int64_t first)
 {
-    const struct gemm *gemm = plan->gemm;
     const uint16_t *b = tile->b;
+    const int64_t strip = strip_columns(rows);
 
-    for (int64_t j = group; j < end; j += BF16_TILE)
+    for (int64_t j = group; j < end; j += strip)
         for (int64_t i = 0; i < rows; i += BF16_TILE) {
             tile->a = a + i * tile->a_row;
-            tile->b = b + (j - group) * tile->b_row;
-            tile->c = gemm->c + (row + i) * gemm->c_row + j;
-            tile->base = first > 0 || gemm->accumulate ? tile->c
-                         : gemm->bias                  ? gemm->bias + j
-                                                       : NULL;
-            tile->base_row = tile->base == tile->c ? gemm->c_row : 0;
-            plan->kernel->run(minimum(BF16_TILE, rows - i), minimum(BF16_TILE, end - j),
-                              tile);
+            run_strip(plan, row, rows, i, tile, b + (j - group) * tile->b_row, j,
+                      minimum(end, j + strip), first);
         }
 }
 

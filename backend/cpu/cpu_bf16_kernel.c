@@ -9,6 +9,8 @@
 /* Inlined, so that shapes are constants and sums stay in registers. */
 #define INLINE BF16 static inline __attribute__((always_inline))
 
+enum { LINE = 64 }; /* bytes of a cache line */
+
 /* [x, y] in halves: lane l + lane l + 8 of each. The three below go on within them. */
 INLINE __m512 add_halves(__m512 x, __m512 y)
 {
@@ -71,26 +73,29 @@ INLINE void tile_step(const int rows, const int columns, const struct bf16_tile 
 }
 
 /*
- * All whole steps of a tile of BF16_TILE columns. Meanwhile the next columns are fetched,
- * each in a quarter of the steps: memory gives four times as much when it is read line
- * after line as when it is read in four places at once (measured on Zen 4).
+ * All whole steps of a tile of BF16_TILE columns. Meanwhile the columns that tile->fetch
+ * names are fetched, one after another, spread over the steps: memory gives four times as
+ * much when it is read line after line as when it is read in four places at once (measured
+ * on Zen 4).
  */
 INLINE void tile_steps_wide(const int rows, const struct bf16_tile *tile, int64_t steps,
                             __m512 sum[BF16_TILE][BF16_TILE])
 {
-    for (int quarter = 0; quarter < 4; quarter++) {
-        const int64_t begin = steps * quarter / 4, end = steps * (quarter + 1) / 4;
-        const uint16_t *next = tile->b + (BF16_TILE + quarter) * tile->b_row;
+    const int64_t parts = tile->fetch_columns > 0 ? tile->fetch_columns : 1;
+    const int64_t lines = tile->fetch_columns;
+
+    for (int64_t part = 0; part < parts; part++) {
+        const int64_t begin = steps * part / parts, end = steps * (part + 1) / parts;
+        const char *next = (const char *)(tile->fetch + part * tile->b_row);
         for (int64_t step = begin; step < end; step++) {
-            _Pragma("GCC unroll 4") for (int i = 0; i < 4; i++)
-                _mm_prefetch((const char *)(next + BF16_STEP * i), _MM_HINT_T0);
-            next += 4 * BF16_STEP;
+            for (int64_t i = 0; i < lines; i++, next += LINE)
+                _mm_prefetch(next, _MM_HINT_T0);
             tile_step(rows, BF16_TILE, tile, BF16_STEP * step, UINT32_MAX, sum);
         }
     }
 }
 
-/* The same of one column. */
+/* The same of one column: the next one is fetched. */
 INLINE void tile_steps_narrow(const int rows, const struct bf16_tile *tile, int64_t steps,
                               __m512 sum[BF16_TILE][BF16_TILE])
 {

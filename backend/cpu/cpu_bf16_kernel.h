@@ -30,6 +30,9 @@ struct bf16_tile {
     int64_t c_row;
     const float *base;
     int64_t base_row;
+    const uint16_t
+        *fetch; /* columns, b_row apart, that the caller needs in the cache soon */
+    int64_t fetch_columns; /* 0 to BF16_TILE */
 };
 
 enum { BF16_TILE = 4, BF16_STEP = 32 };

@@ -301,7 +301,7 @@ struct decoding {
     int32_t *table;
     struct tensor last; /* [documents, (H + 2G) D]: the last row of each */
     struct tensor out;
-    int32_t positions[8];
+    int32_t positions[16];
 };
 
 /* Numbers the pages of the table in random order, all below the returned count. */
@@ -359,14 +359,15 @@ static void decoding_release(struct decoding *d)
 
 /* Decoding the last token from the cache gives the last row of the whole document, and a
  * row alone, in other pages, has the bits that it has among others. */
-static void decode_case(int64_t window, float cap)
+static void decode_case(int64_t head_size, int64_t window, float cap)
 {
-    enum { COUNT = 6, LONGEST = 130 };
-    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 96, 2};
+    enum { COUNT = 13, LONGEST = 130 }; /* enough for jobs of all heads of a sequence */
+    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 96, 2, 33, 5, 48, 15, 64, 3, 80};
+    const int64_t width = 6 * head_size;
     struct batch b;
     struct decoding d, other;
 
-    batch_init(&b, lengths, COUNT, 6, 2, 20);
+    batch_init(&b, lengths, COUNT, 6, 2, head_size);
     b.shape.window = window;
     b.shape.cap = cap;
     decoding_init(&d, &b, LONGEST);
@@ -374,12 +375,12 @@ static void decode_case(int64_t window, float cap)
     attention_decode(backend, &d.out, &d.last, &d.cache, &d.pages, d.positions, &b.shape);
     reference_loss(&b);
     for (int64_t n = 0; n < COUNT; n++) {
-        const double *exact = b.out_exact + (b.starts[n + 1] - 1) * 120;
-        for (int64_t i = 0; i < 120; i++)
-            assert_near(f32(&d.out)[n * 120 + i], exact[i],
+        const double *exact = b.out_exact + (b.starts[n + 1] - 1) * width;
+        for (int64_t i = 0; i < width; i++)
+            assert_near(f32(&d.out)[n * width + i], exact[i],
                         (double)reduction_of(&b, LONGEST) * (double)FLT_EPSILON);
     }
-    struct tensor alone = matrix(1, 120);
+    struct tensor alone = matrix(1, width);
     for (int64_t n = 0; n < COUNT; n++) {
         const struct tensor row = tensor_rows(&d.last, n, 1);
         const struct tensor expected = tensor_rows(&d.out, n, 1);
@@ -398,11 +399,12 @@ static void decode_case(int64_t window, float cap)
 static void test_decode(void **state)
 {
     (void)state;
-    decode_case(0, 0.0f);
-    decode_case(1, 0.0f);
-    decode_case(16, 0.0f);
-    decode_case(37, 2.0f);
-    decode_case(0, 6.0f);
+    decode_case(72, 0, 0.0f);
+    decode_case(20, 0, 0.0f);
+    decode_case(20, 1, 0.0f);
+    decode_case(20, 16, 0.0f);
+    decode_case(20, 37, 2.0f);
+    decode_case(20, 0, 6.0f);
 }
 
 int main(void)

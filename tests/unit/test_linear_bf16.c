@@ -127,6 +127,7 @@ static void forward_cases(void)
     forward_case(1, 17, 683, true);
     forward_case(7, 6, 80, false);
     forward_case(33, 64, 64, true);
+    forward_case(17, 45, 70, true); /* strips of columns, the last one cut short */
     forward_case(49, 100, 6, true);
     forward_case(66, 35, 400, false);
     forward_case(130, 130, 33, true);
