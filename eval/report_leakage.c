@@ -67,6 +67,32 @@ static void run_rows(struct text_buffer *out, const struct report_run *run)
     }
 }
 
+/* "after: 3 of 50 behaviours and 1 of 250 prompts of xstest stand in it." */
+static void counts_write(struct text_buffer *out, const struct report_run *run)
+{
+    const cJSON *leakage = json_get(run->summary, "leakage");
+    const cJSON *leaked = json_get(leakage, "leaked");
+    const cJSON *all = json_get(leakage, "behaviors");
+    const cJSON *set;
+    if (!cJSON_IsNumber(leaked) || !cJSON_IsNumber(all))
+        return;
+    text_buffer_append(out, "<p>");
+    text_buffer_append_html(out, run->label);
+    text_buffer_appendf(out, ": %.0f of %.0f behaviours", leaked->valuedouble,
+                        all->valuedouble);
+    cJSON_ArrayForEach(set, json_get(leakage, "benign"))
+    {
+        leaked = json_get(set, "leaked");
+        all = json_get(set, "prompts");
+        if (!cJSON_IsNumber(leaked) || !cJSON_IsNumber(all))
+            continue;
+        text_buffer_appendf(out, ", %.0f of %.0f prompts of ", leaked->valuedouble,
+                            all->valuedouble);
+        text_buffer_append_html(out, set->string);
+    }
+    text_buffer_append(out, " stand in the training data.</p>\n");
+}
+
 /* Training data that a model names and that was not there to be looked at. */
 static void missing_write(struct text_buffer *out, const struct report_run *run)
 {
@@ -101,6 +127,8 @@ void table_leakage(struct text_buffer *out, const struct report *report)
                  "stand in the training data in some wording (leaked) and of those that do "
                  "not (clean). Only the clean ones tell what the model does with requests "
                  "that are new to it.");
+    for (size_t i = 0; i < report->count; i++)
+        counts_write(out, &report->runs[i]);
     table_open(out, "Clean and leaked requests", "Run");
     table_heading(out, "Rate");
     table_heading(out, "Clean");
