@@ -89,7 +89,7 @@ static const struct option_entry entries[] = {
      "f32, or bf16 rounded stochastically (less memory; only with --precision bf16)", NULL},
     {"shard", OPTION_STRING, FIELD(shard), "WHAT",
      "what several processes share out: optimizer (moments), or full (weights and "
-     "gradients\ntoo, gathered a block at a time: least memory, more traffic); one process "
+     "gradients too, gathered a block at a time: least memory, more traffic); one process "
      "shares nothing",
      NULL},
     {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
