@@ -165,13 +165,19 @@ static struct jinja_value keyword(const struct jinja_call *call, const char *nam
     return absent;
 }
 
+/* What these filters go through: as in Jinja2, nothing where a value is not true. */
+static const struct jinja_list *items_of(struct jinja_run *run, struct jinja_value self)
+{
+    return jinja_truth(self) ? jinja_iterate(run, self) : jinja_list_new(&run->pool);
+}
+
 FILTER(filter_map)
 {
     const struct jinja_value path = keyword(call, "attribute");
     const struct jinja_value fallback = keyword(call, "default");
     const struct jinja_routine *routine =
         named_routine(run, call, 0, "filter", jinja_find_filter);
-    const struct jinja_list *from = jinja_iterate(run, self);
+    const struct jinja_list *from = items_of(run, self);
     struct jinja_list *list = jinja_list_new(&run->pool);
     if (!routine && !given(path))
         jinja_fail(run, STATUS_FORMAT, "map: which filter, or which attribute?");
@@ -191,7 +197,7 @@ static struct jinja_value choose(struct jinja_run *run, struct jinja_value self,
     const size_t skip = by_attribute ? 1 : 0;
     const struct jinja_routine *test =
         named_routine(run, call, skip, "test", jinja_find_test);
-    const struct jinja_list *from = jinja_iterate(run, self);
+    const struct jinja_list *from = items_of(run, self);
     struct jinja_list *list = jinja_list_new(&run->pool);
     if (call->arguments.count < skip)
         jinja_fail(run, STATUS_FORMAT, "the name of an attribute is missing");

@@ -17,6 +17,13 @@
  * round differently further apart: 4% of a loss.
  */
 static const double loss_error_trained = 0.04;
+/*
+ * The greatest of some thousand logit errors, as a share of the greatest logit, is
+ * measured, not derived: PyTorch in bf16 against itself in fp32 (CPU, transformers 5.17),
+ * 30 other seeds of a golden's shape each: gemma2 median 0.040, most 0.073; phi3-longrope
+ * 0.048, 0.078; phi3-long 0.052, 0.116. The rms of the errors is ten times smaller.
+ */
+static const double logit_error = 0.12;
 enum { STEPS = 20 };
 
 static int model_count(void)
@@ -147,7 +154,7 @@ static void goldens(enum dtype dtype)
             size = fmax(size, fabs((double)wanted[j]));
         check_number("logits",
                      greatest_difference(logits_of(golden.model, batch), wanted, count), 0,
-                     exact ? 2e-4 : 0.05 * size);
+                     exact ? 2e-4 : logit_error * size);
         const double loss = number(&golden, "loss_sum");
         const double limit = exact ? 1e-5 : 0.02;
         struct cross_entropy_sums sums = forward_backward(golden.model, batch, 0);
