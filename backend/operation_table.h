@@ -2,6 +2,7 @@
 #define HOLDFAST_BACKEND_OPERATION_TABLE_H
 
 #include "backend/adapter_operations.h"
+#include "backend/moment_operations.h"
 #include "backend/operations.h"
 
 /*
@@ -132,6 +133,11 @@ struct operation_table {
                          struct tensor *moment1, struct tensor *moment2,
                          const struct tensor *gradient, const struct tensor *norm_squared,
                          const struct adamw_step_parameters *parameters);
+    void (*adamw_update_8bit)(struct backend *, struct tensor *weight,
+                              struct tensor *remainder, const struct moment8 *moment1,
+                              const struct moment8 *moment2, const struct tensor *gradient,
+                              const struct tensor *norm_squared,
+                              const struct adamw_step_parameters *parameters);
 
     void (*dropout)(struct backend *, struct tensor *out, const struct tensor *in,
                     const struct dropout_mask *dropout, bool accumulate);

@@ -1,30 +1,18 @@
+#include "backend/cpu/cpu_adamw.h"
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
 
-enum { PIECE = 16384 };
-
-/* The bias corrections, taken out of the loop: lr m / c1 / (sqrt(v / c2) + epsilon). */
-struct factors {
-    float beta1, one_minus_beta1;
-    float beta2, one_minus_beta2;
-    float lr_corrected;        /* lr / (1 - beta1^t) */
-    float root_of_correction2; /* 1 / sqrt(1 - beta2^t) */
-    float epsilon;
-    float decay; /* lr * weight_decay */
-    float gradient_scale;
-};
-
-static struct factors factors_of(const struct adamw_step_parameters *p, double norm)
+struct adamw_factors adamw_factors_of(const struct adamw_step_parameters *p, double norm)
 {
     const bool clipped = p->clip_norm > 0 && norm > (double)p->clip_norm;
     const double step = (double)p->step;
     const double correction1 = 1 - pow((double)p->beta1, step);
     const double correction2 = 1 - pow((double)p->beta2, step);
 
-    return (struct factors){
+    return (struct adamw_factors){
         .beta1 = p->beta1,
         .one_minus_beta1 = (float)(1 - (double)p->beta1),
         .beta2 = p->beta2,
@@ -38,11 +26,11 @@ static struct factors factors_of(const struct adamw_step_parameters *p, double n
 }
 
 TARGET_CLONES
-static void adamw_piece(float *restrict weight, float *restrict moment1,
-                        float *restrict moment2, const float *restrict gradient,
-                        int64_t count, const struct factors *factors)
+void adamw_piece(float *restrict weight, float *restrict moment1, float *restrict moment2,
+                 const float *restrict gradient, int64_t count,
+                 const struct adamw_factors *factors)
 {
-    const struct factors f = *factors;
+    const struct adamw_factors f = *factors;
 
     for (int64_t i = 0; i < count; i++) {
         const float g = gradient[i] * f.gradient_scale;
@@ -56,20 +44,50 @@ static void adamw_piece(float *restrict weight, float *restrict moment1,
     }
 }
 
-/* The same where the weights are bf16 with the lower halves of fp32 masters beside them. */
-static void adamw_split_piece(uint16_t *upper, int16_t *lower, float *moment1,
-                              float *moment2, const float *gradient, int64_t count,
-                              const struct factors *factors)
+/* Moments as adamw_update() has them: f32 are updated where they lie. */
+static float *moments_load(const struct tensor *moments, int64_t first, int64_t count,
+                           float *buffer)
 {
-    enum { MASTERS = 1024 };
-    float masters[MASTERS];
+    if (moments->dtype == DTYPE_F32)
+        return f32(moments) + first;
+    dtype_convert(buffer, DTYPE_F32, (const uint16_t *)moments->data + first, DTYPE_BF16,
+                  count);
+    return buffer;
+}
 
-    for (int64_t i = 0; i < count; i += MASTERS) {
-        const int64_t part = minimum(MASTERS, count - i);
-        bf16_join_all(masters, upper + i, lower + i, part);
-        adamw_piece(masters, moment1 + i, moment2 + i, gradient + i, part, factors);
-        bf16_split_all(upper + i, lower + i, masters, part);
-    }
+static void moments_store(const struct tensor *moments, int64_t first, int64_t count,
+                          const float *values, const struct adamw_draws *draws, int shift)
+{
+    if (moments->dtype == DTYPE_BF16)
+        round_stochastically((uint16_t *)moments->data + first, values, draws->of, shift,
+                             count);
+}
+
+/* One update's operands. */
+struct update {
+    struct adamw_weights weights;
+    const struct tensor *moment1, *moment2;
+    const float *gradient;
+    const struct adamw_step_parameters *parameters;
+    struct adamw_factors factors;
+    bool drawn; /* something is rounded stochastically */
+};
+
+/* At most ADAMW_PIECE elements. */
+static void update_piece(const struct update *u, int64_t first, int64_t count)
+{
+    float weights[ADAMW_PIECE], moments1[ADAMW_PIECE], moments2[ADAMW_PIECE];
+    struct adamw_draws draws;
+    float *weight = adamw_weights_load(&u->weights, first, count, weights);
+    float *moment1 = moments_load(u->moment1, first, count, moments1);
+    float *moment2 = moments_load(u->moment2, first, count, moments2);
+
+    if (u->drawn)
+        adamw_draw(&draws, u->parameters, u->parameters->offset + first, count);
+    adamw_piece(weight, moment1, moment2, u->gradient + first, count, &u->factors);
+    moments_store(u->moment1, first, count, moment1, &draws, 0);
+    moments_store(u->moment2, first, count, moment2, &draws, 16);
+    adamw_weights_store(&u->weights, first, count, weight, &draws);
 }
 
 void cpu_adamw_update(struct backend *backend, struct tensor *weight,
@@ -78,24 +96,21 @@ void cpu_adamw_update(struct backend *backend, struct tensor *weight,
                       const struct tensor *norm_squared,
                       const struct adamw_step_parameters *parameters)
 {
+    enum { SHARE = 16 * ADAMW_PIECE };
     const double norm = sqrt(*(const double *)norm_squared->data);
-    const struct factors factors = factors_of(parameters, norm);
     const int64_t count = tensor_count(weight);
+    struct update update = {.weights = adamw_weights_of(weight, remainder),
+                            .moment1 = moment1,
+                            .moment2 = moment2,
+                            .gradient = f32(gradient),
+                            .parameters = parameters,
+                            .factors = adamw_factors_of(parameters, norm)};
 
-    /* Nothing here rounds stochastically: see moments_check() in train/. */
-    CHECK(moment1->dtype == DTYPE_F32 && !remainder == (weight->dtype == DTYPE_F32));
+    update.drawn = adamw_weights_are_drawn(&update.weights) || moment1->dtype == DTYPE_BF16;
     if (!isfinite(norm))
         return;
-    if (remainder) {
-        CPU_PARALLEL_FOR(cpu_of(backend), count)
-        for (int64_t i = 0; i < count; i += PIECE)
-            adamw_split_piece((uint16_t *)weight->data + i, (int16_t *)remainder->data + i,
-                              f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,
-                              minimum(PIECE, count - i), &factors);
-        return;
-    }
     CPU_PARALLEL_FOR(cpu_of(backend), count)
-    for (int64_t i = 0; i < count; i += PIECE)
-        adamw_piece(f32(weight) + i, f32(moment1) + i, f32(moment2) + i, f32(gradient) + i,
-                    minimum(PIECE, count - i), &factors);
+    for (int64_t i = 0; i < count; i += SHARE)
+        for (int64_t j = i; j < minimum(i + SHARE, count); j += ADAMW_PIECE)
+            update_piece(&update, j, minimum(ADAMW_PIECE, count - j));
 }

@@ -179,6 +179,7 @@ static const struct operation_table cpu_table = {
     .nf4_dequantize = cpu_nf4_dequantize,
     .sum_of_squares = cpu_sum_of_squares,
     .adamw_update = cpu_adamw_update,
+    .adamw_update_8bit = cpu_adamw_update_8bit,
     .dropout = cpu_dropout,
     .adapted_row_norms = cpu_adapted_row_norms,
     .magnitude_gains = cpu_magnitude_gains,

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_BACKEND_CPU_CPU_OPERATIONS_H
 #define HOLDFAST_BACKEND_CPU_CPU_OPERATIONS_H
 
+#include "backend/moment_operations.h"
 #include "backend/operations.h"
 
 /* The operations of backend/operations.h on the CPU, under the same names. */
@@ -102,5 +103,10 @@ void cpu_adamw_update(struct backend *backend, struct tensor *weight,
                       struct tensor *moment2, const struct tensor *gradient,
                       const struct tensor *norm_squared,
                       const struct adamw_step_parameters *parameters);
+void cpu_adamw_update_8bit(struct backend *backend, struct tensor *weight,
+                           struct tensor *remainder, const struct moment8 *moment1,
+                           const struct moment8 *moment2, const struct tensor *gradient,
+                           const struct tensor *norm_squared,
+                           const struct adamw_step_parameters *parameters);
 
 #endif

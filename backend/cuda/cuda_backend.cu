@@ -186,6 +186,7 @@ static const struct operation_table cuda_table = {
     .nf4_dequantize = cuda_nf4_dequantize,
     .sum_of_squares = cuda_sum_of_squares,
     .adamw_update = cuda_adamw_update,
+    .adamw_update_8bit = cuda_adamw_update_8bit,
     .dropout = cuda_dropout,
     .adapted_row_norms = cuda_adapted_row_norms,
     .magnitude_gains = cuda_magnitude_gains,

@@ -2,6 +2,7 @@
 #define HOLDFAST_BACKEND_CUDA_CUDA_OPERATIONS_H
 
 extern "C" {
+#include "backend/moment_operations.h"
 #include "backend/operations.h"
 }
 
@@ -104,5 +105,10 @@ void cuda_adamw_update(struct backend *backend, struct tensor *weight,
                        struct tensor *moment2, const struct tensor *gradient,
                        const struct tensor *norm_squared,
                        const struct adamw_step_parameters *parameters);
+void cuda_adamw_update_8bit(struct backend *backend, struct tensor *weight,
+                            struct tensor *remainder, const struct moment8 *moment1,
+                            const struct moment8 *moment2, const struct tensor *gradient,
+                            const struct tensor *norm_squared,
+                            const struct adamw_step_parameters *parameters);
 
 #endif
