@@ -1,6 +1,7 @@
 #include "backend/collective.h"
 
 #include "backend/collective_transport.h"
+#include "backend/moments8.h"
 #include "backend/operation_table.h"
 #include "base/memory.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 
 /* Shards begin at whole units, so that vectors of any type are aligned in them. */
-enum { SHARD_UNIT = 64 };
+enum { SHARD_UNIT = MOMENTS8_BLOCK };
 
 int collectives_rank(const struct collectives *collectives)
 {
@@ -230,13 +231,14 @@ enum status collectives_broadcast(struct collectives *c, struct tensor *tensor,
     return exchange(c, error);
 }
 
-enum status collectives_gather_host(struct collectives *c, void *memory, int64_t count,
-                                    size_t each, struct error *error)
+enum status collectives_gather_parts(struct collectives *c, void *memory,
+                                     const struct shard *parts, size_t each,
+                                     struct error *error)
 {
     if (collectives_size(c) == 1)
         return STATUS_OK;
     for (int i = 0; i < c->size; i++) {
-        const struct shard shard = collectives_shard(c, c->rank == 0 ? i : c->rank, count);
+        const struct shard shard = parts[c->rank == 0 ? i : c->rank];
         const size_t bytes = (size_t)shard.count * each;
         c->transfers[i] = (struct process_transfer){0};
         if (c->rank == 0 && i != 0)
@@ -247,6 +249,18 @@ enum status collectives_gather_host(struct collectives *c, void *memory, int64_t
             c->transfers[i] = (struct process_transfer){.out = memory, .out_bytes = bytes};
     }
     return process_group_exchange(c->group, c->transfers, error);
+}
+
+enum status collectives_gather_host(struct collectives *c, void *memory, int64_t count,
+                                    size_t each, struct error *error)
+{
+    const int size = collectives_size(c);
+    struct shard *parts = memory_allocate_array((size_t)size, sizeof *parts);
+    for (int rank = 0; rank < size; rank++)
+        parts[rank] = collectives_shard(c, rank, count);
+    const enum status status = collectives_gather_parts(c, memory, parts, each, error);
+    free(parts);
+    return status;
 }
 
 enum status collectives_wait(struct collectives *c, struct error *error)

@@ -10,8 +10,9 @@
  * runs in the order of ranks, ((t0 + t1) + t2) + …: the same bits in every run, whatever
  * the network does.
  *
- * A tensor is shared out in contiguous shards, one a rank, of whole units of 64 elements
- * (the last ones may be shorter, or empty):
+ * A tensor is shared out in contiguous shards, one a rank, of whole units of 256 elements
+ * (the last ones may be shorter, or empty), so that a block of 8-bit moments
+ * (backend/moments8.h) is wholly one rank's:
  *
  *     rank 0           rank 1           rank 2
  *     [0, n)           [n, 2n)          [2n, count)
@@ -68,6 +69,11 @@ enum status collectives_broadcast(struct collectives *collectives, struct tensor
  * for `count` elements of `each` bytes. Needs no wait. */
 enum status collectives_gather_host(struct collectives *collectives, void *memory,
                                     int64_t count, size_t each, struct error *error);
+/* The same for parts of any size: rank 0 puts that of rank r where parts[r] says. All ranks
+ * have the same parts [size]; rank 0's begins at 0. */
+enum status collectives_gather_parts(struct collectives *collectives, void *memory,
+                                     const struct shard *parts, size_t each,
+                                     struct error *error);
 /* Waits until all of the above has run, here. */
 enum status collectives_wait(struct collectives *collectives, struct error *error);
 

@@ -1,5 +1,6 @@
 #include "model/memory_plan.h"
 
+#include "backend/moments8.h"
 #include "model/sharded.h"
 
 static size_t adapter_count(const struct architecture *architecture,
@@ -65,6 +66,35 @@ static size_t longest_unit(const struct architecture *a, const struct training_s
     return (size_t)(ends > counts.block ? ends : counts.block);
 }
 
+/* Values whose moments stay fp32 beside 8-bit ones, and runs of either kind. */
+static void small_count(const struct parameter_block *block, size_t *small, size_t *runs)
+{
+    for (size_t i = 0; i < block->entry_count; i++) {
+        const struct parameter *entry = &block->entries[i];
+        const bool is_small = !entry->decayed || entry->count < 4096;
+        *small += is_small ? (size_t)entry->count : 0;
+        *runs += 1;
+    }
+}
+
+/* One of the two moments, in all. In 8 bits a code for each value, a scale for each block
+ * (an upper bound), and the fp32 moments of small parameters; of adapters, which may be
+ * small, all are counted as if both were kept. */
+static size_t moment_bytes(const struct architecture *architecture,
+                           const struct training_shape *shape, size_t trained)
+{
+    size_t small = 0, runs = 0;
+    if (shape->moments != DTYPE_U8)
+        return trained * dtype_bytes(shape->moments);
+    if (shape->lora)
+        return trained * (1 + sizeof(float));
+    struct transformer model = {.architecture = *architecture};
+    transformer_add_parameters(&model);
+    small_count(&model.base, &small, &runs);
+    parameter_block_release(&model.base);
+    return trained + (trained / MOMENTS8_BLOCK + 1 + runs + small) * sizeof(float);
+}
+
 struct memory_plan memory_plan_make(const struct architecture *architecture,
                                     const struct training_shape *shape)
 {
@@ -79,10 +109,10 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
         .weights = weight_bytes(architecture, shape) / sharing +
                    (slot + adapters) * dtype_bytes(shape->dtype) +
                    (shape->lora ? adapters_gains_bytes(architecture, shape->lora) : 0),
-        .masters = split ? trained * dtype_bytes(DTYPE_I16) : 0,
+        .masters = split && !shape->masters_dropped ? trained * dtype_bytes(DTYPE_I16) : 0,
         .gradients = (trained + (shape->lora ? 0 : slot)) * sizeof(float),
         .moments =
-            2 * (shape->lora ? adapters : base) * dtype_bytes(shape->moments) / ranks,
+            2 * moment_bytes(architecture, shape, shape->lora ? adapters : base) / ranks,
         .activations = activations_measure(architecture, shape->lora, shape->activations,
                                            shape->recompute ? TRAINING_RECOMPUTE : TRAINING,
                                            shape->token_count),
@@ -130,7 +160,7 @@ void memory_plan_advise(const struct architecture *architecture,
     static const struct lora_options lora = {
         .rank = 16, .targets = {true, true, true, true, true, true, true, true, true}};
     struct training_shape less = *shape;
-    for (int change = 0; change < 6; change++) {
+    for (int change = 0; change < 8; change++) {
         const char *option = NULL;
         if (change == 0 && !less.recompute)
             option = "--recompute", less.recompute = true;
@@ -142,9 +172,14 @@ void memory_plan_advise(const struct architecture *architecture,
         else if (change == 3 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
                  !less.lora)
             option = "--moments bf16", less.moments = DTYPE_BF16;
-        else if (change == 4 && !less.lora)
-            option = "--lora 16", less.lora = &lora;
-        else if (change == 5 && !less.quantized && !less.sharded)
+        else if (change == 4 && less.moments != DTYPE_U8 && !less.lora && !less.sharded)
+            option = "--moments 8bit", less.moments = DTYPE_U8;
+        else if (change == 5 && less.dtype == DTYPE_BF16 && !less.masters_dropped &&
+                 !less.lora)
+            option = "--masters none", less.masters_dropped = true;
+        else if (change == 6 && !less.lora)
+            option = "--lora 16", less.lora = &lora, less.masters_dropped = false;
+        else if (change == 7 && !less.quantized && !less.sharded)
             option = "--quantize nf4", less.quantized = true;
         if (!option)
             continue;

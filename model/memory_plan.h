@@ -12,14 +12,16 @@
 /*
  * The device memory that training takes, before any of it is reserved. Per parameter: fp32
  * 4 (weight) + 4 (gradient) + 8 (moments); bf16 2 + 2 (lower half of the master) + 4 + 8,
- * or 4 with bf16 moments. Frozen weights under adapters take 2 (bf16) or 4, matrices of
- * blocks in NF4 0.516, beside one of them in the compute type. Sharded, each rank has its
- * part of all, and the weights and gradients of the longest unit (model/sharded.h).
+ * or 4 with bf16 moments, 2.03 with 8-bit ones; without masters 2 less. Frozen weights
+ * under adapters take 2 (bf16) or 4, matrices of blocks in NF4 0.516, beside one of them in
+ * the compute type. Sharded, each rank has its part of all, and the weights and gradients
+ * of the longest unit (model/sharded.h).
  */
 struct training_shape {
     enum dtype dtype;                /* of the weights */
     enum dtype activations;          /* of the activations */
-    enum dtype moments;              /* of AdamW */
+    enum dtype moments;              /* of AdamW; u8: in 8 bits (optim/adamw.h) */
+    bool masters_dropped;            /* bf16 weights have no fp32 masters */
     int ranks;                       /* that share the moments; 0: one on its own */
     bool sharded;                    /* they share weights and gradients too */
     const struct lora_options *lora; /* NULL: all weights are trained */

@@ -1,25 +1,37 @@
 #include "optim/adamw.h"
 
+#include "backend/moment_operations.h"
 #include "base/memory.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+static bool is_small(const struct adamw *adamw, const struct adamw_range *range)
+{
+    return adamw->dtype == DTYPE_U8 && (!range->decayed || range->count < ADAMW_SMALL);
+}
+
 /* Copies `ranges`, joining neighbours of the same kind; CHECKs that they leave no gap. */
 static void ranges_join(struct adamw *adamw, const struct adamw_range *ranges,
                         int64_t range_count)
 {
-    int64_t end = 0;
+    int64_t end = 0, before = 0;
     adamw->ranges = memory_allocate_array((size_t)range_count, sizeof *adamw->ranges);
     for (int64_t i = 0; i < range_count; i++) {
-        struct adamw_range *last =
+        const struct adamw_run run = {.offset = ranges[i].offset,
+                                      .count = ranges[i].count,
+                                      .decayed = ranges[i].decayed,
+                                      .small = is_small(adamw, &ranges[i]),
+                                      .before = before};
+        struct adamw_run *last =
             adamw->range_count > 0 ? &adamw->ranges[adamw->range_count - 1] : NULL;
-        CHECK(ranges[i].offset == end && ranges[i].count >= 0);
-        end += ranges[i].count;
-        if (last && last->decayed == ranges[i].decayed)
-            last->count += ranges[i].count;
+        CHECK(run.offset == end && run.count >= 0);
+        end += run.count;
+        before += run.small ? run.count : 0;
+        if (last && last->decayed == run.decayed && last->small == run.small)
+            last->count += run.count;
         else
-            adamw->ranges[adamw->range_count++] = ranges[i];
+            adamw->ranges[adamw->range_count++] = run;
     }
     CHECK(end == adamw->count);
 }
@@ -32,17 +44,41 @@ enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t cou
                              error);
 }
 
+/* Elements to reserve; those between shards included. */
+static int64_t array_held(const struct adamw *adamw, enum adamw_array array)
+{
+    return array == ADAMW_VALUES ? sharding_held_count(&adamw->sharding)
+                                 : adamw_array_own(adamw, array).count;
+}
+
+static bool array_allocate(struct adamw *adamw, enum adamw_array array, void **data,
+                           struct error *error)
+{
+    const size_t bytes =
+        (size_t)array_held(adamw, array) * dtype_bytes(adamw_array_dtype(adamw, array));
+    *data = backend_allocate(adamw->backend, bytes, error);
+    return *data != NULL;
+}
+
+static bool moment_allocate(struct adamw *adamw, struct adamw_moment *moment,
+                            struct error *error)
+{
+    void *scales = NULL, *small = NULL;
+    bool good = array_allocate(adamw, ADAMW_VALUES, &moment->values, error);
+    if (good && adamw->dtype == DTYPE_U8)
+        good = array_allocate(adamw, ADAMW_SCALES, &scales, error) &&
+               array_allocate(adamw, ADAMW_SMALL_VALUES, &small, error);
+    moment->scales = scales;
+    moment->small = small;
+    return good;
+}
+
 static enum status moments_allocate(struct adamw *adamw, struct error *error)
 {
-    struct backend *backend = adamw->backend;
-    const size_t bytes =
-        (size_t)sharding_held_count(&adamw->sharding) * dtype_bytes(adamw->dtype);
-    adamw->norm_squared = backend_allocate(backend, sizeof *adamw->norm_squared, error);
-    if (adamw->norm_squared)
-        adamw->moment1 = backend_allocate(backend, bytes, error);
-    if (adamw->moment1)
-        adamw->moment2 = backend_allocate(backend, bytes, error);
-    if (adamw->moment2)
+    adamw->norm_squared =
+        backend_allocate(adamw->backend, sizeof *adamw->norm_squared, error);
+    if (adamw->norm_squared && moment_allocate(adamw, &adamw->moment1, error) &&
+        moment_allocate(adamw, &adamw->moment2, error))
         return STATUS_OK;
     adamw_release(adamw);
     return error_prefix(error, "the moments of AdamW");
@@ -68,7 +104,8 @@ enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
                                const struct adamw_range *ranges, int64_t range_count,
                                struct error *error)
 {
-    CHECK(moments == DTYPE_F32 || moments == backend_activation_dtype(backend));
+    CHECK(moments == DTYPE_F32 || moments == backend_compute_dtype(backend) ||
+          (moments == DTYPE_U8 && sharding->unit_count == 1));
     *adamw = (struct adamw){.backend = backend,
                             .collectives = sharding->collectives,
                             .count = sharding_block_count(sharding),
@@ -80,14 +117,21 @@ enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
     return moments_allocate(adamw, error);
 }
 
+static void moment_free(struct adamw *adamw, struct adamw_moment *moment)
+{
+    for (int i = 0; i < ADAMW_ARRAYS; i++) {
+        void *data = adamw_array_data(moment, (enum adamw_array)i);
+        if (data)
+            backend_free(adamw->backend, data);
+    }
+}
+
 void adamw_release(struct adamw *adamw)
 {
     if (adamw->norm_squared)
         backend_free(adamw->backend, adamw->norm_squared);
-    if (adamw->moment1)
-        backend_free(adamw->backend, adamw->moment1);
-    if (adamw->moment2)
-        backend_free(adamw->backend, adamw->moment2);
+    moment_free(adamw, &adamw->moment1);
+    moment_free(adamw, &adamw->moment2);
     free(adamw->ranges);
     sharding_release(&adamw->sharding);
     *adamw = (struct adamw){0};
@@ -110,25 +154,63 @@ struct blocks {
     struct tensor norm_squared;
 };
 
-static void run_update(struct adamw *adamw, const struct blocks *blocks,
-                       const struct held_run *run, const struct adamw_step_parameters *step)
+/* What of the fp32 moments of small runs, or of the codes and scales, belongs to `held`. */
+static struct tensor small_view(const struct adamw *adamw,
+                                const struct adamw_moment *moment,
+                                const struct adamw_run *run, const struct held_run *held)
 {
-    const int64_t at = adamw->held_alone ? run->place : run->first, count = run->count;
+    const int64_t first = run->before + held->first - run->offset;
+    return tensor_view_1d(moment->small + first -
+                              adamw_array_own(adamw, ADAMW_SMALL_VALUES).offset,
+                          DTYPE_F32, held->count);
+}
+
+static struct moment8 codes_view(const struct adamw *adamw,
+                                 const struct adamw_moment *moment,
+                                 const struct adamw_run *run, const struct held_run *held)
+{
+    const int64_t first = held->first / MOMENTS8_BLOCK + (run - adamw->ranges);
+    return (struct moment8){.codes = (uint8_t *)moment->values + held->place,
+                            .scales = moment->scales + first -
+                                      adamw_array_own(adamw, ADAMW_SCALES).offset};
+}
+
+static struct tensor moment_view(const struct adamw *adamw,
+                                 const struct adamw_moment *moment,
+                                 const struct adamw_run *run, const struct held_run *held)
+{
+    if (run->small)
+        return small_view(adamw, moment, run, held);
+    return block_view(moment->values, held->place, adamw->dtype, held->count);
+}
+
+static void run_update(struct adamw *adamw, const struct blocks *blocks,
+                       const struct adamw_run *run, const struct held_run *held,
+                       const struct adamw_step_parameters *step)
+{
+    const int64_t at = adamw->held_alone ? held->place : held->first, count = held->count;
     struct tensor weight =
         block_view(blocks->weights->data, at, blocks->weights->dtype, count);
-    struct tensor remainder = block_view(blocks->remainders->data, at, DTYPE_I16, count);
-    struct tensor moment1 = block_view(adamw->moment1, run->place, adamw->dtype, count);
-    struct tensor moment2 = block_view(adamw->moment2, run->place, adamw->dtype, count);
+    struct tensor lower = block_view(blocks->remainders->data, at, DTYPE_I16, count);
+    struct tensor *remainder = lower.data ? &lower : NULL;
     const struct tensor gradient =
         block_view(blocks->gradients->data, at, DTYPE_F32, count);
-    adamw_update(adamw->backend, &weight, remainder.data ? &remainder : NULL, &moment1,
-                 &moment2, &gradient, &blocks->norm_squared, step);
+    if (adamw->dtype == DTYPE_U8 && !run->small) {
+        const struct moment8 moment1 = codes_view(adamw, &adamw->moment1, run, held);
+        const struct moment8 moment2 = codes_view(adamw, &adamw->moment2, run, held);
+        adamw_update_8bit(adamw->backend, &weight, remainder, &moment1, &moment2, &gradient,
+                          &blocks->norm_squared, step);
+        return;
+    }
+    struct tensor moment1 = moment_view(adamw, &adamw->moment1, run, held);
+    struct tensor moment2 = moment_view(adamw, &adamw->moment2, run, held);
+    adamw_update(adamw->backend, &weight, remainder, &moment1, &moment2, &gradient,
+                 &blocks->norm_squared, step);
 }
 
 /* All that is held of a range. */
 static void range_update(struct adamw *adamw, const struct blocks *blocks,
-                         const struct adamw_range *range,
-                         struct adamw_step_parameters *step)
+                         const struct adamw_run *range, struct adamw_step_parameters *step)
 {
     for (int64_t unit = 0; unit < adamw->sharding.unit_count; unit++) {
         const struct held_run run =
@@ -136,7 +218,7 @@ static void range_update(struct adamw *adamw, const struct blocks *blocks,
         if (run.count == 0)
             continue;
         step->offset = run.first;
-        run_update(adamw, blocks, &run, step);
+        run_update(adamw, blocks, range, &run, step);
     }
 }
 
@@ -207,7 +289,7 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
     if (gradients_sum(adamw, &blocks, error))
         return error->status;
     for (int64_t i = 0; i < adamw->range_count; i++) {
-        const struct adamw_range *range = &adamw->ranges[i];
+        const struct adamw_run *range = &adamw->ranges[i];
         step.weight_decay = range->decayed ? (float)options->weight_decay : 0.0f;
         range_update(adamw, &blocks, range, &step);
     }
@@ -226,22 +308,4 @@ enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainde
     if (collectives_all_gather(adamw->collectives, remainders, error))
         return error->status;
     return collectives_wait(adamw->collectives, error);
-}
-
-enum status adamw_gather_moment(struct adamw *adamw, const void *moment, int64_t unit,
-                                void *moments, struct error *error)
-{
-    const size_t each = dtype_bytes(adamw->dtype);
-    const struct held_run run = sharding_run(&adamw->sharding, unit, 0, adamw->count);
-    const size_t bytes = (size_t)run.count * each;
-    /* Rank 0's shard is the first: it is in its place at once. */
-    void *own = moments ? moments : memory_allocate(bytes);
-    backend_copy_out(adamw->backend, own,
-                     (const unsigned char *)moment + (size_t)run.place * each, bytes);
-    enum status status = backend_sync(adamw->backend, error);
-    if (!status)
-        status = sharding_gather_host(&adamw->sharding, unit, own, each, error);
-    if (own != moments)
-        free(own);
-    return status;
 }

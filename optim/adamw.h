@@ -14,8 +14,16 @@
  * AdamW over one block of weights (formula: backend/operations.h, adamw_update), with
  * global-norm clipping: gradients are scaled by min(1, clip_norm / norm) inside the same
  * pass, the norm staying on the device. Moments are fp32, or bf16 rounded stochastically
- * (half the memory). Ranges say which elements decay (matrices) and which do not
- * (norms).
+ * (half the memory), or 8-bit codes with a scale a block (a quarter; backend/moments8.h).
+ * Ranges say which elements decay (matrices) and which do not (norms).
+ *
+ * With 8-bit codes the moments of ranges that do not decay, and of ranges of less than
+ * ADAMW_SMALL elements, stay fp32: there is nothing to save, and bitsandbytes does the same
+ * with the small ones. A moment is then three arrays (struct adamw_moment): codes for
+ * every element (unused for small runs), a scale for each block, where element e in the
+ * joined run number r has scale e / 256 + r, and the fp32 moments of small runs back to
+ * back. Every shard begins at a block, so its part of each is contiguous: of stage 1, that
+ * is; the units of stage 3 begin anywhere, and 8-bit moments do not go with it.
  *
  * Several processes share the work (ZeRO, Rajbhandari et al. 2020, arXiv:1910.02054), each
  * holding the moments of its own shards only. Stage 1: each has all weights and gradients,
@@ -29,18 +37,39 @@ struct adamw_range {
     bool decayed;
 };
 
+/* Neighbouring ranges of one kind, joined. */
+struct adamw_run {
+    int64_t offset;
+    int64_t count;
+    bool decayed;
+    bool small;     /* fp32 moments beside 8-bit ones */
+    int64_t before; /* elements of small runs before this one */
+};
+
+enum { ADAMW_SMALL = 4096 };
+
+/* What the own shard has of a moment, in device memory. */
+struct adamw_moment {
+    void *values;  /* [held] of the moments' type */
+    float *scales; /* u8: one a block, else NULL */
+    float *small;  /* u8: of small runs, else NULL */
+};
+
+/* The parts of a moment, for checkpoints. */
+enum adamw_array { ADAMW_VALUES, ADAMW_SCALES, ADAMW_SMALL_VALUES, ADAMW_ARRAYS };
+
 struct adamw {
     struct backend *backend;
     struct collectives *collectives; /* NULL: one process on its own */
     int64_t count;                   /* of all weights */
     struct sharding sharding;        /* whose held elements these moments are of */
     bool held_alone;                 /* weights, remainders and gradients are of them too */
-    enum dtype dtype;                /* of the moments: f32 or bf16 */
-    void *moment1;                   /* device memory [held] */
-    void *moment2;                   /* device memory [held] */
-    double *norm_squared;            /* device memory [1] */
-    int64_t step;                    /* updates made */
-    struct adamw_range *ranges;
+    enum dtype dtype;                /* of the moments: f32, bf16, or u8: 8-bit codes */
+    struct adamw_moment moment1;
+    struct adamw_moment moment2;
+    double *norm_squared; /* device memory [1] */
+    int64_t step;         /* updates made */
+    struct adamw_run *ranges;
     int64_t range_count;
 };
 
@@ -54,7 +83,7 @@ struct adamw_options {
 };
 
 /* Neighbouring ranges of the same kind are joined. Ranges must cover [0, count) in order.
- * `moments` is f32, or bf16 where the back-end computes in it. */
+ * `moments` is f32 or u8, or bf16 where the back-end computes in it. */
 enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t count,
                        enum dtype moments, const struct adamw_range *ranges,
                        int64_t range_count, struct error *error);
@@ -63,7 +92,8 @@ enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
                               struct collectives *collectives, int64_t count,
                               enum dtype moments, const struct adamw_range *ranges,
                               int64_t range_count, struct error *error);
-/* The same where each holds nothing but its shards (copied) of weights and gradients. */
+/* The same where each holds nothing but its shards (copied) of weights and gradients. Not
+ * with u8 moments. */
 enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
                                const struct sharding *sharding, enum dtype moments,
                                const struct adamw_range *ranges, int64_t range_count,
@@ -89,10 +119,25 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
  * sharded one). */
 enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
                                     struct error *error);
-/* A unit of the sharding of one moment whole, in host memory of rank 0:
- * moments [sharding_unit_count]; NULL elsewhere. `moment` is adamw->moment1 or moment2. All
- * processes call this. */
-enum status adamw_gather_moment(struct adamw *adamw, const void *moment, int64_t unit,
-                                void *moments, struct error *error);
+
+/* Elements of an array of a moment, over all shards, and what of them is the own shard's;
+ * their type. None of scales and small values but for u8. */
+int64_t adamw_array_count(const struct adamw *adamw, enum adamw_array array);
+struct shard adamw_array_own(const struct adamw *adamw, enum adamw_array array);
+enum dtype adamw_array_dtype(const struct adamw *adamw, enum adamw_array array);
+/* Where the own part of it lies. */
+void *adamw_array_data(const struct adamw_moment *moment, enum adamw_array array);
+/* The units that an array is gathered in: those of the sharding, or one of all. Unit u
+ * begins at element adamw_array_start(u), and ends where the next one begins. */
+int64_t adamw_array_units(const struct adamw *adamw, enum adamw_array array);
+int64_t adamw_array_start(const struct adamw *adamw, enum adamw_array array, int64_t unit);
+/* The part of a unit that is this rank's. */
+struct held_run adamw_array_run(const struct adamw *adamw, enum adamw_array array,
+                                int64_t unit);
+/* A unit of an array whole, in host memory of rank 0; NULL elsewhere. `moment` is
+ * &adamw->moment1 or moment2. All processes call this. */
+enum status adamw_gather_array(struct adamw *adamw, const struct adamw_moment *moment,
+                               enum adamw_array array, int64_t unit, void *host,
+                               struct error *error);
 
 #endif

@@ -18,26 +18,62 @@ static char *checkpoint_name(const char *run, int64_t step, const char *suffix)
     return text_buffer_detach(&path);
 }
 
-/* The moments that are being written, one after the other, a unit of their sharding at a
- * time. */
+/* The arrays of both moments, in the order in which files have them, as ranks that do not
+ * write send them: f32 beside codes comes first (checkpoints/safetensors.h). */
+enum { ARRAYS = 2 * ADAMW_ARRAYS };
+
+static const struct {
+    const char *name;
+    int moment;
+    enum adamw_array array;
+} arrays[ARRAYS] = {
+    {"moment1.scales", 1, ADAMW_SCALES}, {"moment1.small", 1, ADAMW_SMALL_VALUES},
+    {"moment2.scales", 2, ADAMW_SCALES}, {"moment2.small", 2, ADAMW_SMALL_VALUES},
+    {"moment1", 1, ADAMW_VALUES},        {"moment2", 2, ADAMW_VALUES},
+};
+
+static const struct adamw_moment *moment_of(const struct adamw *adamw, int number)
+{
+    return arrays[number].moment == 1 ? &adamw->moment1 : &adamw->moment2;
+}
+
+static enum adamw_array array_of(int number)
+{
+    return arrays[number].array;
+}
+
+/* The arrays that are being written, one after the other, a unit at a time. */
 struct moment_source {
     struct adamw *adamw;
-    const struct safetensors_tensor *tensors; /* [2] moment1, moment2 */
-    const struct safetensors_tensor *tensor;  /* whose unit is in `values`; NULL: none */
+    struct safetensors_tensor tensors[ARRAYS];
+    int numbers[ARRAYS]; /* of each tensor among arrays[] */
+    size_t count;
+    const struct safetensors_tensor *tensor; /* whose unit is in `values`; NULL: none */
     int64_t unit;
-    void *values; /* [longest] */
+    void *values; /* of the longest unit */
 };
+
+static int number_of(const struct moment_source *source,
+                     const struct safetensors_tensor *tensor)
+{
+    for (size_t i = 0; i < source->count; i++)
+        if (strcmp(source->tensors[i].name, tensor->name) == 0)
+            return source->numbers[i];
+    CHECK(false);
+    return 0;
+}
 
 static enum status moment_advance(struct moment_source *source,
                                   const struct safetensors_tensor *tensor,
                                   struct error *error)
 {
-    const struct adamw *adamw = source->adamw;
+    const int number = number_of(source, tensor);
+    /* The others send in this order: another one would mix up their numbers. */
+    CHECK(!source->tensor || number >= number_of(source, source->tensor));
     source->unit = source->tensor == tensor ? source->unit + 1 : 0;
     source->tensor = tensor;
-    return adamw_gather_moment(source->adamw,
-                               tensor == source->tensors ? adamw->moment1 : adamw->moment2,
-                               source->unit, source->values, error);
+    return adamw_gather_array(source->adamw, moment_of(source->adamw, number),
+                              array_of(number), source->unit, source->values, error);
 }
 
 static enum status moment_read_unit(void *context, const struct safetensors_tensor *tensor,
@@ -45,14 +81,17 @@ static enum status moment_read_unit(void *context, const struct safetensors_tens
                                     struct error *error)
 {
     struct moment_source *source = context;
-    const int64_t *starts = source->adamw->sharding.starts;
-    const size_t each = dtype_bytes(source->adamw->dtype);
+    const struct adamw *adamw = source->adamw;
+    const enum adamw_array array = array_of(number_of(source, tensor));
+    const size_t each = dtype_bytes(tensor->dtype);
     unsigned char *out = values;
     for (int64_t end = first + count; first < end;) {
-        if (source->tensor != tensor || first >= starts[source->unit + 1])
+        if (source->tensor != tensor ||
+            first >= adamw_array_start(adamw, array, source->unit + 1))
             if (moment_advance(source, tensor, error))
                 return error->status;
-        const int64_t start = starts[source->unit], stop = starts[source->unit + 1];
+        const int64_t start = adamw_array_start(adamw, array, source->unit);
+        const int64_t stop = adamw_array_start(adamw, array, source->unit + 1);
         const int64_t part = (end < stop ? end : stop) - first;
         memcpy(out, (const char *)source->values + (size_t)(first - start) * each,
                (size_t)part * each);
@@ -62,24 +101,39 @@ static enum status moment_read_unit(void *context, const struct safetensors_tens
     return STATUS_OK;
 }
 
+/* Lists the tensors; returns the bytes of their longest unit. */
+static size_t source_list(struct moment_source *source)
+{
+    const struct adamw *adamw = source->adamw;
+    size_t most = (size_t)sharding_longest(&adamw->sharding) * dtype_bytes(adamw->dtype);
+    for (int i = 0; i < ARRAYS; i++) {
+        const enum adamw_array array = array_of(i);
+        const enum dtype dtype = adamw_array_dtype(adamw, array);
+        const int64_t count = adamw_array_count(adamw, array);
+        const size_t bytes = (size_t)count * dtype_bytes(dtype);
+        if (count == 0)
+            continue;
+        source->numbers[source->count] = i;
+        source->tensors[source->count++] =
+            (struct safetensors_tensor){.name = arrays[i].name,
+                                        .dtype = dtype,
+                                        .stored = dtype,
+                                        .rank = 1,
+                                        .shape = {count}};
+        most = array != ADAMW_VALUES && bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 static enum status moments_write(const char *directory, struct adamw *adamw,
                                  struct error *error)
 {
-    static const char *const names[] = {"moment1", "moment2"};
-    const size_t longest = (size_t)sharding_longest(&adamw->sharding);
-    struct safetensors_tensor tensors[2];
-    struct moment_source source = {.adamw = adamw, .tensors = tensors};
-    source.values = memory_allocate_array(longest, dtype_bytes(adamw->dtype));
-    for (int i = 0; i < 2; i++)
-        tensors[i] = (struct safetensors_tensor){.name = names[i],
-                                                 .dtype = adamw->dtype,
-                                                 .stored = adamw->dtype,
-                                                 .rank = 1,
-                                                 .shape = {adamw->count}};
+    struct moment_source source = {.adamw = adamw};
+    source.values = memory_allocate(source_list(&source));
     char *path = path_join(directory, "optimizer.safetensors");
     const struct safetensors_source reader = {moment_read_unit, &source};
     const enum status status =
-        safetensors_write_from(path, tensors, 2, NULL, 0, &reader, error);
+        safetensors_write_from(path, source.tensors, source.count, NULL, 0, &reader, error);
     free(path);
     free(source.values);
     return status;
@@ -90,22 +144,28 @@ static enum status moments_write(const char *directory, struct adamw *adamw,
 static enum status checkpoint_serve(const struct transformer *model, struct adamw *adamw,
                                     struct error *error)
 {
-    const void *const moments[] = {adamw->moment1, adamw->moment2};
     enum status status = transformer_serve_weights(model, error);
-    for (int i = 0; i < 2; i++)
-        for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++)
-            status = adamw_gather_moment(adamw, moments[i], unit, NULL, error);
+    for (int i = 0; i < ARRAYS; i++) {
+        const enum adamw_array array = array_of(i);
+        if (adamw_array_count(adamw, array) == 0)
+            continue;
+        for (int64_t unit = 0; !status && unit < adamw_array_units(adamw, array); unit++)
+            status =
+                adamw_gather_array(adamw, moment_of(adamw, i), array, unit, NULL, error);
+    }
     return status;
 }
 
-static enum status state_write(const char *directory, int64_t step, const char *identity,
-                               struct error *error)
+static enum status state_write(const char *directory, int64_t step,
+                               const struct checkpoint_place *place, struct error *error)
 {
     struct text_buffer text = {0};
     struct json_writer json = {.out = &text};
     json_object_begin(&json, NULL);
     json_integer(&json, "step", step);
-    json_string(&json, "identity", identity);
+    json_string(&json, "identity", place->identity);
+    json_string(&json, "moments", place->moments);
+    json_string(&json, "masters", place->masters);
     json_object_end(&json);
     text_buffer_append_char(&text, '\n');
     char *path = path_join(directory, "state.json");
@@ -121,7 +181,10 @@ static enum status weights_write(const struct checkpoint_place *place,
 {
     if (transformer_lora(model))
         return transformer_write_adapter(model, place->base, directory, DTYPE_F32, error);
-    return transformer_write_weights(model, directory, DTYPE_F32, error);
+    /* Without masters the weights are bf16, and that is all there is. */
+    return transformer_write_weights(
+        model, directory, strcmp(place->masters, "none") == 0 ? DTYPE_BF16 : DTYPE_F32,
+        error);
 }
 
 static enum status checkpoint_fill(const struct checkpoint_place *place,
@@ -134,7 +197,7 @@ static enum status checkpoint_fill(const struct checkpoint_place *place,
         weights_write(place, directory, model, error) ||
         moments_write(directory, adamw, error))
         return error->status;
-    return state_write(directory, step, place->identity, error);
+    return state_write(directory, step, place, error);
 }
 
 static enum status checkpoint_place_whole(const struct checkpoint_place *place,
@@ -274,8 +337,21 @@ enum status checkpoint_prune(const char *run, int64_t keep, struct error *error)
     return status;
 }
 
-static enum status state_read(const char *path, const char *identity, int64_t *step,
-                              struct error *error)
+/* A setting that older checkpoints do not name is left to the identity. */
+static enum status setting_check(const cJSON *state, const char *key, const char *wanted,
+                                 const char *path, struct error *error)
+{
+    const cJSON *item = json_get(state, key);
+    if (!cJSON_IsString(item) || strcmp(item->valuestring, wanted) == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "%s: the checkpoint was made with other settings: --%s %s, not %s; "
+                     "resume with those, or begin anew in another --out",
+                     path, key, item->valuestring, wanted);
+}
+
+static enum status state_read(const char *path, const struct checkpoint_place *place,
+                              int64_t *step, struct error *error)
 {
     cJSON *state = NULL;
     const char *stored = NULL;
@@ -284,7 +360,11 @@ static enum status state_read(const char *path, const char *identity, int64_t *s
     enum status status = json_required_integer(state, "step", step, path, error);
     if (!status)
         status = json_required_string(state, "identity", &stored, path, error);
-    if (!status && strcmp(stored, identity) != 0)
+    if (!status)
+        status = setting_check(state, "moments", place->moments, path, error);
+    if (!status)
+        status = setting_check(state, "masters", place->masters, path, error);
+    if (!status && strcmp(stored, place->identity) != 0)
         status = error_set(error, STATUS_USAGE,
                            "%s: the checkpoint was made with other settings, data or start "
                            "weights; resume with those of config.yaml beside it, or begin "
@@ -294,44 +374,54 @@ static enum status state_read(const char *path, const char *identity, int64_t *s
     return status;
 }
 
-static enum status moment_read(const struct safetensors *file, const char *name,
-                               struct adamw *adamw, void *device, struct error *error)
+static enum status array_read(const struct safetensors *file, struct adamw *adamw,
+                              int number, struct error *error)
 {
-    const struct safetensors_entry *entry = safetensors_find(file, name);
-    if (!entry || entry->dtype != adamw->dtype || entry->count != adamw->count)
+    const enum adamw_array array = array_of(number);
+    const struct safetensors_entry *entry = safetensors_find(file, arrays[number].name);
+    const enum dtype dtype = adamw_array_dtype(adamw, array);
+    const int64_t count = adamw_array_count(adamw, array);
+    if (!entry || entry->dtype != dtype || entry->count != count)
         return error_set(error, STATUS_FORMAT,
                          "%s: no %s tensor \"%s\" of %lld numbers: not a checkpoint of "
-                         "this model",
-                         file->path, dtype_name(adamw->dtype), name,
-                         (long long)adamw->count);
-    const size_t each = dtype_bytes(adamw->dtype);
+                         "this model, or one with other --moments",
+                         file->path, dtype_name(dtype), arrays[number].name,
+                         (long long)count);
+    const size_t each = dtype_bytes(dtype);
+    unsigned char *device = adamw_array_data(moment_of(adamw, number), array);
     enum status status = STATUS_OK;
-    for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++) {
-        const struct held_run run = sharding_run(&adamw->sharding, unit, 0, adamw->count);
+    for (int64_t unit = 0; !status && unit < adamw_array_units(adamw, array); unit++) {
+        const struct held_run run = adamw_array_run(adamw, array, unit);
         const size_t bytes = (size_t)run.count * each;
         void *host = memory_allocate(bytes);
         memcpy(host, (const unsigned char *)entry->data + (size_t)run.first * each, bytes);
-        backend_copy_in(adamw->backend, (unsigned char *)device + (size_t)run.place * each,
-                        host, bytes);
+        backend_copy_in(adamw->backend, device + (size_t)run.place * each, host, bytes);
         status = backend_sync(adamw->backend, error);
         free(host);
     }
     return status;
 }
 
-enum status checkpoint_read(const char *path, const char *identity, struct adamw *adamw,
-                            struct error *error)
+static enum status moments_read(const struct safetensors *file, struct adamw *adamw,
+                                struct error *error)
+{
+    for (int i = 0; i < ARRAYS; i++)
+        if (adamw_array_count(adamw, array_of(i)) > 0 && array_read(file, adamw, i, error))
+            return error->status;
+    return STATUS_OK;
+}
+
+enum status checkpoint_read(const char *path, const struct checkpoint_place *place,
+                            struct adamw *adamw, struct error *error)
 {
     struct safetensors file = {0};
     char *state_path = path_join(path, "state.json");
     char *moments_path = path_join(path, "optimizer.safetensors");
-    enum status status = state_read(state_path, identity, &adamw->step, error);
+    enum status status = state_read(state_path, place, &adamw->step, error);
     if (!status)
         status = safetensors_open(&file, moments_path, error);
     if (!status)
-        status = moment_read(&file, "moment1", adamw, adamw->moment1, error);
-    if (!status)
-        status = moment_read(&file, "moment2", adamw, adamw->moment2, error);
+        status = moments_read(&file, adamw, error);
     safetensors_close(&file);
     free(state_path);
     free(moments_path);

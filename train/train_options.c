@@ -86,7 +86,16 @@ static const struct option_entry entries[] = {
     {"recompute", OPTION_BOOL, FIELD(recompute), NULL,
      "keep only each block's input and run it again in the backward: less memory", NULL},
     {"moments", OPTION_STRING, FIELD(moments), "TYPE",
-     "f32, or bf16 rounded stochastically (less memory; only with --precision bf16)", NULL},
+     "AdamW's: f32 (8 bytes a parameter), bf16 rounded stochastically (4; wants "
+     "--precision\n"
+     "bf16), or 8bit, block-wise with a dynamic map as bitsandbytes has them (2.03; f32 "
+     "for\n"
+     "norms, biases and matrices of less than 4,096 values)",
+     NULL},
+    {"masters", OPTION_STRING, FIELD(masters), "TYPE",
+     "fp32 weights behind bf16 ones, or none: bf16 alone, each update rounded\n"
+     "stochastically (2 bytes a parameter less; wants --precision bf16; not with --lora)",
+     NULL},
     {"shard", OPTION_STRING, FIELD(shard), "WHAT",
      "what several processes share out: optimizer (moments), or full (weights and "
      "gradients too, gathered a block at a time: least memory, more traffic); one process "
@@ -150,6 +159,7 @@ void train_options_defaults(struct train_options *options)
         .seed = 1,
         .moments = memory_duplicate_string("f32"),
         .shard = memory_duplicate_string("optimizer"),
+        .masters = memory_duplicate_string("fp32"),
         .save_every = 0,
         .keep = 2,
         .save_dtype = memory_duplicate_string("bf16"),
@@ -239,6 +249,10 @@ static enum status shard_check(const struct train_options *options, struct error
         return error_set(error, STATUS_USAGE,
                          "--shard full does not share out matrices in NF4: leave out "
                          "--quantize, or use --shard optimizer");
+    if (train_sharded(options) && strcmp(options->moments, "8bit") == 0)
+        return error_set(error, STATUS_USAGE,
+                         "--shard full does not share out 8-bit moments: use --shard "
+                         "optimizer, or --moments f32 or bf16");
     if (train_sharded(options) && options->dora)
         return error_set(
             error, STATUS_USAGE,
@@ -251,7 +265,8 @@ enum status train_options_check(const struct train_options *options, struct erro
 {
     static const char *const overlong[] = {"error", "drop", "truncate", NULL};
     static const char *const dtypes[] = {"f32", "bf16", "f16", NULL};
-    static const char *const moments[] = {"f32", "bf16", NULL};
+    static const char *const moments[] = {"f32", "bf16", "8bit", NULL};
+    static const char *const masters[] = {"fp32", "none", NULL};
     enum schedule_kind kind;
 
     if (!options->model == !options->init)
@@ -274,8 +289,15 @@ enum status train_options_check(const struct train_options *options, struct erro
         return error_set(error, STATUS_USAGE, "--save-dtype %s: it is f32, bf16 or f16",
                          options->save_dtype);
     if (!is_one_of(options->moments, moments))
-        return error_set(error, STATUS_USAGE, "--moments %s: it is f32 or bf16",
+        return error_set(error, STATUS_USAGE, "--moments %s: it is f32, bf16 or 8bit",
                          options->moments);
+    if (!is_one_of(options->masters, masters))
+        return error_set(error, STATUS_USAGE, "--masters %s: it is fp32 or none",
+                         options->masters);
+    if (options->lora && strcmp(options->masters, "none") == 0)
+        return error_set(error, STATUS_USAGE,
+                         "--masters none is of training all weights: adapters are small, "
+                         "and keep theirs; leave out --masters or --lora");
     if (shard_check(options, error) || schedule_kind_parse(&kind, options->schedule, error))
         return error->status;
     return numbers_check(options, error);

@@ -50,8 +50,9 @@ struct train_options {
 
     int64_t seed;
     bool recompute;
-    char *moments; /* f32, bf16 */
+    char *moments; /* f32, bf16, 8bit */
     char *shard;   /* optimizer, full: what several processes share out */
+    char *masters; /* fp32, none */
     int64_t save_every;
     int64_t keep;
     int64_t validate_every;

@@ -40,11 +40,7 @@ static bool due(int64_t every, int64_t step)
 static enum status checkpoint_now(struct trainer *trainer, int64_t step,
                                   struct error *error)
 {
-    const struct checkpoint_place place = {.run = trainer->options->out,
-                                           .metadata = trainer->start,
-                                           .base = trainer->options->model,
-                                           .trained_on = &trainer->trained_on,
-                                           .identity = trainer->identity};
+    const struct checkpoint_place place = trainer_checkpoint_place(trainer);
     if (checkpoint_write(&place, trainer->model, &trainer->adamw, step, error))
         return error->status;
     if (!ranks_is_first(&trainer->ranks))

@@ -8,6 +8,7 @@
 #include "optim/schedule.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/metrics.h"
 #include "train/ranks.h"
@@ -50,6 +51,8 @@ void trainer_plan(struct trainer *trainer, int64_t channels);
 /* A hash over all that decides the final weights: not over paths, threads, logging, nor
  * the number of ranks. */
 enum status trainer_make_identity(struct trainer *trainer, struct error *error);
+/* Where checkpoints go, and what their settings are. Borrows all of it. */
+struct checkpoint_place trainer_checkpoint_place(const struct trainer *trainer);
 /* Model and optimiser, as they were at `checkpoint` (NULL: at the start). */
 enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
                                const struct architecture *architecture,

@@ -155,6 +155,18 @@ void trainer_plan(struct trainer *trainer, int64_t channels)
             options->batch_tokens > longest ? options->batch_tokens : longest;
 }
 
+static enum dtype moments_dtype(const struct train_options *options)
+{
+    return strcmp(options->moments, "bf16") == 0   ? DTYPE_BF16
+           : strcmp(options->moments, "8bit") == 0 ? DTYPE_U8
+                                                   : DTYPE_F32;
+}
+
+static bool masters_dropped(const struct train_options *options)
+{
+    return strcmp(options->masters, "none") == 0;
+}
+
 enum status trainer_make_identity(struct trainer *trainer, struct error *error)
 {
     const struct train_options *o = trainer->options;
@@ -176,6 +188,8 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
                         o->lora_targets, o->rslora);
     if (o->dora || o->lora_dropout > 0) /* older runs have no such line either */
         text_buffer_appendf(&text, "dora %d dropout %a\n", o->dora, o->lora_dropout);
+    if (masters_dropped(o)) /* nor such a one */
+        text_buffer_appendf(&text, "masters %s\n", o->masters);
     if (train_quantized(o)) /* older runs have no such line, and can be resumed */
         text_buffer_appendf(&text, "quantize %s\n", o->quantize);
     text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),
@@ -186,21 +200,31 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
                        "the hash over settings, data and start weights", error);
 }
 
-static enum dtype moments_dtype(const struct train_options *options)
+struct checkpoint_place trainer_checkpoint_place(const struct trainer *trainer)
 {
-    return strcmp(options->moments, "bf16") == 0 ? DTYPE_BF16 : DTYPE_F32;
+    return (struct checkpoint_place){.run = trainer->options->out,
+                                     .metadata = trainer->start,
+                                     .base = trainer->options->model,
+                                     .trained_on = &trainer->trained_on,
+                                     .identity = trainer->identity,
+                                     .moments = trainer->options->moments,
+                                     .masters = trainer->options->masters};
 }
 
-static enum status moments_check(const struct trainer *trainer, struct error *error)
+/* What is rounded to bf16 needs weights in bf16. */
+static enum status rounding_check(const struct trainer *trainer, struct error *error)
 {
-    const enum dtype moments = moments_dtype(trainer->options);
-    if (moments == DTYPE_F32 || moments == backend_activation_dtype(trainer->backend))
+    const struct train_options *options = trainer->options;
+    const bool moments = moments_dtype(options) == DTYPE_BF16;
+    if (backend_compute_dtype(trainer->backend) == DTYPE_BF16 ||
+        !(moments || masters_dropped(options)))
         return STATUS_OK;
-    return error_set(
-        error, STATUS_UNSUPPORTED,
-        "--moments bf16 needs a GPU that computes in bf16 (--device cuda): %s; "
-        "use --moments f32",
-        backend_description(trainer->backend));
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "--%s needs a run in bf16, and this one is not: %s; add --precision "
+                     "bf16, or use --%s",
+                     moments ? "moments bf16" : "masters none",
+                     backend_description(trainer->backend),
+                     moments ? "moments f32 or 8bit" : "masters fp32");
 }
 
 static enum status optimiser_open(struct trainer *trainer, struct error *error)
@@ -236,6 +260,7 @@ static enum status memory_check(const struct trainer *trainer,
         .dtype = backend_compute_dtype(trainer->backend),
         .activations = backend_activation_dtype(trainer->backend),
         .moments = moments_dtype(trainer->options),
+        .masters_dropped = masters_dropped(trainer->options),
         .ranks = ranks_size(&trainer->ranks),
         .sharded = train_sharded(trainer->options),
         .token_count = trainer->token_limit,
@@ -276,13 +301,15 @@ static enum status weights_open(struct trainer *trainer, const char *checkpoint,
                                 struct error *error)
 {
     const struct train_options *options = trainer->options;
+    const enum master_weights masters =
+        masters_dropped(options) ? MASTERS_DROPPED : MASTERS_KEPT;
     if (!checkpoint && !options->model)
         return transformer_create_sharded(&trainer->model, trainer->backend,
                                           weights_ranks(trainer), architecture,
-                                          (uint64_t)options->seed, MASTERS_KEPT, error);
+                                          (uint64_t)options->seed, masters, error);
     return transformer_open_directory_sharded(
         &trainer->model, trainer->backend, weights_ranks(trainer),
-        checkpoint ? checkpoint : options->model, MASTERS_KEPT, error);
+        checkpoint ? checkpoint : options->model, masters, error);
 }
 
 /* The frozen model, and adapters, the checkpoint's or new ones. */
@@ -305,7 +332,7 @@ enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
                                const struct architecture *architecture, struct error *error)
 {
     const struct train_options *options = trainer->options;
-    if (moments_check(trainer, error) || memory_check(trainer, architecture, error))
+    if (rounding_check(trainer, error) || memory_check(trainer, architecture, error))
         return error->status;
     const enum status status = options->lora
                                    ? adapters_open(trainer, checkpoint, error)
@@ -315,7 +342,8 @@ enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
                                    error) ||
         optimiser_open(trainer, error))
         return error->status;
+    const struct checkpoint_place place = trainer_checkpoint_place(trainer);
     if (checkpoint)
-        return checkpoint_read(checkpoint, trainer->identity, &trainer->adamw, error);
+        return checkpoint_read(checkpoint, &place, &trainer->adamw, error);
     return STATUS_OK;
 }

@@ -168,8 +168,8 @@ static void broken_gradient_changes_nothing(void **state)
                                 &options, &norm, &error),
                      STATUS_OK);
     float moments[2][COUNT];
-    memcpy(moments[0], adamw.moment1, sizeof moments[0]);
-    memcpy(moments[1], adamw.moment2, sizeof moments[1]);
+    memcpy(moments[0], adamw.moment1.values, sizeof moments[0]);
+    memcpy(moments[1], adamw.moment2.values, sizeof moments[1]);
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         problem_fill(&problem, 2);
         problem.gradients[COUNT - 1] = broken[i];
@@ -181,8 +181,8 @@ static void broken_gradient_changes_nothing(void **state)
         assert_non_null(strstr(error.message, "after 1 updates"));
         assert_int_equal(adamw.step, 1);
         assert_memory_equal(problem.weights, before.weights, sizeof before.weights);
-        assert_memory_equal(adamw.moment1, moments[0], sizeof moments[0]);
-        assert_memory_equal(adamw.moment2, moments[1], sizeof moments[1]);
+        assert_memory_equal(adamw.moment1.values, moments[0], sizeof moments[0]);
+        assert_memory_equal(adamw.moment2.values, moments[1], sizeof moments[1]);
     }
     adamw_release(&adamw);
     backend_close(backend);

@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "tests/unit/ranks_fixture.h"
 
-/* Counts around units of 64 and beyond what goes over at a time (4 MiB in all). */
-static const int64_t counts[] = {0, 1, 63, 64, 65, 129, 1000, 2500003};
+/* Counts around units of 256 and beyond what goes over at a time (4 MiB in all). */
+static const int64_t counts[] = {0, 1, 255, 256, 257, 513, 4000, 2500003};
 enum { COUNTS = sizeof counts / sizeof *counts };
 
 /* Small differences beside great ones: another order of summing gives other bits. */
@@ -165,12 +165,12 @@ static bool shards_are_whole(struct process_group *group, int rank)
     struct ranks ranks;
     (void)rank;
     EXPECT(ranks_begin(&ranks, group));
-    for (int64_t count = 0; count < 700; count++) {
+    for (int64_t count = 0; count < 2100; count++) {
         int64_t end = 0;
         for (int i = 0; i < ranks.size; i++) {
             const struct shard shard = collectives_shard(ranks.collectives, i, count);
             EXPECT(shard.offset == end && shard.count >= 0);
-            EXPECT(shard.offset % 64 == 0 || shard.count == 0);
+            EXPECT(shard.offset % 256 == 0 || shard.count == 0);
             end += shard.count;
         }
         EXPECT(end == count);
