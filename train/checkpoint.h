@@ -17,7 +17,8 @@
  *                                          of a LoRA run PEFT's two files
  *         training_data.json               what it was trained on, whole passes or not
  *         optimizer.safetensors            moment1, moment2, f32 or bf16, one block each;
- * in 8 bits U8 codes, and beside them f32 moment1.scales, moment1.small, … (optim/adamw.h)
+ *                                          with --moments 8bit U8 codes, beside f32 scales
+ *                                          and small moments (optim/adamw.h)
  *         state.json                       {"step":120,"identity":"…sha256…",
  *                                          "moments":"f32","masters":"fp32"}
  *
