@@ -15,7 +15,7 @@ MODULES = (
     "added_tokens bpe bpe_characters bpe_trainer byte_level charsmap decoder normalizer pretokenizer protobuf "
     "split_pattern string_table unicode unigram vocabulary"
 ).split()
-BASE = "error file file_tree file_writer json json_get json_writer memory text_buffer".split()
+BASE = "error file file_tree file_writer json json_get json_scan json_writer memory text_buffer".split()
 ENCODE_SPECIAL, ENCODE_ADD_BOS = 1, 2
 
 
