@@ -5,35 +5,21 @@
 
 #include <math.h>
 
-struct adamw_factors adamw_factors_of(const struct adamw_step_parameters *p, double norm)
+float adamw_gradient_scale(const struct adamw_step_parameters *p, double norm)
 {
     const bool clipped = p->clip_norm > 0 && norm > (double)p->clip_norm;
-    const double step = (double)p->step;
-    const double correction1 = 1 - pow((double)p->beta1, step);
-    const double correction2 = 1 - pow((double)p->beta2, step);
-
-    return (struct adamw_factors){
-        .beta1 = p->beta1,
-        .one_minus_beta1 = (float)(1 - (double)p->beta1),
-        .beta2 = p->beta2,
-        .one_minus_beta2 = (float)(1 - (double)p->beta2),
-        .lr_corrected = (float)((double)p->lr / correction1),
-        .root_of_correction2 = (float)(1 / sqrt(correction2)),
-        .epsilon = p->epsilon,
-        .decay = p->lr * p->weight_decay,
-        .gradient_scale = clipped ? (float)((double)p->clip_norm / norm) : 1.0f,
-    };
+    return clipped ? (float)((double)p->clip_norm / norm) : 1.0f;
 }
 
 TARGET_CLONES
 void adamw_piece(float *restrict weight, float *restrict moment1, float *restrict moment2,
-                 const float *restrict gradient, int64_t count,
+                 const float *restrict gradient, int64_t count, float gradient_scale,
                  const struct adamw_factors *factors)
 {
     const struct adamw_factors f = *factors;
 
     for (int64_t i = 0; i < count; i++) {
-        const float g = gradient[i] * f.gradient_scale;
+        const float g = gradient[i] * gradient_scale;
         const float m = f.beta1 * moment1[i] + f.one_minus_beta1 * g;
         const float v = f.beta2 * moment2[i] + f.one_minus_beta2 * (g * g);
         const float root = sqrtf(v) * f.root_of_correction2 + f.epsilon;
@@ -69,6 +55,7 @@ struct update {
     const struct tensor *moment1, *moment2;
     const float *gradient;
     const struct adamw_step_parameters *parameters;
+    float gradient_scale;
     struct adamw_factors factors;
     bool drawn; /* something is rounded stochastically */
 };
@@ -84,7 +71,8 @@ static void update_piece(const struct update *u, int64_t first, int64_t count)
 
     if (u->drawn)
         adamw_draw(&draws, u->parameters, u->parameters->offset + first, count);
-    adamw_piece(weight, moment1, moment2, u->gradient + first, count, &u->factors);
+    adamw_piece(weight, moment1, moment2, u->gradient + first, count, u->gradient_scale,
+                &u->factors);
     moments_store(u->moment1, first, count, moment1, &draws, 0);
     moments_store(u->moment2, first, count, moment2, &draws, 16);
     adamw_weights_store(&u->weights, first, count, weight, &draws);
@@ -104,7 +92,8 @@ void cpu_adamw_update(struct backend *backend, struct tensor *weight,
                             .moment2 = moment2,
                             .gradient = f32(gradient),
                             .parameters = parameters,
-                            .factors = adamw_factors_of(parameters, norm)};
+                            .gradient_scale = adamw_gradient_scale(parameters, norm),
+                            .factors = adamw_factors_of(parameters)};
 
     update.drawn = adamw_weights_are_drawn(&update.weights) || moment1->dtype == DTYPE_BF16;
     if (!isfinite(norm))

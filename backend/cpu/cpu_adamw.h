@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_BACKEND_CPU_CPU_ADAMW_H
 #define HOLDFAST_BACKEND_CPU_CPU_ADAMW_H
 
+#include "backend/adamw_factors.h"
 #include "backend/operations.h"
 
 /*
@@ -14,21 +15,11 @@
  * low half of the second for the weight. The CUDA back-end does the same.
  */
 
-/* The bias corrections, taken out of the loop: lr m / c1 / (sqrt(v / c2) + epsilon). */
-struct adamw_factors {
-    float beta1, one_minus_beta1;
-    float beta2, one_minus_beta2;
-    float lr_corrected;        /* lr / (1 - beta1^t) */
-    float root_of_correction2; /* 1 / sqrt(1 - beta2^t) */
-    float epsilon;
-    float decay; /* lr * weight_decay */
-    float gradient_scale;
-};
-struct adamw_factors adamw_factors_of(const struct adamw_step_parameters *parameters,
-                                      double norm);
+/* What gradients of this global norm are multiplied by to be clipped. */
+float adamw_gradient_scale(const struct adamw_step_parameters *parameters, double norm);
 
 void adamw_piece(float *weight, float *moment1, float *moment2, const float *gradient,
-                 int64_t count, const struct adamw_factors *factors);
+                 int64_t count, float gradient_scale, const struct adamw_factors *factors);
 
 /* At most so many elements are widened at a time. */
 enum { ADAMW_PIECE = 1024 };

@@ -74,6 +74,7 @@ struct update {
     struct moment8 moment1, moment2;
     const float *gradient;
     const struct adamw_step_parameters *parameters;
+    float gradient_scale;
     struct adamw_factors factors;
     struct map map1, map2;
     int64_t count;
@@ -93,7 +94,8 @@ static void block_update(const struct update *u, int64_t block)
     decode(moment2, codes2, u->moment2.scales[block], u->map2.values, count);
     if (adamw_weights_are_drawn(&u->weights))
         adamw_draw(&draws, u->parameters, u->parameters->offset + first, count);
-    adamw_piece(weight, moment1, moment2, u->gradient + first, count, &u->factors);
+    adamw_piece(weight, moment1, moment2, u->gradient + first, count, u->gradient_scale,
+                &u->factors);
     u->moment1.scales[block] = block_encode(codes1, moment1, &u->map1, count);
     u->moment2.scales[block] = block_encode(codes2, moment2, &u->map2, count);
     adamw_weights_store(&u->weights, first, count, weight, &draws);
@@ -112,7 +114,8 @@ void cpu_adamw_update_8bit(struct backend *backend, struct tensor *weight,
                             .moment2 = *moment2,
                             .gradient = f32(gradient),
                             .parameters = parameters,
-                            .factors = adamw_factors_of(parameters, norm),
+                            .gradient_scale = adamw_gradient_scale(parameters, norm),
+                            .factors = adamw_factors_of(parameters),
                             .count = tensor_count(weight)};
 
     if (!isfinite(norm))

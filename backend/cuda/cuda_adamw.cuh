@@ -1,9 +1,10 @@
 #ifndef HOLDFAST_BACKEND_CUDA_CUDA_ADAMW_CUH
 #define HOLDFAST_BACKEND_CUDA_CUDA_ADAMW_CUH
 
+extern "C" {
+#include "backend/adamw_factors.h"
+}
 #include "backend/cuda/cuda_kernel.cuh"
-
-#include <math.h>
 
 /*
  * What cuda_adamw.cu and cuda_adamw_8bit.cu share: the formula for one element, rounding,
@@ -17,38 +18,14 @@
 
 enum weight_kind { WEIGHT_F32, WEIGHT_SPLIT, WEIGHT_BF16 };
 
-/* The bias corrections, taken out of the loop: lr m / c1 / (sqrt(v / c2) + epsilon). */
-struct factors {
-    float beta1, one_minus_beta1;
-    float beta2, one_minus_beta2;
-    float lr_corrected;        /* lr / (1 - beta1^t) */
-    float root_of_correction2; /* 1 / sqrt(1 - beta2^t) */
-    float epsilon;
-    float decay; /* lr * weight_decay */
+struct factors : adamw_factors {
     float clip_norm;
     uint64_t step, seed;
 };
 
-/* As backend/cpu/cpu_adamw.c does, so that both back-ends compute with the same numbers. */
 static inline struct factors factors_of(const struct adamw_step_parameters *p)
 {
-    const double step = static_cast<double>(p->step);
-    const double correction1 = 1 - pow(static_cast<double>(p->beta1), step);
-    const double correction2 = 1 - pow(static_cast<double>(p->beta2), step);
-    struct factors factors = {};
-
-    factors.beta1 = p->beta1;
-    factors.one_minus_beta1 = static_cast<float>(1 - static_cast<double>(p->beta1));
-    factors.beta2 = p->beta2;
-    factors.one_minus_beta2 = static_cast<float>(1 - static_cast<double>(p->beta2));
-    factors.lr_corrected = static_cast<float>(static_cast<double>(p->lr) / correction1);
-    factors.root_of_correction2 = static_cast<float>(1 / sqrt(correction2));
-    factors.epsilon = p->epsilon;
-    factors.decay = p->lr * p->weight_decay;
-    factors.clip_norm = p->clip_norm;
-    factors.step = static_cast<uint64_t>(p->step);
-    factors.seed = p->seed;
-    return factors;
+    return {adamw_factors_of(p), p->clip_norm, static_cast<uint64_t>(p->step), p->seed};
 }
 
 struct adamw_weights {
