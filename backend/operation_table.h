@@ -47,6 +47,7 @@ struct operation_table {
     void (*linear_decode)(struct backend *, struct tensor *out, const struct tensor *in,
                           const struct tensor *weight, const struct tensor *bias,
                           const struct tensor *residual);
+    void (*linear_arrange)(struct backend *, struct tensor *weight); /* NULL: rows stay */
     void (*linear_backward_input)(struct backend *, struct tensor *d_in,
                                   const struct tensor *d_out, const struct tensor *weight,
                                   bool accumulate);

@@ -6,7 +6,7 @@
 
 static void check_data(const struct tensor *tensor, enum dtype dtype)
 {
-    CHECK(tensor->dtype == dtype);
+    CHECK(tensor->dtype == dtype && !tensor->arranged);
     CHECK(tensor->data || tensor_count(tensor) == 0);
 }
 
@@ -85,6 +85,14 @@ void fill(struct backend *backend, struct tensor *tensor, float value)
         backend->table->fill(backend, tensor, value);
 }
 
+/* A weight that may be arranged, as if it were not. */
+static struct tensor in_rows(const struct tensor *weight)
+{
+    struct tensor plain = *weight;
+    plain.arranged = false;
+    return plain;
+}
+
 void add(struct backend *backend, struct tensor *out, const struct tensor *a,
          const struct tensor *b)
 {
@@ -109,8 +117,9 @@ void embedding_forward(struct backend *backend, struct tensor *out,
                        const struct tensor *weight, const int32_t *tokens)
 {
     const enum dtype dtype = compute_dtype(backend, out);
+    const struct tensor plain = in_rows(weight);
 
-    check_matrix(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+    check_matrix(&plain, weight_dtype(backend, weight, dtype), weight->shape[0],
                  weight->shape[1]);
     check_matrix(out, dtype, out->shape[0], weight->shape[1]);
     check_indices(backend, tokens, out->shape[0], 0, weight->shape[0]);
@@ -135,8 +144,9 @@ static void check_linear(const struct backend *backend, const struct tensor *out
                          const struct tensor *bias, const struct tensor *residual)
 {
     const enum dtype dtype = compute_dtype(backend, in);
+    const struct tensor plain = in_rows(weight);
 
-    check_strided(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
+    check_strided(&plain, weight_dtype(backend, weight, dtype), weight->shape[0],
                   weight->shape[1]);
     check_strided(in, dtype, in->shape[0], weight->shape[1]);
     CHECK(out->dtype == dtype || out->dtype == DTYPE_F32);
@@ -163,6 +173,13 @@ void linear_decode(struct backend *backend, struct tensor *out, const struct ten
     check_linear(backend, out, in, weight, bias, residual);
     if (!backend->error.status)
         backend->table->linear_decode(backend, out, in, weight, bias, residual);
+}
+
+void linear_arrange(struct backend *backend, struct tensor *weight)
+{
+    check_matrix(weight, held_dtype(backend, weight), weight->shape[0], weight->shape[1]);
+    if (!backend->error.status && backend->table->linear_arrange)
+        backend->table->linear_arrange(backend, weight);
 }
 
 void linear_backward_input(struct backend *backend, struct tensor *d_in,

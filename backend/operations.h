@@ -61,6 +61,13 @@ void linear_forward(struct backend *backend, struct tensor *out, const struct te
 void linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
                    const struct tensor *weight, const struct tensor *bias,
                    const struct tensor *residual);
+/*
+ * Brings the elements of weight[M,K], in place, into the order in which the two products
+ * above read them fastest, and marks the tensor; bits of the products stay the same.
+ * Nothing where the order of rows is that order. Other views of the same data are then
+ * of no use.
+ */
+void linear_arrange(struct backend *backend, struct tensor *weight);
 /* d_in[T,K] = or += d_out[T,M] weight[M,K] */
 void linear_backward_input(struct backend *backend, struct tensor *d_in,
                            const struct tensor *d_out, const struct tensor *weight,

@@ -35,7 +35,7 @@ struct tensor tensor_rows(const struct tensor *tensor, int64_t first, int64_t ro
     struct tensor view = *tensor;
 
     CHECK(first >= 0 && rows >= 0 && first + rows <= tensor->shape[0]);
-    CHECK(tensor->row_stride == 0);
+    CHECK(tensor->row_stride == 0 && !tensor->arranged);
     view.shape[0] = rows;
     if (tensor->data && tensor->shape[0] > 0)
         view.data = (unsigned char *)tensor->data +
@@ -48,7 +48,7 @@ struct tensor tensor_columns(const struct tensor *tensor, int64_t first, int64_t
     struct tensor view = *tensor;
 
     CHECK(tensor->rank == 2 && first >= 0 && columns >= 0);
-    CHECK(first + columns <= tensor->shape[1]);
+    CHECK(first + columns <= tensor->shape[1] && !tensor->arranged);
     view.row_stride = tensor_row_stride(tensor);
     view.shape[1] = columns;
     if (tensor->data)

@@ -18,6 +18,8 @@
  * A tensor is a view: it owns nothing. Row-major; shape[0] is outermost. Contiguous, but
  * for a matrix made by tensor_columns(), whose rows lie row_stride elements apart: only
  * the linear operations take such views. `data` may live on the device of its back-end.
+ * A weight that linear_arrange() has arranged is in an order of its back-end's, and is for
+ * linear_forward(), linear_decode() and embedding_forward() alone.
  */
 enum { TENSOR_DIMENSIONS_MAXIMUM = 4 };
 
@@ -27,6 +29,7 @@ struct tensor {
     int rank;
     int64_t shape[TENSOR_DIMENSIONS_MAXIMUM];
     int64_t row_stride; /* in elements; 0: contiguous */
+    bool arranged;
 };
 
 struct tensor tensor_view_1d(void *data, enum dtype dtype, int64_t count);

@@ -82,6 +82,7 @@ static enum status local_open(struct chat *chat, const char *directory,
                                    MASTERS_DROPPED, error) ||
         vocabulary_check(local, directory, error))
         return error->status;
+    transformer_arrange(local->model);
     log_info("%s", backend_description(local->backend));
     if (*tokenizer_warnings(local->tokenizer))
         log_warning("%s", tokenizer_warnings(local->tokenizer));

@@ -401,7 +401,7 @@ enum status transformer_lora_begin(struct transformer *model,
                                    enum master_weights masters, struct error *error)
 {
     struct lora_options resolved = *options;
-    CHECK(!model->adapters && !model->base.gradients);
+    CHECK(!model->adapters && !model->base.gradients && !model->arranged);
     CHECK(model->training.token_count == 0 && model->inference.token_count == 0);
     if (lora_options_resolve(&resolved, &model->architecture, error) ||
         adapters_create(&model->adapters, model->backend, &model->architecture, &resolved,
@@ -486,6 +486,7 @@ static enum status gradients_reserve(struct transformer *model, struct error *er
 enum status transformer_training_begin(struct transformer *model, int64_t token_count,
                                        bool recompute, struct error *error)
 {
+    CHECK(!model->arranged);
     if (rope_table_reserve(model, token_count, error) || gradients_reserve(model, error))
         return error->status;
     return activations_reserve(&model->training, model,
@@ -509,11 +510,33 @@ enum status transformer_inference_begin(struct transformer *model, int64_t token
                                         struct error *error)
 {
     const enum status status = rope_table_reserve(model, token_count, error);
-    if (!status)
+    if (!status && !model->arranged) /* which made them */
         transformer_gains_update(model);
     if (status || token_count <= model->inference.token_count)
         return status;
     return activations_reserve(&model->inference, model, FORWARD_ONLY, token_count, error);
+}
+
+static void block_arrange(struct backend *backend, struct block_parameters *block)
+{
+    linear_arrange(backend, &block->query_key_value.weight);
+    linear_arrange(backend, &block->attention_out.weight);
+    linear_arrange(backend, &block->gate_up.weight);
+    linear_arrange(backend, &block->down.weight);
+}
+
+void transformer_arrange(struct transformer *model)
+{
+    struct model_parameters *views = &model->views;
+    CHECK(!model->arranged && !model->sharded && !model->base.remainders);
+    CHECK(!model->training.token_count);
+    transformer_gains_update(model);
+    for (int64_t i = 0; i < model->architecture.layer_count && !model->quantized; i++)
+        block_arrange(model->backend, &views->blocks[i]);
+    linear_arrange(model->backend, &views->head);
+    if (model->architecture.tied_embeddings)
+        views->embedding = views->head;
+    model->arranged = true;
 }
 
 void transformer_zero_gradients(struct transformer *model)

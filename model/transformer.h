@@ -105,6 +105,12 @@ void transformer_training_end(struct transformer *model);
  */
 enum status transformer_inference_begin(struct transformer *model, int64_t token_count,
                                         struct error *error);
+/*
+ * Brings the weights, in place, into the order in which generation reads them fastest
+ * (linear_arrange()). Behind everything else that changes or writes weights: from now on
+ * the model serves generation and transformer_logits() alone.
+ */
+void transformer_arrange(struct transformer *model);
 /* Bytes in use: weights, gradients, activations (for the log). */
 size_t transformer_bytes(const struct transformer *model);
 

@@ -415,7 +415,7 @@ enum { FILE_BYTES = 2000000000 };
 static enum status weights_on_host(const struct transformer *model, const float **host,
                                    float **copy, struct error *error)
 {
-    CHECK(!model->quantized);
+    CHECK(!model->quantized && !model->arranged);
     *host = model->base.weights;
     if (strcmp(backend_name(model->backend), "cpu") == 0 &&
         model->base.dtype == DTYPE_F32 && !model->architecture.transposed)
@@ -468,7 +468,7 @@ enum status transformer_write_weights(const struct transformer *model,
 enum status transformer_write_merged(const struct transformer *model, const char *directory,
                                      enum dtype stored, struct error *error)
 {
-    CHECK(!model->quantized);
+    CHECK(!model->quantized && !model->arranged);
     float *merged = memory_allocate_array((size_t)model->base.count, sizeof *merged);
     enum status status = parameter_block_get(&model->base, merged, error);
     if (!status && model->adapters)

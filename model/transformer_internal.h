@@ -123,6 +123,7 @@ struct transformer {
     struct backend *backend;
     struct architecture architecture;
     struct parameter_block base; /* all weights of the model, but the quantised ones */
+    bool arranged;               /* see transformer_arrange() */
     struct quantized *quantized; /* NULL: none */
     struct sharded *sharded;     /* NULL: all weights are held here */
     struct model_parameters views;

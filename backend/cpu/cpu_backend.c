@@ -154,6 +154,7 @@ static const struct operation_table cpu_table = {
     .embedding_backward = cpu_embedding_backward,
     .linear_forward = cpu_linear_forward,
     .linear_decode = cpu_linear_forward, /* rows are independent in our gemm */
+    .linear_arrange = cpu_linear_arrange,
     .linear_backward_input = cpu_linear_backward_input,
     .linear_backward_weight = cpu_linear_backward_weight,
     .rms_norm_forward = cpu_rms_norm_forward,

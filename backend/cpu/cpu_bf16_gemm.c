@@ -3,29 +3,41 @@
 #include "backend/cpu/cpu_bf16_kernel.h"
 
 enum {
-    DEPTH_BLOCK = 1024,        /* tiles of a and b: 8 KiB each, of 32 in L1 */
-    ROW_BLOCK = 64,            /* rows of a in one job: 128 KiB with a full depth block */
-    STRIP_COLUMNS = 8,         /* that stay in L1 while rows pass from L2, */
-    STRIP_ROWS = 16,           /* if there are so many */
-    PACK_ROWS = 64,            /* of b, in one job of rounding */
-    GROUP_LEAST = 32,          /* columns of a job */
-    PACKED_ELEMENTS = 4 << 20, /* 8 MiB of b at a time */
+    DEPTH_BLOCK = 1024, /* of panels: 128 KiB a strip, of 1 MiB in L2 */
+    STRIP =
+        BF16_PANEL * BF16_TILE_PANELS,  /* columns that rows pass while they stay there */
+    ROUND_ROWS = 8,                     /* of a, in one job of rounding */
+    ROW_BLOCK_LEAST = 96,               /* of a job: each packs its columns of b anew */
+    ROUNDED_ELEMENTS = 4 << 20,         /* 8 MiB of a at a time */
     PARALLEL_MULTIPLICATIONS = 1 << 19, /* below: one thread, some 10 us, */
     PARALLEL_ELEMENTS = 1 << 16,        /* but for a b of so many */
     JOBS_A_THREAD_WANTED = 4,           /* so that a slow core holds nobody up */
+    LINE_ELEMENTS = 32,
+    ALONE_ROWS = BF16_TILE_ROWS,
+    AHEAD = 32 * LINE_ELEMENTS, /* what is fetched of a panel before it is needed */
 };
 
 struct plan {
     const struct bf16_kernel *kernel;
     const struct gemm *gemm;
     int64_t depth_block;
-    int64_t chunk_depth;   /* a multiple of depth_block: what of b is rounded at a time */
-    int64_t row_block;     /* rows of a job */
-    int64_t group_columns; /* columns of a job */
-    uint16_t *packed;      /* [depth blocks][columns][depth of the block]; NULL: b serves */
-    float *scratch;        /* of the threads: a block of a in bf16 */
+    int64_t chunk_depth; /* a multiple of depth_block: what of a is rounded at a time */
+    int64_t job_rows;
+    int64_t job_columns; /* a multiple of STRIP */
+    uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16 */
+    int64_t chunk_stride;
+    float *scratch; /* of the threads: a strip of b in panels; NULL: b is in panels */
     int64_t scratch_floats;
     bool parallel;
+};
+
+/* Part of a product: of the chunk of depth that begins at chunk, the block [first, first +
+ * depth). */
+struct piece {
+    int64_t chunk;
+    int64_t first, depth;
+    int64_t row, rows;
+    int64_t column, columns;
 };
 
 static int64_t round_up(int64_t count, int64_t unit)
@@ -44,20 +56,16 @@ static int64_t depth_block_of(int64_t depth)
     return round_up(parts(depth, parts(depth, DEPTH_BLOCK)), BF16_STEP);
 }
 
-static bool reads_in_place(const struct gemm *gemm)
-{
-    return gemm->b_dtype == DTYPE_BF16 && gemm->b_depth == 1;
-}
-
+/* Ranges of columns, and of rows where those are too few. */
 static void plan_jobs(struct plan *plan, int thread_count)
 {
     const struct gemm *gemm = plan->gemm;
-    const int64_t row_blocks = parts(gemm->rows, ROW_BLOCK);
-    const int64_t groups = parts((int64_t)JOBS_A_THREAD_WANTED * thread_count, row_blocks);
+    const int64_t wanted = (int64_t)JOBS_A_THREAD_WANTED * thread_count;
 
-    plan->row_block = round_up(parts(gemm->rows, row_blocks), BF16_TILE);
-    plan->group_columns =
-        maximum(GROUP_LEAST, round_up(parts(gemm->columns, groups), BF16_TILE));
+    plan->job_columns = round_up(parts(gemm->columns, wanted), STRIP);
+    const int64_t ranges = parts(gemm->columns, plan->job_columns);
+    const int64_t rows = maximum(ROW_BLOCK_LEAST, parts(gemm->rows, parts(wanted, ranges)));
+    plan->job_rows = round_up(minimum(rows, gemm->rows), BF16_TILE_ROWS);
     plan->parallel = gemm->rows * gemm->columns * gemm->depth >= PARALLEL_MULTIPLICATIONS ||
                      gemm->columns * gemm->depth >= PARALLEL_ELEMENTS;
 }
@@ -65,32 +73,20 @@ static void plan_jobs(struct plan *plan, int thread_count)
 static bool plan_make(struct plan *plan, struct cpu_backend *cpu, const struct gemm *gemm)
 {
     *plan = (struct plan){.kernel = cpu->bf16, .gemm = gemm};
-    plan->depth_block = plan->chunk_depth = depth_block_of(gemm->depth);
+    plan->depth_block = depth_block_of(gemm->depth);
     plan_jobs(plan, cpu->thread_count);
-    plan->scratch_floats = plan->row_block * plan->depth_block / 2;
-    plan->scratch = cpu_thread_scratch(cpu, plan->scratch_floats);
-    if (reads_in_place(gemm)) {
-        plan->chunk_depth = round_up(gemm->depth, plan->depth_block);
-        return plan->scratch;
-    }
-    const int64_t block = gemm->columns * plan->depth_block;
     const int64_t blocks =
-        minimum(parts(gemm->depth, plan->depth_block), maximum(1, PACKED_ELEMENTS / block));
+        minimum(parts(gemm->depth, plan->depth_block),
+                maximum(1, ROUNDED_ELEMENTS / (gemm->rows * plan->depth_block)));
     plan->chunk_depth = blocks * plan->depth_block;
-    plan->packed = cpu_scratch(cpu, SCRATCH_PACKED, blocks * block, sizeof(uint16_t));
-    return plan->scratch && plan->packed;
-}
-
-/* Rows of a, or columns of b, in bf16, along the depth; `lies_along`: as they are. */
-static void take(const struct plan *plan, uint16_t *out, const void *in, enum dtype type,
-                 int64_t stride, bool lies_along, int64_t count, int64_t depth)
-{
-    const int64_t padded = round_up(depth, BF16_STEP);
-
-    if (lies_along)
-        plan->kernel->round(out, padded, in, type, stride, count, depth);
-    else
-        plan->kernel->round_across(out, padded, in, type, stride, count, depth);
+    plan->chunk_stride = round_up(minimum(plan->chunk_depth, gemm->depth), BF16_STEP);
+    plan->rounded = cpu_scratch(cpu, SCRATCH_PACKED, gemm->rows * plan->chunk_stride,
+                                sizeof *plan->rounded);
+    if (gemm->b_panels)
+        return plan->rounded;
+    plan->scratch_floats = STRIP * plan->depth_block / 2;
+    plan->scratch = cpu_thread_scratch(cpu, plan->scratch_floats);
+    return plan->rounded && plan->scratch;
 }
 
 static const void *element(const void *matrix, enum dtype type, int64_t offset)
@@ -98,102 +94,148 @@ static const void *element(const void *matrix, enum dtype type, int64_t offset)
     return (const char *)matrix + offset * (int64_t)dtype_bytes(type);
 }
 
-/* Columns from `column` on of one depth block, rounded. */
-static uint16_t *packed_at(const struct plan *plan, int64_t chunk, int64_t first,
-                           int64_t column, int64_t depth)
-{
-    return plan->packed + (first - chunk) * plan->gemm->columns +
-           column * round_up(depth, BF16_STEP);
-}
-
-static void pack_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t column)
+/* Rows of a chunk of a, in bf16, along the depth. */
+static void round_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t row)
 {
     const struct gemm *gemm = plan->gemm;
-    const int64_t columns = minimum(PACK_ROWS, gemm->columns - column);
+    const float *a = gemm->a + row * gemm->a_row + chunk * gemm->a_depth;
+    uint16_t *out = plan->rounded + row * plan->chunk_stride;
+    const int64_t rows = minimum(ROUND_ROWS, gemm->rows - row);
+
+    if (gemm->a_depth == 1)
+        plan->kernel->round(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_row, rows,
+                            end - chunk);
+    else
+        plan->kernel->round_across(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_depth,
+                                   rows, end - chunk);
+}
+
+/* The piece's strip of b in panels, one after another. */
+static void pack_strip(const struct plan *plan, const struct piece *at, uint16_t *out)
+{
+    const struct gemm *gemm = plan->gemm;
     const bool along = gemm->b_depth == 1;
 
-    for (int64_t first = chunk; first < end; first += plan->depth_block) {
-        const int64_t depth = minimum(plan->depth_block, end - first);
-        take(plan, packed_at(plan, chunk, first, column, depth),
-             element(gemm->b, gemm->b_dtype,
-                     first * gemm->b_depth + column * gemm->b_column),
-             gemm->b_dtype, along ? gemm->b_column : gemm->b_depth, along, columns, depth);
+    for (int64_t j = 0; j < at->columns; j += BF16_PANEL) {
+        const int64_t width = minimum(BF16_PANEL, at->columns - j);
+        const void *in =
+            element(gemm->b, gemm->b_dtype,
+                    at->first * gemm->b_depth + (at->column + j) * gemm->b_column);
+        uint16_t *panel = out + j * round_up(at->depth, 2);
+        if (along)
+            plan->kernel->pack(panel, in, gemm->b_dtype, gemm->b_column, width, at->depth);
+        else
+            plan->kernel->pack_across(panel, in, gemm->b_dtype, gemm->b_depth, width,
+                                      at->depth);
     }
 }
 
-static int64_t strip_columns(int64_t rows)
-{
-    return rows < STRIP_ROWS ? BF16_TILE : STRIP_COLUMNS;
-}
-
-/* Which of the columns `ahead` further on the tile at row i fetches: one, if there are
- * tiles enough, so that fetching never holds the products up. */
-static void fetch_set(struct bf16_tile *tile, int64_t i, int64_t rows, int64_t ahead)
-{
-    const int64_t tiles = minimum(BF16_TILE, parts(rows, BF16_TILE)), at = i / BF16_TILE;
-    const int64_t begin = BF16_TILE * at / tiles;
-
-    tile->fetch = tile->b + (ahead + begin) * tile->b_row;
-    tile->fetch_columns = at < tiles ? BF16_TILE * (at + 1) / tiles - begin : 0;
-}
-
-/* The tiles of a few rows with columns [column, end) of the group, which begins at b. */
-static void run_strip(const struct plan *plan, int64_t row, int64_t rows, int64_t i,
-                      struct bf16_tile *tile, const uint16_t *b, int64_t column,
-                      int64_t end, int64_t first)
+/* Where the strip's panels lie: as packed, or in b. */
+static void find_panels(const struct plan *plan, const struct piece *at,
+                        struct bf16_tile *tile)
 {
     const struct gemm *gemm = plan->gemm;
+    const int64_t width = minimum(BF16_PANEL, at->columns);
 
-    for (int64_t j = column; j < end; j += BF16_TILE) {
-        tile->b = b + (j - column) * tile->b_row;
-        tile->c = gemm->c + (row + i) * gemm->c_row + j;
-        tile->base = first > 0 || gemm->accumulate ? tile->c
-                     : gemm->bias                  ? gemm->bias + j
-                                                   : NULL;
-        tile->base_row = tile->base == tile->c ? gemm->c_row : 0;
-        fetch_set(tile, i, rows, strip_columns(rows));
-        plan->kernel->run(minimum(BF16_TILE, rows - i), minimum(BF16_TILE, end - j), tile);
+    if (plan->scratch) {
+        uint16_t *packed =
+            (uint16_t *)(void *)cpu_thread_piece(plan->scratch, plan->scratch_floats);
+        pack_strip(plan, at, packed);
+        tile->b = packed;
+        tile->b_panel = BF16_PANEL * round_up(at->depth, 2);
+        return;
+    }
+    tile->b = (const uint16_t *)gemm->b + at->column * gemm->depth + at->first * width;
+    tile->b_panel = BF16_PANEL * gemm->depth;
+}
+
+/* Panel after panel, in the order of memory: what few rows wait for. */
+static void run_panels(const struct plan *plan, int64_t whole, int64_t rows,
+                       const struct bf16_tile *tile)
+{
+    struct bf16_tile one = *tile;
+
+    one.fetch_lines = one.pairs;
+    for (int64_t j = 0; j < whole; j++) {
+        one.fetch = one.b + AHEAD;
+        plan->kernel->run(rows, 1, &one);
+        one.b += one.b_panel;
+        one.c += BF16_PANEL;
+        if (one.base)
+            one.base += BF16_PANEL;
     }
 }
 
-/* All tiles of a block of rows, rounded, with columns [group, end) at one depth block. */
-static void run_tiles(const struct plan *plan, const uint16_t *a, int64_t row, int64_t rows,
-                      struct bf16_tile *tile, int64_t group, int64_t end, int64_t first)
+/* Up to BF16_TILE_ROWS rows with all whole panels of the strip, and the narrow one. */
+static void run_tile(const struct plan *plan, const struct piece *at, int64_t rows,
+                     struct bf16_tile *tile)
 {
-    const uint16_t *b = tile->b;
-    const int64_t strip = strip_columns(rows);
+    const int64_t whole = at->columns / BF16_PANEL, rest = at->columns % BF16_PANEL;
+    struct bf16_tile last = *tile;
 
-    for (int64_t j = group; j < end; j += strip)
-        for (int64_t i = 0; i < rows; i += BF16_TILE) {
-            tile->a = a + i * tile->a_row;
-            run_strip(plan, row, rows, i, tile, b + (j - group) * tile->b_row, j,
-                      minimum(end, j + strip), first);
-        }
+    if (at->rows <= ALONE_ROWS)
+        run_panels(plan, whole, rows, tile);
+    else if (whole > 0)
+        plan->kernel->run(rows, whole, tile);
+    if (rest == 0)
+        return;
+    /* It lies behind the whole ones; its pairs are not as far apart as theirs. */
+    last.b += whole * tile->b_panel;
+    if (whole > 0 && !plan->scratch)
+        last.b -= at->first * (BF16_PANEL - rest);
+    last.c += whole * BF16_PANEL;
+    if (last.base)
+        last.base += whole * BF16_PANEL;
+    last.fetch_lines = 0;
+    plan->kernel->run_narrow(rows, rest, &last);
 }
 
+/* A tile at row i fetches its share of the strip behind this one, which is needed next. */
+static void fetch_set(const struct plan *plan, const struct piece *at, int64_t i,
+                      struct bf16_tile *tile)
+{
+    const int64_t lines = at->columns * tile->pairs * 2 / LINE_ELEMENTS;
+    const int64_t tiles = parts(at->rows, BF16_TILE_ROWS), n = i / BF16_TILE_ROWS;
+
+    tile->fetch =
+        tile->b + BF16_TILE_PANELS * tile->b_panel + lines * n / tiles * LINE_ELEMENTS;
+    tile->fetch_lines = plan->scratch ? 0 : lines * (n + 1) / tiles - lines * n / tiles;
+}
+
+static void run_strip(const struct plan *plan, const struct piece *at)
+{
+    const struct gemm *gemm = plan->gemm;
+    struct bf16_tile tile = {
+        .pairs = (at->depth + 1) / 2, .a_row = plan->chunk_stride, .c_row = gemm->c_row};
+
+    find_panels(plan, at, &tile);
+    for (int64_t i = 0; i < at->rows; i += BF16_TILE_ROWS) {
+        tile.a = plan->rounded + (at->row + i) * plan->chunk_stride + at->first - at->chunk;
+        tile.c = gemm->c + (at->row + i) * gemm->c_row + at->column;
+        tile.base = at->first > 0 || gemm->accumulate ? tile.c
+                    : gemm->bias                      ? gemm->bias + at->column
+                                                      : NULL;
+        tile.base_row = tile.base == tile.c ? gemm->c_row : 0;
+        fetch_set(plan, at, i, &tile);
+        run_tile(plan, at, minimum(BF16_TILE_ROWS, at->rows - i), &tile);
+    }
+}
+
+/* Rows [row, ...) of one job with its columns, strip by strip. */
 static void run_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t row,
-                    int64_t group)
+                    int64_t column)
 {
     const struct gemm *gemm = plan->gemm;
-    const int64_t rows = minimum(plan->row_block, gemm->rows - row);
-    const int64_t group_end = minimum(gemm->columns, group + plan->group_columns);
-    const bool along = gemm->a_depth == 1;
-    uint16_t *a = (uint16_t *)(void *)cpu_thread_piece(plan->scratch, plan->scratch_floats);
+    const int64_t last = minimum(gemm->columns, column + plan->job_columns);
+    struct piece at = {.chunk = chunk, .row = row};
 
-    for (int64_t first = chunk; first < end; first += plan->depth_block) {
-        const int64_t depth = minimum(plan->depth_block, end - first);
-        struct bf16_tile tile = {
-            .depth = depth, .a_row = round_up(depth, BF16_STEP), .c_row = gemm->c_row};
-        if (plan->packed) {
-            tile.b = packed_at(plan, chunk, first, group, depth);
-            tile.b_row = tile.a_row;
-        } else {
-            tile.b = element(gemm->b, DTYPE_BF16, group * gemm->b_column + first);
-            tile.b_row = gemm->b_column;
+    at.rows = minimum(plan->job_rows, gemm->rows - row);
+    for (at.column = column; at.column < last; at.column += STRIP) {
+        at.columns = minimum(STRIP, last - at.column);
+        for (at.first = chunk; at.first < end; at.first += plan->depth_block) {
+            at.depth = minimum(plan->depth_block, end - at.first);
+            run_strip(plan, &at);
         }
-        take(plan, a, gemm->a + row * gemm->a_row + first * gemm->a_depth, DTYPE_F32,
-             along ? gemm->a_row : gemm->a_depth, along, rows, depth);
-        run_tiles(plan, a, row, rows, &tile, group, group_end, first);
     }
 }
 
@@ -201,15 +243,14 @@ static void run_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t
 static void run_chunk(const struct plan *plan, int64_t chunk, int64_t end)
 {
     const struct gemm *gemm = plan->gemm;
-    const int64_t packed = plan->packed ? gemm->columns : 0;
 
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t j = 0; j < packed; j += PACK_ROWS)
-        pack_job(plan, chunk, end, j);
+    for (int64_t row = 0; row < gemm->rows; row += ROUND_ROWS)
+        round_job(plan, chunk, end, row);
 #pragma omp for collapse(2) schedule(dynamic, 1)
-    for (int64_t group = 0; group < gemm->columns; group += plan->group_columns)
-        for (int64_t row = 0; row < gemm->rows; row += plan->row_block)
-            run_job(plan, chunk, end, row, group);
+    for (int64_t column = 0; column < gemm->columns; column += plan->job_columns)
+        for (int64_t row = 0; row < gemm->rows; row += plan->job_rows)
+            run_job(plan, chunk, end, row, column);
 }
 
 void bf16_gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)

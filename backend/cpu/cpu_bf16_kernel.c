@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_bf16_kernel.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -11,178 +12,114 @@
 
 enum { LINE = 64 }; /* bytes of a cache line */
 
-/* [x, y] in halves: lane l + lane l + 8 of each. The three below go on within them. */
-INLINE __m512 add_halves(__m512 x, __m512 y)
+/* A pair of a in all lanes. */
+INLINE __m512bh pair_of(const uint16_t *a)
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x44),
-                         _mm512_shuffle_f32x4(x, y, 0xEE));
+    int32_t pair;
+
+    memcpy(&pair, a, sizeof pair);
+    return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-INLINE __m512 add_quarters(__m512 x, __m512 y)
+/* One pair of the depth; `mask`: which columns of b are there. */
+INLINE void tile_step(const int rows, const int panels, const struct bf16_tile *tile,
+                      const uint16_t *a, const uint16_t *b, __mmask16 mask,
+                      __m512 sum[BF16_TILE_ROWS][BF16_TILE_PANELS])
 {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88),
-                         _mm512_shuffle_f32x4(x, y, 0xDD));
-}
+    __m512bh columns[BF16_TILE_PANELS];
 
-INLINE __m512 add_pairs(__m512 x, __m512 y)
-{
-    const __m512d u = _mm512_castps_pd(x), v = _mm512_castps_pd(y);
-
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(u, v)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(u, v)));
-}
-
-INLINE __m512 add_neighbours(__m512 x, __m512 y)
-{
-    return _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xDD));
-}
-
-/* Element 4 i + j of the result is the sum of the lanes of sum[i][j]. */
-INLINE __m512 add_lanes(__m512 sum[BF16_TILE][BF16_TILE])
-{
-    __m512 column[BF16_TILE];
-
-    _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) column[j] =
-        add_quarters(add_halves(sum[0][j], sum[1][j]), add_halves(sum[2][j], sum[3][j]));
-    return add_neighbours(add_pairs(column[0], column[1]), add_pairs(column[2], column[3]));
-}
-
-/* Element 0 of the result is the sum of the lanes, in the same order: bit for bit. */
-INLINE __m512 add_lanes_of_one(__m512 sum)
-{
-    sum = _mm512_add_ps(sum, _mm512_shuffle_f32x4(sum, sum, 0x4E));
-    sum = _mm512_add_ps(sum, _mm512_shuffle_f32x4(sum, sum, 0xB1));
-    sum = _mm512_add_ps(sum, _mm512_permute_ps(sum, 0x4E));
-    return _mm512_add_ps(sum, _mm512_permute_ps(sum, 0xB1));
-}
-
-/* One step of the depth; `mask`: which elements of b are there. */
-INLINE void tile_step(const int rows, const int columns, const struct bf16_tile *tile,
-                      int64_t k, __mmask32 mask, __m512 sum[BF16_TILE][BF16_TILE])
-{
-    __m512bh b[BF16_TILE];
-
-    _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++) b[j] =
-        (__m512bh)_mm512_maskz_loadu_epi16(mask, tile->b + j * tile->b_row + k);
-    _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+    _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++) columns[j] =
+        (__m512bh)_mm512_maskz_loadu_epi32(mask, b + j * tile->b_panel);
+    _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
     {
-        const __m512bh a = (__m512bh)_mm512_loadu_si512(tile->a + i * tile->a_row + k);
-        _Pragma("GCC unroll 4") for (int j = 0; j < columns; j++) sum[i][j] =
-            _mm512_dpbf16_ps(sum[i][j], a, b[j]);
+        const __m512bh row = pair_of(a + i * tile->a_row);
+        _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++) sum[i][j] =
+            _mm512_dpbf16_ps(sum[i][j], columns[j], row);
     }
 }
 
-/*
- * All whole steps of a tile of BF16_TILE columns. Meanwhile the columns that tile->fetch
- * names are fetched, one after another, spread over the steps: memory gives four times as
- * much when it is read line after line as when it is read in four places at once (measured
- * on Zen 4).
- */
-INLINE void tile_steps_wide(const int rows, const struct bf16_tile *tile, int64_t steps,
-                            __m512 sum[BF16_TILE][BF16_TILE])
+INLINE void tile_store(const int rows, const int panels, const struct bf16_tile *tile,
+                       __mmask16 mask, __m512 sum[BF16_TILE_ROWS][BF16_TILE_PANELS])
 {
-    const int64_t parts = tile->fetch_columns > 0 ? tile->fetch_columns : 1;
-    const int64_t lines = tile->fetch_columns;
-
-    for (int64_t part = 0; part < parts; part++) {
-        const int64_t begin = steps * part / parts, end = steps * (part + 1) / parts;
-        const char *next = (const char *)(tile->fetch + part * tile->b_row);
-        for (int64_t step = begin; step < end; step++) {
-            for (int64_t i = 0; i < lines; i++, next += LINE)
-                _mm_prefetch(next, _MM_HINT_T0);
-            tile_step(rows, BF16_TILE, tile, BF16_STEP * step, UINT32_MAX, sum);
-        }
-    }
-}
-
-/* The same of one column: the next one is fetched. */
-INLINE void tile_steps_narrow(const int rows, const struct bf16_tile *tile, int64_t steps,
-                              __m512 sum[BF16_TILE][BF16_TILE])
-{
-    for (int64_t k = 0; k < BF16_STEP * steps; k += BF16_STEP) {
-        _mm_prefetch((const char *)(tile->b + tile->b_row + k), _MM_HINT_T0);
-        tile_step(rows, 1, tile, k, UINT32_MAX, sum);
-    }
-}
-
-/* c <- sums + base: the rows of a whole tile as vectors. */
-INLINE void tile_store(const int rows, const int columns, const struct bf16_tile *tile,
-                       __m512 sums)
-{
-    __m128 row[BF16_TILE];
-
-    row[0] = _mm512_extractf32x4_ps(sums, 0);
-    row[1] = _mm512_extractf32x4_ps(sums, 1);
-    row[2] = _mm512_extractf32x4_ps(sums, 2);
-    row[3] = _mm512_extractf32x4_ps(sums, 3);
-    _Pragma("GCC unroll 4") for (int i = 0; i < rows; i++)
+    _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
+        _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++)
     {
-        float *c = tile->c + i * tile->c_row;
-        const float *base = tile->base ? tile->base + i * tile->base_row : NULL;
-        if (columns == 1)
-            *c = _mm_cvtss_f32(row[i]) + (base ? *base : 0.0f);
-        else
-            _mm_storeu_ps(c, base ? _mm_add_ps(row[i], _mm_loadu_ps(base)) : row[i]);
+        __m512 out = sum[i][j];
+        if (tile->base)
+            out = _mm512_add_ps(out, _mm512_maskz_loadu_ps(mask, tile->base +
+                                                                     i * tile->base_row +
+                                                                     BF16_PANEL * j));
+        _mm512_mask_storeu_ps(tile->c + i * tile->c_row + BF16_PANEL * j, mask, out);
     }
 }
 
-/* columns: 1 or BF16_TILE */
-INLINE void tile_run(const int rows, const int columns, const struct bf16_tile *tile)
+/* The tiles of `panels` whole panels, or of one of the columns in `mask`. Lines are fetched
+ * one after another, `each` a step: memory gives more when it is read in order. */
+INLINE void tile_run(const int rows, const int panels, const struct bf16_tile *tile,
+                     int64_t width, __mmask16 mask)
 {
-    const int64_t steps = tile->depth / BF16_STEP;
-    const int64_t rest = tile->depth - BF16_STEP * steps;
-    __m512 sum[BF16_TILE][BF16_TILE];
+    const int64_t each = (tile->fetch_lines + tile->pairs - 1) / tile->pairs;
+    const int64_t fetching = each > 0 ? tile->fetch_lines / each : 0;
+    const char *next = (const char *)tile->fetch;
+    const uint16_t *a = tile->a, *b = tile->b;
+    __m512 sum[BF16_TILE_ROWS][BF16_TILE_PANELS];
 
-    _Pragma("GCC unroll 4") for (int i = 0; i < BF16_TILE; i++)
-        _Pragma("GCC unroll 4") for (int j = 0; j < BF16_TILE; j++) sum[i][j] =
+    _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
+        _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++) sum[i][j] =
             _mm512_setzero_ps();
-    if (columns == 1)
-        tile_steps_narrow(rows, tile, steps, sum);
-    else
-        tile_steps_wide(rows, tile, steps, sum);
-    if (rest > 0)
-        tile_step(rows, columns, tile, BF16_STEP * steps, (1U << rest) - 1, sum);
-    if (rows == 1 && columns == 1)
-        tile_store(rows, columns, tile, add_lanes_of_one(sum[0][0]));
-    else
-        tile_store(rows, columns, tile, add_lanes(sum));
+    for (int64_t pair = 0; pair < tile->pairs; pair++, a += 2, b += 2 * width) {
+        if (pair < fetching)
+            for (int64_t i = 0; i < each; i++, next += LINE)
+                _mm_prefetch(next, _MM_HINT_T0);
+        tile_step(rows, panels, tile, a, b, mask, sum);
+    }
+    tile_store(rows, panels, tile, mask, sum);
 }
-
-typedef void tile_function(const struct bf16_tile *tile);
 
 /* A function of its own for each shape. */
-#define DEFINE_SHAPE(rows, columns)                                                        \
-    BF16 __attribute__((noinline)) static void tile_##rows##x##columns(                    \
+typedef void whole_function(const struct bf16_tile *tile);
+typedef void narrow_function(const struct bf16_tile *tile, int64_t width);
+
+#define DEFINE_WHOLE(rows, panels)                                                         \
+    BF16 __attribute__((noinline)) static void tile_##rows##x##panels(                     \
         const struct bf16_tile *tile)                                                      \
     {                                                                                      \
-        tile_run(rows, columns, tile);                                                     \
+        tile_run(rows, panels, tile, BF16_PANEL, UINT16_MAX);                              \
     }
-DEFINE_SHAPE(1, 1)
-DEFINE_SHAPE(2, 1)
-DEFINE_SHAPE(2, 4)
-DEFINE_SHAPE(3, 1)
-DEFINE_SHAPE(3, 4)
-DEFINE_SHAPE(4, 1)
-DEFINE_SHAPE(4, 4)
+#define DEFINE_ROWS(rows)                                                                  \
+    DEFINE_WHOLE(rows, 1)                                                                  \
+    DEFINE_WHOLE(rows, 2)                                                                  \
+    DEFINE_WHOLE(rows, 3)                                                                  \
+    DEFINE_WHOLE(rows, 4)                                                                  \
+    BF16 __attribute__((noinline)) static void tile_##rows##_narrow(                       \
+        const struct bf16_tile *tile, int64_t width)                                       \
+    {                                                                                      \
+        tile_run(rows, 1, tile, width, (__mmask16)((1U << width) - 1));                    \
+    }
+DEFINE_ROWS(1)
+DEFINE_ROWS(2)
+DEFINE_ROWS(3)
+DEFINE_ROWS(4)
+DEFINE_ROWS(5)
+DEFINE_ROWS(6)
 
-/* For one row, memory is what counts: it is read a column after another. */
-static void avx512_run(int64_t rows, int64_t columns, const struct bf16_tile *tile)
+static void avx512_run(int64_t rows, int64_t panels, const struct bf16_tile *tile)
 {
-    static tile_function *const narrow[] = {tile_1x1, tile_2x1, tile_3x1, tile_4x1};
-    static tile_function *const wide[] = {NULL, tile_2x4, tile_3x4, tile_4x4};
+    static whole_function *const shapes[BF16_TILE_ROWS][BF16_TILE_PANELS] = {
+        {tile_1x1, tile_1x2, tile_1x3, tile_1x4}, {tile_2x1, tile_2x2, tile_2x3, tile_2x4},
+        {tile_3x1, tile_3x2, tile_3x3, tile_3x4}, {tile_4x1, tile_4x2, tile_4x3, tile_4x4},
+        {tile_5x1, tile_5x2, tile_5x3, tile_5x4}, {tile_6x1, tile_6x2, tile_6x3, tile_6x4}};
 
-    if (columns == BF16_TILE && rows > 1) {
-        wide[rows - 1](tile);
-        return;
-    }
-    struct bf16_tile rest = *tile;
-    for (int64_t j = 0; j < columns; j++) {
-        narrow[rows - 1](&rest);
-        rest.b += rest.b_row;
-        rest.c++;
-        if (rest.base)
-            rest.base++;
-    }
+    shapes[rows - 1][panels - 1](tile);
+}
+
+static void avx512_run_narrow(int64_t rows, int64_t width, const struct bf16_tile *tile)
+{
+    static narrow_function *const shapes[BF16_TILE_ROWS] = {tile_1_narrow, tile_2_narrow,
+                                                            tile_3_narrow, tile_4_narrow,
+                                                            tile_5_narrow, tile_6_narrow};
+
+    shapes[rows - 1](tile, width);
 }
 
 /* 16 numbers as bf16 in the low halves of 32 bits; zeros where `mask` has none. */
@@ -214,6 +151,19 @@ BF16 static void avx512_round(uint16_t *out, int64_t stride, const void *in,
             _mm256_storeu_si256((__m256i *)(void *)(out + i * stride + k),
                                 _mm512_cvtepi32_epi16(low));
         }
+}
+
+/* 32 numbers of the depth, of which `left` are there, as bf16: 16 pairs. */
+INLINE __m512i neighbours(const void *in, enum dtype type, int64_t offset, int64_t left)
+{
+    if (type == DTYPE_BF16) {
+        const __mmask32 mask = left >= BF16_STEP ? UINT32_MAX : (1U << left) - 1;
+        return _mm512_maskz_loadu_epi16(mask, (const uint16_t *)in + offset);
+    }
+    const float *from = (const float *)in + offset;
+    const __m512 low = _mm512_maskz_loadu_ps(mask_of(left), from);
+    const __m512 high = _mm512_maskz_loadu_ps(mask_of(left - VECTOR), from + VECTOR);
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
 /* 16 x 16 numbers of 32 bits: row i becomes column i. */
@@ -291,10 +241,66 @@ BF16 static void avx512_round_across(uint16_t *out, int64_t stride, const void *
         across(out, stride, in, DTYPE_F32, in_depth, rows, depth);
 }
 
+/* 16 pairs of the depth of up to 16 columns that lie along it. */
+INLINE void pack_block(uint16_t *out, const void *in, enum dtype type, int64_t in_column,
+                       int64_t width, int64_t depth)
+{
+    const __mmask16 columns = mask_of(width);
+    __m512i pairs[VECTOR];
+
+    _Pragma("GCC unroll 16") for (int j = 0; j < VECTOR; j++) pairs[j] =
+        j < width ? neighbours(in, type, j * in_column, depth) : _mm512_setzero_si512();
+    transpose(pairs);
+    for (int64_t i = 0; i < VECTOR && 2 * i < depth; i++)
+        _mm512_mask_storeu_epi32(out + 2 * i * width, columns, pairs[i]);
+}
+
+INLINE void pack_panel(uint16_t *out, const void *in, enum dtype type, int64_t in_column,
+                       int64_t width, int64_t depth)
+{
+    const size_t each = dtype_bytes(type);
+
+    for (int64_t k = 0; k < depth; k += BF16_STEP)
+        pack_block(out + k * width, (const char *)in + (size_t)k * each, type, in_column,
+                   width, depth - k);
+}
+
+BF16 static void avx512_pack(uint16_t *out, const void *in, enum dtype type,
+                             int64_t in_column, int64_t width, int64_t depth)
+{
+    if (type == DTYPE_BF16)
+        pack_panel(out, in, DTYPE_BF16, in_column, width, depth);
+    else
+        pack_panel(out, in, DTYPE_F32, in_column, width, depth);
+}
+
+INLINE void pack_panel_across(uint16_t *out, const void *in, enum dtype type,
+                              int64_t in_depth, int64_t width, int64_t depth)
+{
+    const __mmask16 mask = mask_of(width);
+
+    for (int64_t k = 0; k < depth; k += 2) {
+        const __m512i even = halves(in, type, k * in_depth, mask);
+        const __m512i odd = halves(in, type, (k + 1) * in_depth, k + 1 < depth ? mask : 0);
+        _mm512_mask_storeu_epi32(out + k * width, mask,
+                                 _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+    }
+}
+
+BF16 static void avx512_pack_across(uint16_t *out, const void *in, enum dtype type,
+                                    int64_t in_depth, int64_t width, int64_t depth)
+{
+    if (type == DTYPE_BF16)
+        pack_panel_across(out, in, DTYPE_BF16, in_depth, width, depth);
+    else
+        pack_panel_across(out, in, DTYPE_F32, in_depth, width, depth);
+}
+
 const struct bf16_kernel *bf16_kernel_best(void)
 {
-    static const struct bf16_kernel avx512 = {"AVX-512 BF16 4x4", avx512_run, avx512_round,
-                                              avx512_round_across};
+    static const struct bf16_kernel avx512 = {
+        "AVX-512 BF16 6x64", avx512_run,  avx512_run_narrow, avx512_round,
+        avx512_round_across, avx512_pack, avx512_pack_across};
 
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl")

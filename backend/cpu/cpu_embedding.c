@@ -1,18 +1,29 @@
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_bf16_panels.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
+
+static void row_take(float *out, const struct tensor *weight, int64_t row)
+{
+    const int64_t columns = weight->shape[1];
+
+    if (weight->arranged)
+        bf16_panels_row(out, weight, row);
+    else
+        dtype_convert(out, DTYPE_F32,
+                      (const char *)weight->data +
+                          row * columns * (int64_t)dtype_bytes(weight->dtype),
+                      weight->dtype, columns);
+}
 
 void cpu_embedding_forward(struct backend *backend, struct tensor *out,
                            const struct tensor *weight, const int32_t *tokens)
 {
     const int64_t rows = out->shape[0], columns = out->shape[1];
-    const int64_t row_bytes = columns * (int64_t)dtype_bytes(weight->dtype);
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        dtype_convert(f32(out) + t * columns, DTYPE_F32,
-                      (const char *)weight->data + tokens[t] * row_bytes, weight->dtype,
-                      columns);
+        row_take(f32(out) + t * columns, weight, tokens[t]);
 }
 
 TARGET_CLONES

@@ -1,3 +1,4 @@
+#include "backend/cpu/cpu_bf16_panels.h"
 #include "backend/cpu/cpu_gemm.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
@@ -45,6 +46,7 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         .in_bf16 = weight->dtype == DTYPE_BF16,
         .b_depth = 1,
         .b_column = tensor_row_stride(weight),
+        .b_panels = weight->arranged,
         .c = f32(out),
         .c_row = tensor_row_stride(out),
         .bias = accumulate ? NULL : wide_bias,
@@ -57,6 +59,11 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         add_to_matrix(cpu, out, wide_bias, 0);
     if (residual && !accumulate)
         add_to_matrix(cpu, out, f32(residual), tensor_row_stride(residual));
+}
+
+void cpu_linear_arrange(struct backend *backend, struct tensor *weight)
+{
+    weight->arranged = bf16_panels_arrange(cpu_of(backend), weight);
 }
 
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
