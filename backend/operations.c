@@ -517,8 +517,9 @@ static enum dtype check_cache(const struct backend *backend,
     const int64_t width = shape->key_value_heads * shape->head_size;
 
     check_matrix(qkv, dtype, qkv->shape[0], qkv_columns(shape));
-    check_matrix(&cache->keys, dtype, cache->keys.shape[0], width);
-    check_matrix(&cache->values, dtype, cache->keys.shape[0], width);
+    check_matrix(&cache->keys, weight_dtype(backend, &cache->keys, dtype),
+                 cache->keys.shape[0], width);
+    check_matrix(&cache->values, cache->keys.dtype, cache->keys.shape[0], width);
     return dtype;
 }
 

@@ -231,8 +231,8 @@ void linear_cross_entropy(struct backend *backend, struct cross_entropy_sums *su
  *
  *     position p of sequence s:  cache row  table[s width + p / 16] 16 + p % 16
  *
- * cache_write copies the (already turned) keys and values of qkv row t to cache row
- * rows[t].
+ * cache_write brings the (already turned) keys and values of qkv row t to cache row
+ * rows[t], rounded where the cache is in the compute type and that is not qkv's.
  */
 enum { CACHE_PAGE_ROWS = 16 };
 struct key_value_cache_layer {

@@ -10,7 +10,7 @@ size_t key_value_cache_page_bytes(const struct transformer *model)
     const struct architecture *a = &model->architecture;
     const int64_t row_elements = 2 * a->layer_count * a->key_value_heads * a->head_size;
     return CACHE_PAGE_ROWS * (size_t)row_elements *
-           dtype_bytes(backend_activation_dtype(model->backend));
+           dtype_bytes(backend_compute_dtype(model->backend));
 }
 
 static struct tensor push_cache_rows(struct arena *arena, const struct transformer *model,
@@ -18,10 +18,10 @@ static struct tensor push_cache_rows(struct arena *arena, const struct transform
 {
     const struct architecture *a = &model->architecture;
     const int64_t width = a->key_value_heads * a->head_size;
-    void *data = arena_push_array(
-        arena, (size_t)rows,
-        (size_t)width * dtype_bytes(backend_activation_dtype(model->backend)));
-    return tensor_view_2d(data, backend_activation_dtype(model->backend), rows, width);
+    void *data = arena_push_array(arena, (size_t)rows,
+                                  (size_t)width *
+                                      dtype_bytes(backend_compute_dtype(model->backend)));
+    return tensor_view_2d(data, backend_compute_dtype(model->backend), rows, width);
 }
 
 static void cache_place(struct key_value_cache *cache, const struct transformer *model,

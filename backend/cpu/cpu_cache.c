@@ -6,10 +6,36 @@
 #include <math.h>
 #include <string.h>
 
-/* Keys or values of one position: [G D]. */
-static float *cache_row(const struct tensor *cache, int64_t row)
+/*
+ * Values lie as the rows do, [R, G D]. A page of keys lies across, so that the scores of
+ * its positions are computed beside each other:
+ *
+ *     element i of position j of a page:  [i][j], i < G D, j < CACHE_PAGE_ROWS
+ */
+static char *cache_at(const struct tensor *cache, int64_t row, int64_t element)
 {
-    return f32(cache) + row * cache->shape[1];
+    return (char *)cache->data +
+           (row * cache->shape[1] + element) * (int64_t)dtype_bytes(cache->dtype);
+}
+
+/* Element 0 of a position's key; the next one is CACHE_PAGE_ROWS further on. */
+static char *key_at(const struct tensor *keys, int64_t row)
+{
+    const int64_t in_page = row % CACHE_PAGE_ROWS;
+
+    return cache_at(keys, row - in_page, in_page);
+}
+
+static void key_write(struct tensor *keys, int64_t row, const float *key)
+{
+    char *out = key_at(keys, row);
+
+    if (keys->dtype == DTYPE_F32)
+        for (int64_t i = 0; i < keys->shape[1]; i++)
+            ((float *)(void *)out)[i * CACHE_PAGE_ROWS] = key[i];
+    else
+        for (int64_t i = 0; i < keys->shape[1]; i++)
+            ((uint16_t *)(void *)out)[i * CACHE_PAGE_ROWS] = bf16_from_float(key[i]);
 }
 
 void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
@@ -17,64 +43,99 @@ void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cach
                      const struct attention_shape *shape)
 {
     const int64_t count = qkv->shape[0], width = cache->keys.shape[1];
-    const size_t bytes = (size_t)width * sizeof(float);
 
     CPU_PARALLEL_FOR(cpu_of(backend), count * width)
     for (int64_t t = 0; t < count; t++) {
         const float *keys = f32(qkv) + t * qkv->shape[1] + shape->heads * shape->head_size;
-        memcpy(cache_row(&cache->keys, rows[t]), keys, bytes);
-        memcpy(cache_row(&cache->values, rows[t]), keys + width, bytes);
+        key_write(&cache->keys, rows[t], keys);
+        dtype_convert(cache_at(&cache->values, rows[t], 0), cache->values.dtype,
+                      keys + width, DTYPE_F32, width);
     }
 }
 
-/* Asks for one row of a head, to be read soon: rows of a head do not lie together, and
- * the processor does not guess where the next one is. */
-static inline void fetch_row(const float *row, int64_t size)
-{
-    enum { LINE = 16 };
+/* What is read below, f32 or bf16: `type` is a constant where this is inlined. */
+#define INLINE static inline __attribute__((always_inline))
 
-    for (int64_t i = 0; i < size; i += LINE)
-        __builtin_prefetch(row + i);
+INLINE float element(const void *row, enum dtype type, int64_t i)
+{
+    union {
+        uint32_t bits;
+        float value;
+    } wide = {.value = 0};
+
+    if (type == DTYPE_F32)
+        return ((const float *)row)[i];
+    wide.bits = (uint32_t)((const uint16_t *)row)[i] << 16;
+    return wide.value;
 }
 
-enum { LANES = 16 };
-
-/* The sum of all lanes, halves added to halves. */
-static inline float add_lanes(float lanes[LANES])
+INLINE const void *row_at(const void *rows, enum dtype type, int64_t elements)
 {
-    for (int i = 0; i < 8; i++)
-        lanes[i] += lanes[i + 8];
-    for (int i = 0; i < 4; i++)
-        lanes[i] += lanes[i + 4];
-    return (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+    return (const char *)rows + elements * (type == DTYPE_BF16 ? 2 : 4);
 }
 
-static inline float dot(const float *a, const float *b, int64_t size)
+/* Asks for elements that will be read soon and do not lie behind those read now. */
+INLINE void fetch(const void *row, enum dtype type, int64_t count)
 {
-    float lanes[LANES] = {0};
-    const int64_t whole = size / LANES * LANES;
+    const int64_t line = type == DTYPE_BF16 ? 32 : 16;
 
-    for (int64_t first = 0; first < whole; first += LANES)
-        for (int64_t i = 0; i < LANES; i++)
-            lanes[i] += a[first + i] * b[first + i];
-    for (int64_t i = whole; i < size; i++)
-        lanes[i - whole] += a[i] * b[i];
-    return add_lanes(lanes);
+    for (int64_t i = 0; i < count; i += line)
+        __builtin_prefetch(row_at(row, type, i));
 }
 
-/* scores[j] = scale q . keys[j,:] of one page; returns the highest, or `highest`. Rows of
- * `next` are fetched meanwhile. */
+/* One head's keys or values in one page, and those that will be read next. */
+struct page_rows {
+    const void *rows;
+    const void *next;
+    int64_t stride; /* of values: elements from row to row */
+    int64_t count;  /* likewise: rows */
+    int64_t size;   /* of a row */
+};
+
+/* sum[j] += q keys[j] of one element of all keys of a page. */
+INLINE void add_scores(enum dtype type, float *restrict sum, float query, const void *keys)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < CACHE_PAGE_ROWS; j++)
+        sum[j] += query * element(keys, type, j);
+}
+
+/* scores[j] = q . keys[:,j] of a whole page; the next keys are fetched meanwhile. Four
+ * sums, because each has to wait for the one before it. */
+INLINE void score_page_of(enum dtype type, float *restrict scores,
+                          const float *restrict query, const struct page_rows *keys)
+{
+    enum { ROWS = CACHE_PAGE_ROWS, CHAINS = 4 };
+    float a[ROWS] = {0}, b[ROWS] = {0}, c[ROWS] = {0}, d[ROWS] = {0};
+    const void *in = keys->rows, *next = keys->next;
+    int64_t i = 0;
+
+    for (; i + CHAINS <= keys->size; i += CHAINS) {
+        fetch(next, type, CHAINS * ROWS);
+        add_scores(type, a, query[i], in);
+        add_scores(type, b, query[i + 1], row_at(in, type, ROWS));
+        add_scores(type, c, query[i + 2], row_at(in, type, 2 * ROWS));
+        add_scores(type, d, query[i + 3], row_at(in, type, 3 * ROWS));
+        in = row_at(in, type, CHAINS * ROWS);
+        next = row_at(next, type, CHAINS * ROWS);
+    }
+    for (; i < keys->size; i++, in = row_at(in, type, ROWS))
+        add_scores(type, a, query[i], in);
+#pragma omp simd
+    for (int64_t j = 0; j < ROWS; j++)
+        scores[j] = (a[j] + b[j]) + (c[j] + d[j]);
+}
+
 TARGET_CLONES
-static float score_keys(float *scores, const float *query, const float *keys,
-                        const float *next, int64_t stride, int64_t count, int64_t size,
-                        float scale, float highest)
+static void score_page_f32(float *scores, const float *query, const struct page_rows *keys)
 {
-    for (int64_t j = 0; j < count; j++) {
-        fetch_row(next + j * stride, size);
-        scores[j] = dot(query, keys + j * stride, size) * scale;
-        highest = scores[j] > highest ? scores[j] : highest;
-    }
-    return highest;
+    score_page_of(DTYPE_F32, scores, query, keys);
+}
+
+TARGET_CLONES
+static void score_page_bf16(float *scores, const float *query, const struct page_rows *keys)
+{
+    score_page_of(DTYPE_BF16, scores, query, keys);
 }
 
 TARGET_CLONES
@@ -90,29 +151,43 @@ static float exponentials(float *scores, int64_t count, float highest)
     return sum;
 }
 
-/* out += sum_j scores[j] values[j,:] of one page, MIX of out at a time, in registers. Rows
- * of `next` are fetched meanwhile. */
-TARGET_CLONES
-static void mix_values(float *restrict out, const float *restrict scores,
-                       const float *restrict values, const float *next, int64_t stride,
-                       int64_t count, int64_t size)
+/* out += sum_j scores[j] values[j,:] of one page, MIX of out at a time, in registers. The
+ * next rows are fetched meanwhile. */
+INLINE void mix_values_of(enum dtype type, float *restrict out,
+                          const float *restrict scores, const struct page_rows *values)
 {
     enum { MIX = 64 };
+    const int64_t count = values->count, size = values->size;
     int64_t first = 0;
 
     for (int64_t j = 0; j < count; j++)
-        fetch_row(next + j * stride, size);
+        fetch(row_at(values->next, type, j * values->stride), type, size);
     for (; first + MIX <= size; first += MIX) {
         float sum[MIX];
         memcpy(sum, out + first, sizeof sum);
         for (int64_t j = 0; j < count; j++)
             for (int64_t i = 0; i < MIX; i++)
-                sum[i] += scores[j] * values[j * stride + first + i];
+                sum[i] +=
+                    scores[j] * element(values->rows, type, j * values->stride + first + i);
         memcpy(out + first, sum, sizeof sum);
     }
     for (int64_t j = 0; j < count; j++)
         for (int64_t i = first; i < size; i++)
-            out[i] += scores[j] * values[j * stride + i];
+            out[i] += scores[j] * element(values->rows, type, j * values->stride + i);
+}
+
+TARGET_CLONES
+static void mix_values_f32(float *restrict out, const float *restrict scores,
+                           const struct page_rows *values)
+{
+    mix_values_of(DTYPE_F32, out, scores, values);
+}
+
+TARGET_CLONES
+static void mix_values_bf16(float *restrict out, const float *restrict scores,
+                            const struct page_rows *values)
+{
+    mix_values_of(DTYPE_BF16, out, scores, values);
 }
 
 /* Some query heads of one sequence over the positions [first, count) in these pages. */
@@ -160,14 +235,44 @@ static int64_t column_of(int64_t head, const struct attention_shape *shape)
     return head / (shape->heads / shape->key_value_heads) * shape->head_size;
 }
 
-/* The row's page behind `part`; of the last one, the first of `behind`. */
-static const float *page_behind(const struct decode_row *row, const struct page_part *part,
-                                const struct tensor *cache, const struct tensor *behind)
+/* The part behind `part`; behind the last one, the first. */
+static struct page_part part_behind(const struct decode_row *row,
+                                    const struct page_part *part)
 {
     const int64_t at = part->at + part->count;
-    const bool last = at >= row->count;
 
-    return cache_row(last ? behind : cache, page_part(row, last ? row->first : at).row);
+    return page_part(row, at < row->count ? at : row->first);
+}
+
+/* Values of query head `head` in the part, and in the part behind it. */
+static struct page_rows values_of(const struct decode_row *row,
+                                  const struct page_part *part, const struct tensor *values,
+                                  int64_t head, const struct attention_shape *shape)
+{
+    const int64_t column = column_of(head, shape);
+
+    return (struct page_rows){
+        .rows = cache_at(values, part->row, column),
+        .next = cache_at(values, part_behind(row, part).row, column),
+        .stride = values->shape[1],
+        .count = part->count,
+        .size = shape->head_size,
+    };
+}
+
+/* Keys of it in the part's page and in the next one. */
+static struct page_rows keys_of(const struct decode_row *row, const struct page_part *part,
+                                const struct tensor *keys, int64_t head,
+                                const struct attention_shape *shape)
+{
+    const int64_t column = column_of(head, shape) * CACHE_PAGE_ROWS;
+    const int64_t next = part_behind(row, part).row;
+
+    return (struct page_rows){
+        .rows = cache_at(keys, part->row - part->row % CACHE_PAGE_ROWS, column),
+        .next = cache_at(keys, next - next % CACHE_PAGE_ROWS, column),
+        .size = shape->head_size,
+    };
 }
 
 /* Scratch of a row: for each head its scores, then the highest of each, later 1 / sum. */
@@ -176,27 +281,40 @@ static int64_t row_floats(int64_t heads, int64_t positions)
     return heads * (positions + 1);
 }
 
+/* Of one head: scores [part->count]; returns the highest, or `highest`. */
+static float score_part(float *scores, const struct page_part *part, const float *query,
+                        const struct page_rows *keys, bool bf16, float scale, float highest)
+{
+    float page[CACHE_PAGE_ROWS];
+    const float *mine = page + part->row % CACHE_PAGE_ROWS;
+
+    (bf16 ? score_page_bf16 : score_page_f32)(page, query, keys);
+    for (int64_t j = 0; j < part->count; j++) {
+        scores[j] = mine[j] * scale;
+        highest = scores[j] > highest ? scores[j] : highest;
+    }
+    return highest;
+}
+
 /* Scores of all heads, page by page: so memory is read in the order in which it lies. */
 static void score_row(const struct decode_row *row, float *scores, float *highest,
                       const struct key_value_cache_layer *cache,
                       const struct attention_shape *shape)
 {
-    const int64_t stride = cache->keys.shape[1], size = shape->head_size;
-    const int64_t count = row->count - row->first;
+    const int64_t size = shape->head_size, count = row->count - row->first;
+    const bool bf16 = cache->keys.dtype == DTYPE_BF16;
     struct page_part part;
 
     for (int64_t h = 0; h < row->heads; h++)
         highest[h] = -INFINITY;
     for (int64_t at = row->first; at < row->count; at += part.count) {
         part = page_part(row, at);
-        const float *keys = cache_row(&cache->keys, part.row);
-        const float *next = page_behind(row, &part, &cache->keys, &cache->values);
         for (int64_t h = 0; h < row->heads; h++) {
-            const int64_t column = column_of(row->head + h, shape);
-            highest[h] = score_keys(scores + h * count + at - row->first,
-                                    row->query + (row->head + h) * size, keys + column,
-                                    next + column, stride, part.count, size, shape->scale,
-                                    highest[h]);
+            const struct page_rows keys =
+                keys_of(row, &part, &cache->keys, row->head + h, shape);
+            highest[h] = score_part(scores + h * count + at - row->first, &part,
+                                    row->query + (row->head + h) * size, &keys, bf16,
+                                    shape->scale, highest[h]);
         }
     }
 }
@@ -206,8 +324,8 @@ static void mix_row(const struct decode_row *row, const float *scores, const flo
                     const struct key_value_cache_layer *cache,
                     const struct attention_shape *shape)
 {
-    const int64_t stride = cache->keys.shape[1], size = shape->head_size;
-    const int64_t count = row->count - row->first;
+    const int64_t size = shape->head_size, count = row->count - row->first;
+    const bool bf16 = cache->values.dtype == DTYPE_BF16;
     float *out = row->out + row->head * size;
     struct page_part part;
 
@@ -215,12 +333,11 @@ static void mix_row(const struct decode_row *row, const float *scores, const flo
         out[i] = 0;
     for (int64_t at = row->first; at < row->count; at += part.count) {
         part = page_part(row, at);
-        const float *values = cache_row(&cache->values, part.row);
-        const float *next = page_behind(row, &part, &cache->values, &cache->values);
         for (int64_t h = 0; h < row->heads; h++) {
-            const int64_t column = column_of(row->head + h, shape);
-            mix_values(out + h * size, scores + h * count + at - row->first,
-                       values + column, next + column, stride, part.count, size);
+            const struct page_rows values =
+                values_of(row, &part, &cache->values, row->head + h, shape);
+            (bf16 ? mix_values_bf16 : mix_values_f32)(
+                out + h * size, scores + h * count + at - row->first, &values);
         }
     }
     for (int64_t h = 0; h < row->heads; h++)

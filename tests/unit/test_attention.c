@@ -294,6 +294,15 @@ static void test_large_scores(void **state)
     batch_release(&b);
 }
 
+static float bf16_nan_twice(void)
+{
+    const uint32_t bits = 0x7FC07FC0;
+    float value;
+
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 /* A cache whose pages hold the documents of a batch, in an order of their own. */
 struct decoding {
     struct key_value_cache_layer cache;
@@ -322,7 +331,8 @@ static int64_t table_init(struct decoding *d, const struct batch *b, int64_t lon
     return count;
 }
 
-static void decoding_init(struct decoding *d, const struct batch *b, int64_t longest)
+static void decoding_init_on(struct backend *on, struct decoding *d, const struct batch *b,
+                             int64_t longest)
 {
     const int64_t width = b->qkv.shape[1], pages = table_init(d, b, longest);
     const int64_t row = b->shape.key_value_heads * b->shape.head_size;
@@ -330,8 +340,9 @@ static void decoding_init(struct decoding *d, const struct batch *b, int64_t lon
 
     d->cache.keys = matrix(pages * CACHE_PAGE_ROWS, row); /* not written: must not matter */
     d->cache.values = matrix(pages * CACHE_PAGE_ROWS, row);
-    for (int64_t i = 0; i < tensor_count(&d->cache.keys); i++)
-        f32(&d->cache.keys)[i] = f32(&d->cache.values)[i] = NAN;
+    for (int64_t i = 0; i < tensor_count(&d->cache.keys); i++) /* NAN in bf16 too */
+        f32(&d->cache.keys)[i] = f32(&d->cache.values)[i] = bf16_nan_twice();
+    d->cache.keys.dtype = d->cache.values.dtype = backend_compute_dtype(on);
     d->last = matrix(b->count, width);
     d->out = matrix(b->count, b->shape.heads * b->shape.head_size);
     for (int64_t n = 0; n < b->count; n++) {
@@ -344,8 +355,13 @@ static void decoding_init(struct decoding *d, const struct batch *b, int64_t lon
                 d->table[n * d->pages.width + p / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS +
                 (int32_t)(p % CACHE_PAGE_ROWS);
     }
-    cache_write(backend, &d->cache, &b->qkv, rows, &b->shape);
+    cache_write(on, &d->cache, &b->qkv, rows, &b->shape);
     free(rows);
+}
+
+static void decoding_init(struct decoding *d, const struct batch *b, int64_t longest)
+{
+    decoding_init_on(backend, d, b, longest);
 }
 
 static void decoding_release(struct decoding *d)
@@ -407,6 +423,45 @@ static void test_decode(void **state)
     decode_case(20, 0, 6.0f);
 }
 
+/* A cache in bf16 gives the bits of one in fp32 where keys and values are bf16 numbers. */
+static void bf16_cache_case(struct backend *narrow, int64_t head_size, int64_t window)
+{
+    enum { COUNT = 5, LONGEST = 70 };
+    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 33};
+    struct batch b;
+    struct decoding wide, half;
+
+    batch_init(&b, lengths, COUNT, 6, 2, head_size);
+    b.shape.window = window;
+    for (int64_t i = 0; i < tensor_count(&b.qkv); i++)
+        f32(&b.qkv)[i] = bf16_to_float(bf16_from_float(f32(&b.qkv)[i]));
+    decoding_init(&wide, &b, LONGEST);
+    decoding_init_on(narrow, &half, &b, LONGEST);
+    attention_decode(backend, &wide.out, &wide.last, &wide.cache, &wide.pages,
+                     wide.positions, &b.shape);
+    attention_decode(narrow, &half.out, &half.last, &half.cache, &half.pages,
+                     half.positions, &b.shape);
+    assert_same_bits(&wide.out, &half.out);
+    decoding_release(&wide);
+    decoding_release(&half);
+    batch_release(&b);
+}
+
+static void test_bf16_cache(void **state)
+{
+    const struct backend_options options = {.precision = "bf16", .thread_count = 2};
+    struct error error = {0};
+    struct backend *narrow;
+
+    (void)state;
+    if (backend_open(&narrow, &options, &error))
+        fail_msg("%s", error.message);
+    bf16_cache_case(narrow, 64, 0);
+    bf16_cache_case(narrow, 71, 0);
+    bf16_cache_case(narrow, 20, 19);
+    backend_close(narrow);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_bits_repeat),
         cmocka_unit_test(test_large_scores),
         cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_bf16_cache),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }
