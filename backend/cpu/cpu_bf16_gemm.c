@@ -171,7 +171,6 @@ static void run_tile(const struct plan *plan, const struct piece *at, int64_t ro
                      struct bf16_tile *tile)
 {
     const int64_t whole = at->columns / BF16_PANEL, rest = at->columns % BF16_PANEL;
-    struct bf16_tile last = *tile;
 
     if (at->rows <= ALONE_ROWS)
         run_panels(plan, whole, rows, tile);
@@ -180,6 +179,7 @@ static void run_tile(const struct plan *plan, const struct piece *at, int64_t ro
     if (rest == 0)
         return;
     /* It lies behind the whole ones; its pairs are not as far apart as theirs. */
+    struct bf16_tile last = *tile;
     last.b += whole * tile->b_panel;
     if (whole > 0 && !plan->scratch)
         last.b -= at->first * (BF16_PANEL - rest);

@@ -90,7 +90,6 @@ typedef void narrow_function(const struct bf16_tile *tile, int64_t width);
     DEFINE_WHOLE(rows, 1)                                                                  \
     DEFINE_WHOLE(rows, 2)                                                                  \
     DEFINE_WHOLE(rows, 3)                                                                  \
-    DEFINE_WHOLE(rows, 4)                                                                  \
     BF16 __attribute__((noinline)) static void tile_##rows##_narrow(                       \
         const struct bf16_tile *tile, int64_t width)                                       \
     {                                                                                      \
@@ -102,22 +101,25 @@ DEFINE_ROWS(3)
 DEFINE_ROWS(4)
 DEFINE_ROWS(5)
 DEFINE_ROWS(6)
+DEFINE_ROWS(7)
+DEFINE_ROWS(8)
 
 static void avx512_run(int64_t rows, int64_t panels, const struct bf16_tile *tile)
 {
     static whole_function *const shapes[BF16_TILE_ROWS][BF16_TILE_PANELS] = {
-        {tile_1x1, tile_1x2, tile_1x3, tile_1x4}, {tile_2x1, tile_2x2, tile_2x3, tile_2x4},
-        {tile_3x1, tile_3x2, tile_3x3, tile_3x4}, {tile_4x1, tile_4x2, tile_4x3, tile_4x4},
-        {tile_5x1, tile_5x2, tile_5x3, tile_5x4}, {tile_6x1, tile_6x2, tile_6x3, tile_6x4}};
+        {tile_1x1, tile_1x2, tile_1x3}, {tile_2x1, tile_2x2, tile_2x3},
+        {tile_3x1, tile_3x2, tile_3x3}, {tile_4x1, tile_4x2, tile_4x3},
+        {tile_5x1, tile_5x2, tile_5x3}, {tile_6x1, tile_6x2, tile_6x3},
+        {tile_7x1, tile_7x2, tile_7x3}, {tile_8x1, tile_8x2, tile_8x3}};
 
     shapes[rows - 1][panels - 1](tile);
 }
 
 static void avx512_run_narrow(int64_t rows, int64_t width, const struct bf16_tile *tile)
 {
-    static narrow_function *const shapes[BF16_TILE_ROWS] = {tile_1_narrow, tile_2_narrow,
-                                                            tile_3_narrow, tile_4_narrow,
-                                                            tile_5_narrow, tile_6_narrow};
+    static narrow_function *const shapes[BF16_TILE_ROWS] = {
+        tile_1_narrow, tile_2_narrow, tile_3_narrow, tile_4_narrow,
+        tile_5_narrow, tile_6_narrow, tile_7_narrow, tile_8_narrow};
 
     shapes[rows - 1](tile, width);
 }
@@ -299,7 +301,7 @@ BF16 static void avx512_pack_across(uint16_t *out, const void *in, enum dtype ty
 const struct bf16_kernel *bf16_kernel_best(void)
 {
     static const struct bf16_kernel avx512 = {
-        "AVX-512 BF16 6x64", avx512_run,  avx512_run_narrow, avx512_round,
+        "AVX-512 BF16 8x48", avx512_run,  avx512_run_narrow, avx512_round,
         avx512_round_across, avx512_pack, avx512_pack_across};
 
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&

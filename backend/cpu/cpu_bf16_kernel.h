@@ -21,7 +21,7 @@
  * tile: an element of C does not depend on the rows and columns beside it, bit for bit.
  * Numbers below 2^-126 count as zero.
  */
-enum { BF16_PANEL = 16, BF16_TILE_ROWS = 6, BF16_TILE_PANELS = 4 };
+enum { BF16_PANEL = 16, BF16_TILE_ROWS = 8, BF16_TILE_PANELS = 3 };
 
 struct bf16_tile {
     int64_t pairs;     /* of the depth; an odd depth ends with a zero in a and in b */
