@@ -11,19 +11,36 @@
 
 enum { SMALL_ALIGNMENT = 64, LARGE_ALIGNMENT = 2 << 20 };
 
-/* Large blocks ask for huge pages: gemm walks many rows at once and would miss the TLB. */
-static void *aligned_memory(size_t bytes)
+/*
+ * Zeros, freed with aligned_free(). Large blocks ask for huge pages: gemm walks many rows
+ * at once and would miss the TLB. Their zeros are the kernel's, who makes a page when it is
+ * first written, by the thread that writes it.
+ */
+static void *aligned_zeros(size_t bytes)
 {
     const size_t alignment = bytes >= LARGE_ALIGNMENT ? LARGE_ALIGNMENT : SMALL_ALIGNMENT;
-    void *memory;
+    const size_t before = alignment + sizeof(void *);
 
-    if (bytes > SIZE_MAX - alignment)
+    if (bytes > SIZE_MAX - before - 1)
         return NULL;
-    bytes = (bytes + alignment) / alignment * alignment; /* never zero */
-    memory = aligned_alloc(alignment, bytes);
-    if (memory && alignment == LARGE_ALIGNMENT)
+    unsigned char *raw = calloc(1, bytes + before);
+    if (!raw)
+        return NULL;
+    unsigned char *memory = raw + before - (uintptr_t)(raw + before) % alignment;
+    memcpy(memory - sizeof raw, &raw, sizeof raw);
+    if (alignment == LARGE_ALIGNMENT)
         (void)madvise(memory, bytes, MADV_HUGEPAGE);
     return memory;
+}
+
+static void aligned_free(void *memory)
+{
+    void *raw;
+
+    if (!memory)
+        return;
+    memcpy(&raw, (unsigned char *)memory - sizeof raw, sizeof raw);
+    free(raw);
 }
 
 void *cpu_scratch(struct cpu_backend *cpu, enum scratch_slot slot, int64_t count,
@@ -33,8 +50,8 @@ void *cpu_scratch(struct cpu_backend *cpu, enum scratch_slot slot, int64_t count
 
     CHECK(count >= 0 && !__builtin_mul_overflow((size_t)count, bytes_each, &bytes));
     if (bytes > cpu->scratch[slot].bytes || !cpu->scratch[slot].memory) {
-        free(cpu->scratch[slot].memory);
-        cpu->scratch[slot].memory = aligned_memory(bytes);
+        aligned_free(cpu->scratch[slot].memory);
+        cpu->scratch[slot].memory = aligned_zeros(bytes);
         cpu->scratch[slot].bytes = cpu->scratch[slot].memory ? bytes : 0;
         if (!cpu->scratch[slot].memory)
             error_set(&cpu->backend.error, STATUS_MEMORY,
@@ -67,7 +84,7 @@ static void cpu_close(struct backend *backend)
     struct cpu_backend *cpu = cpu_of(backend);
 
     for (int i = 0; i < SCRATCH_SLOT_COUNT; i++)
-        free(cpu->scratch[i].memory);
+        aligned_free(cpu->scratch[i].memory);
     free(cpu);
 }
 
@@ -83,20 +100,18 @@ static const char *cpu_description(const struct backend *backend)
 
 static void *cpu_allocate(struct backend *backend, size_t bytes, struct error *error)
 {
-    void *memory = aligned_memory(bytes);
+    void *memory = aligned_zeros(bytes);
 
     (void)backend;
     if (!memory)
         error_set(error, STATUS_MEMORY, "cpu: no memory for %zu bytes", bytes);
-    else
-        memset(memory, 0, bytes);
     return memory;
 }
 
 static void cpu_free(struct backend *backend, void *memory)
 {
     (void)backend;
-    free(memory);
+    aligned_free(memory);
 }
 
 static void cpu_copy_in(struct backend *backend, void *device, const void *host,

@@ -11,7 +11,7 @@ enum {
     ROUNDED_ELEMENTS = 4 << 20,         /* 8 MiB of a at a time */
     PARALLEL_MULTIPLICATIONS = 1 << 19, /* below: one thread, some 10 us, */
     PARALLEL_ELEMENTS = 1 << 16,        /* but for a b of so many */
-    JOBS_A_THREAD_WANTED = 4,           /* so that a slow core holds nobody up */
+    JOBS_A_THREAD_WANTED = 8,           /* so that a slow core holds nobody up */
     LINE_ELEMENTS = 32,
     ALONE_ROWS = BF16_TILE_ROWS,
     AHEAD = 32 * LINE_ELEMENTS, /* what is fetched of a panel before it is needed */

@@ -7,50 +7,61 @@
 #include <string.h>
 
 /*
- * Values lie as the rows do, [R, G D]. A page of keys lies across, so that the scores of
- * its positions are computed beside each other:
+ * A page's rows of one head lie together, so that memory is read as it lies; its keys lie
+ * across, so that the scores of its positions are computed beside each other:
  *
- *     element i of position j of a page:  [i][j], i < G D, j < CACHE_PAGE_ROWS
+ *     keys    [pages][G][D][CACHE_PAGE_ROWS]
+ *     values  [pages][G][CACHE_PAGE_ROWS][D]
+ *
+ * Both begin at the same element for a head of a page. `row` names any row of the page.
  */
-static char *cache_at(const struct tensor *cache, int64_t row, int64_t element)
+static int64_t head_begin(int64_t row, int64_t group, int64_t width, int64_t size)
 {
-    return (char *)cache->data +
-           (row * cache->shape[1] + element) * (int64_t)dtype_bytes(cache->dtype);
+    return (row - row % CACHE_PAGE_ROWS) * width + group * CACHE_PAGE_ROWS * size;
 }
 
-/* Element 0 of a position's key; the next one is CACHE_PAGE_ROWS further on. */
-static char *key_at(const struct tensor *keys, int64_t row)
+static void *element_at(const struct tensor *cache, int64_t element)
 {
-    const int64_t in_page = row % CACHE_PAGE_ROWS;
-
-    return cache_at(keys, row - in_page, in_page);
+    return (char *)cache->data + element * (int64_t)dtype_bytes(cache->dtype);
 }
 
-static void key_write(struct tensor *keys, int64_t row, const float *key)
+static void key_write(struct tensor *keys, int64_t begin, const float *key, int64_t size)
 {
-    char *out = key_at(keys, row);
+    void *out = element_at(keys, begin);
 
     if (keys->dtype == DTYPE_F32)
-        for (int64_t i = 0; i < keys->shape[1]; i++)
-            ((float *)(void *)out)[i * CACHE_PAGE_ROWS] = key[i];
+        for (int64_t i = 0; i < size; i++)
+            ((float *)out)[i * CACHE_PAGE_ROWS] = key[i];
     else
-        for (int64_t i = 0; i < keys->shape[1]; i++)
-            ((uint16_t *)(void *)out)[i * CACHE_PAGE_ROWS] = bf16_from_float(key[i]);
+        for (int64_t i = 0; i < size; i++)
+            ((uint16_t *)out)[i * CACHE_PAGE_ROWS] = bf16_from_float(key[i]);
+}
+
+/* keys: of all heads [G D], the values behind them */
+static void write_row(struct key_value_cache_layer *cache, int64_t row, const float *keys,
+                      const struct attention_shape *shape)
+{
+    const int64_t size = shape->head_size, width = cache->keys.shape[1];
+    const int64_t in_page = row % CACHE_PAGE_ROWS;
+
+    for (int64_t g = 0; g < shape->key_value_heads; g++, keys += size) {
+        const int64_t begin = head_begin(row, g, width, size);
+        key_write(&cache->keys, begin + in_page, keys, size);
+        dtype_convert(element_at(&cache->values, begin + in_page * size),
+                      cache->values.dtype, keys + width, DTYPE_F32, size);
+    }
 }
 
 void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cache,
                      const struct tensor *qkv, const int32_t *rows,
                      const struct attention_shape *shape)
 {
-    const int64_t count = qkv->shape[0], width = cache->keys.shape[1];
+    const int64_t count = qkv->shape[0], width = qkv->shape[1];
 
     CPU_PARALLEL_FOR(cpu_of(backend), count * width)
-    for (int64_t t = 0; t < count; t++) {
-        const float *keys = f32(qkv) + t * qkv->shape[1] + shape->heads * shape->head_size;
-        key_write(&cache->keys, rows[t], keys);
-        dtype_convert(cache_at(&cache->values, rows[t], 0), cache->values.dtype,
-                      keys + width, DTYPE_F32, width);
-    }
+    for (int64_t t = 0; t < count; t++)
+        write_row(cache, rows[t], f32(qkv) + t * width + shape->heads * shape->head_size,
+                  shape);
 }
 
 /* What is read below, f32 or bf16: `type` is a constant where this is inlined. */
@@ -87,17 +98,18 @@ INLINE void fetch(const void *row, enum dtype type, int64_t count)
 struct page_rows {
     const void *rows;
     const void *next;
-    int64_t stride; /* of values: elements from row to row */
-    int64_t count;  /* likewise: rows */
-    int64_t size;   /* of a row */
+    int64_t count; /* of values: how many are read, from `rows` on */
+    int64_t size;  /* of a row */
 };
 
-/* sum[j] += q keys[j] of one element of all keys of a page. */
-INLINE void add_scores(enum dtype type, float *restrict sum, float query, const void *keys)
+enum { LANES = CACHE_PAGE_ROWS };
+
+/* sum[j] += factor row[j] */
+INLINE void add_scaled(enum dtype type, float *restrict sum, float factor, const void *row)
 {
 #pragma omp simd
-    for (int64_t j = 0; j < CACHE_PAGE_ROWS; j++)
-        sum[j] += query * element(keys, type, j);
+    for (int64_t j = 0; j < LANES; j++)
+        sum[j] += factor * element(row, type, j);
 }
 
 /* scores[j] = q . keys[:,j] of a whole page; the next keys are fetched meanwhile. Four
@@ -105,24 +117,24 @@ INLINE void add_scores(enum dtype type, float *restrict sum, float query, const 
 INLINE void score_page_of(enum dtype type, float *restrict scores,
                           const float *restrict query, const struct page_rows *keys)
 {
-    enum { ROWS = CACHE_PAGE_ROWS, CHAINS = 4 };
-    float a[ROWS] = {0}, b[ROWS] = {0}, c[ROWS] = {0}, d[ROWS] = {0};
+    enum { CHAINS = 4 };
+    float a[LANES] = {0}, b[LANES] = {0}, c[LANES] = {0}, d[LANES] = {0};
     const void *in = keys->rows, *next = keys->next;
     int64_t i = 0;
 
     for (; i + CHAINS <= keys->size; i += CHAINS) {
-        fetch(next, type, CHAINS * ROWS);
-        add_scores(type, a, query[i], in);
-        add_scores(type, b, query[i + 1], row_at(in, type, ROWS));
-        add_scores(type, c, query[i + 2], row_at(in, type, 2 * ROWS));
-        add_scores(type, d, query[i + 3], row_at(in, type, 3 * ROWS));
-        in = row_at(in, type, CHAINS * ROWS);
-        next = row_at(next, type, CHAINS * ROWS);
+        fetch(next, type, CHAINS * LANES);
+        add_scaled(type, a, query[i], in);
+        add_scaled(type, b, query[i + 1], row_at(in, type, LANES));
+        add_scaled(type, c, query[i + 2], row_at(in, type, 2 * LANES));
+        add_scaled(type, d, query[i + 3], row_at(in, type, 3 * LANES));
+        in = row_at(in, type, CHAINS * LANES);
+        next = row_at(next, type, CHAINS * LANES);
     }
-    for (; i < keys->size; i++, in = row_at(in, type, ROWS))
-        add_scores(type, a, query[i], in);
+    for (; i < keys->size; i++, in = row_at(in, type, LANES))
+        add_scaled(type, a, query[i], in);
 #pragma omp simd
-    for (int64_t j = 0; j < ROWS; j++)
+    for (int64_t j = 0; j < LANES; j++)
         scores[j] = (a[j] + b[j]) + (c[j] + d[j]);
 }
 
@@ -151,29 +163,42 @@ static float exponentials(float *scores, int64_t count, float highest)
     return sum;
 }
 
-/* out += sum_j scores[j] values[j,:] of one page, MIX of out at a time, in registers. The
- * next rows are fetched meanwhile. */
+/* out += sum_j scores[j] values[j,:] of one page for MIX elements of a row. */
+enum { MIX = 4 * LANES };
+INLINE void mix_columns(enum dtype type, float *restrict out, const float *restrict scores,
+                        const struct page_rows *values, int64_t first)
+{
+    const int64_t size = values->size;
+    float a[LANES] = {0}, b[LANES] = {0}, c[LANES] = {0}, d[LANES] = {0};
+
+    for (int64_t j = 0; j < values->count; j++) {
+        const void *row = row_at(values->rows, type, j * size + first);
+        fetch(row_at(values->next, type, j * size + first), type, MIX);
+        add_scaled(type, a, scores[j], row);
+        add_scaled(type, b, scores[j], row_at(row, type, LANES));
+        add_scaled(type, c, scores[j], row_at(row, type, 2 * LANES));
+        add_scaled(type, d, scores[j], row_at(row, type, 3 * LANES));
+    }
+#pragma omp simd
+    for (int64_t i = 0; i < LANES; i++) {
+        out[i] += a[i];
+        out[LANES + i] += b[i];
+        out[2 * LANES + i] += c[i];
+        out[3 * LANES + i] += d[i];
+    }
+}
+
+/* The same for all of a row. The next rows are fetched meanwhile. */
 INLINE void mix_values_of(enum dtype type, float *restrict out,
                           const float *restrict scores, const struct page_rows *values)
 {
-    enum { MIX = 64 };
-    const int64_t count = values->count, size = values->size;
-    int64_t first = 0;
+    const int64_t size = values->size, whole = size / MIX * MIX;
 
-    for (int64_t j = 0; j < count; j++)
-        fetch(row_at(values->next, type, j * values->stride), type, size);
-    for (; first + MIX <= size; first += MIX) {
-        float sum[MIX];
-        memcpy(sum, out + first, sizeof sum);
-        for (int64_t j = 0; j < count; j++)
-            for (int64_t i = 0; i < MIX; i++)
-                sum[i] +=
-                    scores[j] * element(values->rows, type, j * values->stride + first + i);
-        memcpy(out + first, sum, sizeof sum);
-    }
-    for (int64_t j = 0; j < count; j++)
-        for (int64_t i = first; i < size; i++)
-            out[i] += scores[j] * element(values->rows, type, j * values->stride + i);
+    for (int64_t first = 0; first < whole; first += MIX)
+        mix_columns(type, out + first, scores, values, first);
+    for (int64_t j = 0; j < values->count && whole < size; j++)
+        for (int64_t i = whole; i < size; i++)
+            out[i] += scores[j] * element(values->rows, type, j * size + i);
 }
 
 TARGET_CLONES
@@ -229,12 +254,6 @@ static float cap_scores(float *scores, int64_t count, float highest, float cap)
     return cap * hyperbolic_tangent(highest * inverse);
 }
 
-/* Where a head's keys and values begin in a row of the cache. */
-static int64_t column_of(int64_t head, const struct attention_shape *shape)
-{
-    return head / (shape->heads / shape->key_value_heads) * shape->head_size;
-}
-
 /* The part behind `part`; behind the last one, the first. */
 static struct page_part part_behind(const struct decode_row *row,
                                     const struct page_part *part)
@@ -244,34 +263,19 @@ static struct page_part part_behind(const struct decode_row *row,
     return page_part(row, at < row->count ? at : row->first);
 }
 
-/* Values of query head `head` in the part, and in the part behind it. */
-static struct page_rows values_of(const struct decode_row *row,
-                                  const struct page_part *part, const struct tensor *values,
-                                  int64_t head, const struct attention_shape *shape)
-{
-    const int64_t column = column_of(head, shape);
-
-    return (struct page_rows){
-        .rows = cache_at(values, part->row, column),
-        .next = cache_at(values, part_behind(row, part).row, column),
-        .stride = values->shape[1],
-        .count = part->count,
-        .size = shape->head_size,
-    };
-}
-
-/* Keys of it in the part's page and in the next one. */
-static struct page_rows keys_of(const struct decode_row *row, const struct page_part *part,
-                                const struct tensor *keys, int64_t head,
+/* Keys, or values, of query head `head` in the part's page and in the next one. */
+static struct page_rows rows_of(const struct decode_row *row, const struct page_part *part,
+                                const struct tensor *cache, int64_t head,
                                 const struct attention_shape *shape)
 {
-    const int64_t column = column_of(head, shape) * CACHE_PAGE_ROWS;
+    const int64_t size = shape->head_size, width = cache->shape[1];
+    const int64_t group = head / (shape->heads / shape->key_value_heads);
     const int64_t next = part_behind(row, part).row;
 
     return (struct page_rows){
-        .rows = cache_at(keys, part->row - part->row % CACHE_PAGE_ROWS, column),
-        .next = cache_at(keys, next - next % CACHE_PAGE_ROWS, column),
-        .size = shape->head_size,
+        .rows = element_at(cache, head_begin(part->row, group, width, size)),
+        .next = element_at(cache, head_begin(next, group, width, size)),
+        .size = size,
     };
 }
 
@@ -311,12 +315,23 @@ static void score_row(const struct decode_row *row, float *scores, float *highes
         part = page_part(row, at);
         for (int64_t h = 0; h < row->heads; h++) {
             const struct page_rows keys =
-                keys_of(row, &part, &cache->keys, row->head + h, shape);
+                rows_of(row, &part, &cache->keys, row->head + h, shape);
             highest[h] = score_part(scores + h * count + at - row->first, &part,
                                     row->query + (row->head + h) * size, &keys, bf16,
                                     shape->scale, highest[h]);
         }
     }
+}
+
+/* Of one head: out += sum_j scores[j] values[j,:] of the part; `values` is the page's. */
+static void mix_part(float *out, const float *scores, const struct page_part *part,
+                     struct page_rows values, bool bf16)
+{
+    const int64_t skipped = part->row % CACHE_PAGE_ROWS * values.size;
+
+    values.count = part->count;
+    values.rows = (const char *)values.rows + skipped * (bf16 ? 2 : 4);
+    (bf16 ? mix_values_bf16 : mix_values_f32)(out, scores, &values);
 }
 
 /* out <- sum_j scores[j] values[j,:] factor, page by page. */
@@ -334,10 +349,8 @@ static void mix_row(const struct decode_row *row, const float *scores, const flo
     for (int64_t at = row->first; at < row->count; at += part.count) {
         part = page_part(row, at);
         for (int64_t h = 0; h < row->heads; h++) {
-            const struct page_rows values =
-                values_of(row, &part, &cache->values, row->head + h, shape);
-            (bf16 ? mix_values_bf16 : mix_values_f32)(
-                out + h * size, scores + h * count + at - row->first, &values);
+            mix_part(out + h * size, scores + h * count + at - row->first, &part,
+                     rows_of(row, &part, &cache->values, row->head + h, shape), bf16);
         }
     }
     for (int64_t h = 0; h < row->heads; h++)
