@@ -25,16 +25,21 @@ static void *element_at(const struct tensor *cache, int64_t element)
     return (char *)cache->data + element * (int64_t)dtype_bytes(cache->dtype);
 }
 
+/* Rounded a few elements at a time: that is vector code. */
 static void key_write(struct tensor *keys, int64_t begin, const float *key, int64_t size)
 {
+    enum { FEW = 64 };
+    uint16_t rounded[FEW];
     void *out = element_at(keys, begin);
 
-    if (keys->dtype == DTYPE_F32)
-        for (int64_t i = 0; i < size; i++)
-            ((float *)out)[i * CACHE_PAGE_ROWS] = key[i];
-    else
-        for (int64_t i = 0; i < size; i++)
-            ((uint16_t *)out)[i * CACHE_PAGE_ROWS] = bf16_from_float(key[i]);
+    for (int64_t first = 0; keys->dtype == DTYPE_BF16 && first < size; first += FEW) {
+        const int64_t count = minimum(FEW, size - first);
+        dtype_convert(rounded, DTYPE_BF16, key + first, DTYPE_F32, count);
+        for (int64_t i = 0; i < count; i++)
+            ((uint16_t *)out)[(first + i) * CACHE_PAGE_ROWS] = rounded[i];
+    }
+    for (int64_t i = 0; keys->dtype == DTYPE_F32 && i < size; i++)
+        ((float *)out)[i * CACHE_PAGE_ROWS] = key[i];
 }
 
 /* keys: of all heads [G D], the values behind them */

@@ -1,6 +1,9 @@
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_target.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,28 +16,45 @@ static uint32_t order_bits(float value)
     return bits;
 }
 
-/* The id of the greatest logit, -1 if there is a NaN or it is not finite. */
-static int64_t greatest(const float *logits, int64_t count)
+/* The greatest logit; NaN if there is one among them. */
+TARGET_CLONES
+static float greatest_value(const float *logits, int64_t count)
 {
-    int64_t best = 0;
-    bool broken = false;
+    float most = -INFINITY;
+    int32_t broken = 0;
 
+#pragma omp simd reduction(max : most) reduction(| : broken)
     for (int64_t i = 0; i < count; i++) {
-        broken |= isnan(logits[i]) != 0;
-        if (logits[i] > logits[best])
-            best = i;
+        broken |= logits[i] != logits[i];
+        most = logits[i] > most ? logits[i] : most;
     }
-    return broken || !isfinite(logits[best]) ? -1 : best;
+    return broken ? NAN : most;
 }
 
+/* The first id of the greatest logit, -1 if there is a NaN or it is not finite. */
+static int64_t greatest(const float *logits, int64_t count)
+{
+    const float most = greatest_value(logits, count);
+    int64_t best = 0;
+
+    if (!isfinite(most))
+        return -1;
+    while (logits[best] != most)
+        best++;
+    return best;
+}
+
+/* logits <- exp((logits - most) / temperature), of the greatest exactly 1; returns their
+ * sum. 1 / temperature is kept finite: 0 times it is 0. */
+TARGET_CLONES
 static double to_weights(float *logits, int64_t count, float most, double temperature)
 {
-    const float inverse = (float)(1.0 / temperature);
+    const float inverse = (float)fmin(1.0 / temperature, (double)FLT_MAX);
     double mass = 0.0;
 
+#pragma omp simd reduction(+ : mass)
     for (int64_t i = 0; i < count; i++) {
-        /* The greatest is exactly 1, also where 1 / temperature overflows. */
-        logits[i] = logits[i] == most ? 1.0f : expf((logits[i] - most) * inverse);
+        logits[i] = exponential((logits[i] - most) * inverse);
         mass += (double)logits[i];
     }
     return mass;
