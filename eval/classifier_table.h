@@ -10,16 +10,18 @@
  *
  *     bias     int32
  *     count    uint32, at most CLASSIFIER_WEIGHT_LIMIT
+ *     first    uint16 [257]: hashes that begin with byte b are [first[b], first[b + 1])
  *     hashes   uint64 [count], ascending: FNV-1a of the feature's name
  *     weights  int16 [count]
  *
  * A reply's score, in thousandths of a natural log-odds of "refused", is the bias and the
  * weight of each feature that it has.
  */
-enum { CLASSIFIER_WEIGHT_LIMIT = 16384 };
+enum { CLASSIFIER_WEIGHT_LIMIT = 4096 };
 
 int32_t classifier_bias(void);
 int classifier_weight_count(void);
+int classifier_weight_first(int top); /* 0 to 256 */
 uint64_t classifier_weight_hash(int index);
 int32_t classifier_weight(int index);
 
