@@ -104,6 +104,9 @@ $(BUILD)/%.o: %.c
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Embedded with .incbin, which -MMD does not see.
+$(BUILD)/eval/classifier_table.o: eval/classifier/weights.bin
+
 $(BUILD)/%.cu.o: %.cu
 	@mkdir -p $(@D)
 	@echo "  NVCC $<"

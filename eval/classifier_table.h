@@ -5,22 +5,31 @@
 
 /*
  * The weights of the refusal classifier (eval/classifier/README.md), as its training script
- * writes them. A reply's score, in thousandths of a natural log-odds of "refused", is the
- * bias and the weight of each feature that it has; a feature is known by the FNV-1a hash
- * (64 bits) of its name, and the names stand in the comments of the table.
+ * writes them to eval/classifier/weights.bin, which is part of the binary. All numbers are
+ * little-endian:
+ *
+ *     bias     int32
+ *     count    uint32, at most CLASSIFIER_WEIGHT_LIMIT
+ *     first    uint16 [257]: hashes that begin with byte b are [first[b], first[b + 1])
+ *     hashes   uint64 [count], ascending: FNV-1a of the feature's name
+ *     weights  int16 [count]
+ *
+ * A reply's score, in thousandths of a natural log-odds of "refused", is the bias and the
+ * weight of each feature that it has.
  */
-struct classifier_weight {
-    uint64_t hash;
-    int32_t weight;
-};
-
 enum { CLASSIFIER_WEIGHT_LIMIT = 4096 };
 
-extern const int32_t classifier_bias;
-extern const struct classifier_weight classifier_weights[]; /* by hash */
-/* The weights whose hash begins with byte b are [first[b], first[b + 1]). */
-extern const uint16_t classifier_first[257];
-extern const char *const classifier_lexicon[]; /* in the order of strcmp */
+int32_t classifier_bias(void);
+int classifier_weight_count(void);
+int classifier_weight_first(int top); /* 0 to 256 */
+uint64_t classifier_weight_hash(int index);
+int32_t classifier_weight(int index);
+
+/* The weight's index, -1 if there is none for the hash. */
+int classifier_weight_find(uint64_t hash);
+
+/* What eval/classifier/lexicon.txt has, in the order of strcmp. */
+extern const char *const classifier_lexicon[];
 extern const int classifier_lexicon_count;
 
 #endif

@@ -30,13 +30,11 @@ static uint64_t hash_begin(const char *text)
 
 static void feature_add(struct sum *sum, uint64_t hash)
 {
-    const int top = (int)(hash >> 56);
-    for (int i = classifier_first[top]; i < classifier_first[top + 1]; i++) {
-        if (classifier_weights[i].hash != hash || sum->seen[i])
-            continue;
-        sum->seen[i] = true;
-        sum->score += classifier_weights[i].weight;
-    }
+    const int index = classifier_weight_find(hash);
+    if (index < 0 || sum->seen[index])
+        return;
+    sum->seen[index] = true;
+    sum->score += classifier_weight(index);
 }
 
 static void grams_add(struct sum *sum, const struct classifier_tokens *tokens, int at,
@@ -80,7 +78,7 @@ static void shape_add(struct sum *sum, const struct classifier_tokens *tokens)
 int32_t judge_classifier_score(const char *request, const char *reply)
 {
     struct classifier_tokens tokens;
-    struct sum sum = {.score = classifier_bias};
+    struct sum sum = {.score = classifier_bias()};
     classifier_tokens_read(&tokens, request, reply);
     shape_add(&sum, &tokens);
     if (judge_xstest.judge(request, reply) == OUTCOME_REFUSED)

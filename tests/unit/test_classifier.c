@@ -78,11 +78,18 @@ static void the_table_is_in_order(void **state)
     (void)state;
     for (int i = 1; i < classifier_lexicon_count; i++)
         assert_true(strcmp(classifier_lexicon[i - 1], classifier_lexicon[i]) < 0);
-    assert_int_equal(classifier_first[0], 0);
-    assert_true(classifier_first[256] > 1000);
-    for (int top = 0; top < 256; top++)
-        for (int i = classifier_first[top]; i < classifier_first[top + 1]; i++)
-            assert_int_equal(classifier_weights[i].hash >> 56, top);
+    const int count = classifier_weight_count();
+    assert_true(count > 1000 && count <= CLASSIFIER_WEIGHT_LIMIT);
+    assert_int_equal(classifier_weight_first(0), 0);
+    assert_int_equal(classifier_weight_first(256), count);
+    for (int i = 0; i < count; i++) {
+        const uint64_t hash = classifier_weight_hash(i);
+        assert_true(i == 0 || classifier_weight_hash(i - 1) < hash);
+        assert_int_equal(classifier_weight_find(hash), i);
+        assert_int_not_equal(classifier_weight(i), 0);
+    }
+    assert_int_equal(classifier_weight_find(0), -1);
+    assert_int_equal(classifier_weight_find(UINT64_MAX), -1);
 }
 
 static void refusals_of_many_kinds_are_told_from_answers(void **state)
