@@ -21,6 +21,42 @@ static char *without_nul_escapes(const char *bytes, size_t count)
     return copy;
 }
 
+/* The first key that is twice in a small object of the tree; NULL if there is none. Its
+ * depth is limited by the grammar's. */
+static const char *key_given_twice(const cJSON *value)
+{
+    enum { KEYS_LOOKED_THROUGH = 64 };
+    const cJSON *child, *other;
+    int keys = 0;
+    cJSON_ArrayForEach(child, value)
+    {
+        const char *found = key_given_twice(child);
+        if (found)
+            return found;
+        keys += keys <= KEYS_LOOKED_THROUGH;
+    }
+    if (!cJSON_IsObject(value) || keys > KEYS_LOOKED_THROUGH)
+        return NULL;
+    cJSON_ArrayForEach(
+        child, value) for (other = child->next; other;
+                           other = other->next) if (strcmp(child->string, other->string) ==
+                                                    0) return child->string;
+    return NULL;
+}
+
+static enum status keys_check(cJSON **value, const char *where, struct error *error)
+{
+    const char *twice = key_given_twice(*value);
+    if (!twice)
+        return STATUS_OK;
+    const enum status status = error_set(
+        error, STATUS_FORMAT, "%s: \"%s\" stands twice in one object: take one of them out",
+        where, twice);
+    cJSON_Delete(*value);
+    *value = NULL;
+    return status;
+}
+
 enum status json_parse(cJSON **value, const char *bytes, size_t count, const char *where,
                        struct error *error)
 {
@@ -41,7 +77,23 @@ enum status json_parse(cJSON **value, const char *bytes, size_t count, const cha
     free(copy);
     if (!*value) /* the grammar is right, so nothing else is left */
         return error_set(error, STATUS_MEMORY, "%s: no memory for the JSON value", where);
-    return STATUS_OK;
+    return keys_check(value, where, error);
+}
+
+enum status json_parse_line(cJSON **value, const char *line, size_t count,
+                            const char *where, struct error *error)
+{
+    static const char first[] = ": line 1, column ", short_first[] = ", column ";
+    const enum status status = json_parse(value, line, count, where, error);
+    const size_t length = strlen(where);
+    if (status && error && strncmp(error->message, where, length) == 0 &&
+        text_starts_with(error->message + length, first)) {
+        char *at = error->message + length;
+        const char *rest = at + strlen(first);
+        memcpy(at, short_first, strlen(short_first));
+        memmove(at + strlen(short_first), rest, strlen(rest) + 1);
+    }
+    return status;
 }
 
 enum status json_parse_file(cJSON **value, const char *path, struct error *error)

@@ -90,4 +90,8 @@ void options_print_yaml(const struct command_line *command, const void *settings
 
 void options_release(const struct command_line *command, void *settings);
 
+/* The one of `names` that a typing error may have made into `name`; NULL if none is near.
+ */
+const char *nearest_name(const char *name, const char *const *names, size_t count);
+
 #endif

@@ -72,22 +72,42 @@ static size_t edit_distance(const char *a, const char *b)
     return distance;
 }
 
+/* Farther is no typing error. */
+static bool is_near(const char *name, const char *known, size_t *least)
+{
+    const size_t distance = edit_distance(name, known);
+    if (distance >= *least || distance >= strlen(known))
+        return false;
+    *least = distance;
+    return true;
+}
+
+/* The distance that a near name must stay under; 0 where none can be near. */
+static size_t near_limit(const char *name)
+{
+    enum { LONGEST = 100 };
+    const size_t length = strlen(name);
+    return length == 0 || length > LONGEST ? 0 : length / 3 + 2;
+}
+
+const char *nearest_name(const char *name, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t least = near_limit(name);
+    for (size_t i = 0; i < count; i++)
+        if (is_near(name, names[i], &least))
+            nearest = names[i];
+    return nearest;
+}
+
 const struct option_entry *option_nearest(const struct command_line *command,
                                           const char *name)
 {
-    enum { LONGEST = 100 };
     const struct option_entry *nearest = NULL;
-    const size_t length = strlen(name);
-    size_t least = length / 3 + 2; /* farther is no typing error */
-    if (length == 0 || length > LONGEST)
-        return NULL;
-    for (const struct option_entry *entry = command->entries; entry->name; entry++) {
-        const size_t distance = edit_distance(name, entry->name);
-        if (distance < least && distance < strlen(entry->name)) {
-            least = distance;
+    size_t least = near_limit(name);
+    for (const struct option_entry *entry = command->entries; entry->name; entry++)
+        if (is_near(name, entry->name, &least))
             nearest = entry;
-        }
-    }
     return nearest;
 }
 

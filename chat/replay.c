@@ -92,8 +92,8 @@ static enum status replies_read(struct replay *replay, const struct file_map *ma
             continue;
         text_buffer_clear(&where);
         text_buffer_appendf(&where, "%s: line %lld", path, (long long)lines.number);
-        status = json_parse(&object, lines.line, lines.line_bytes,
-                            text_buffer_string(&where), error);
+        status = json_parse_line(&object, lines.line, lines.line_bytes,
+                                 text_buffer_string(&where), error);
         if (!status)
             status = reply_read(replay, object, text_buffer_string(&where), error);
         cJSON_Delete(object);

@@ -105,8 +105,15 @@ static enum status text_read(char **out, const cJSON *object, const char *key,
 static enum status example_read(struct mix_example *example, const cJSON *object,
                                 const char *where, struct error *error)
 {
-    if (messages_parse(&example->messages, &example->message_count,
-                       json_get(object, "messages"), where, error) ||
+    const cJSON *messages = json_get(object, "messages");
+    if (!messages)
+        return error_set(
+            error, STATUS_FORMAT,
+            "%s: there is no \"messages\"; chats of other layouts (ShareGPT, "
+            "Alpaca, …) become a mix by `holdfast data --benign FILE --ratio 0`",
+            where);
+    if (messages_parse(&example->messages, &example->message_count, messages, where,
+                       error) ||
         text_read(&example->id, object, "id", where, where, error) ||
         text_read(&example->kind, object, "kind", "benign", where, error) ||
         text_read(&example->tense, object, "tense", "none", where, error) ||
@@ -125,8 +132,8 @@ static enum status line_read(struct mix *mix, const struct line_reader *lines,
     struct mix_example example = {0};
     cJSON *object = NULL;
     text_buffer_appendf(&where, "%s: line %lld", mix->path, (long long)lines->number);
-    enum status status = json_parse(&object, lines->line, lines->line_bytes,
-                                    text_buffer_string(&where), error);
+    enum status status = json_parse_line(&object, lines->line, lines->line_bytes,
+                                         text_buffer_string(&where), error);
     if (!status)
         status = example_read(&example, object, text_buffer_string(&where), error);
     if (status) {

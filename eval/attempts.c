@@ -252,8 +252,8 @@ static enum status line_read(struct attempt_list *list, const struct line_reader
     struct attempt attempt = {0};
     struct text_buffer place = {0};
     text_buffer_appendf(&place, "%s: line %lld", where, (long long)lines->number);
-    enum status status = json_parse(&object, lines->line, lines->line_bytes,
-                                    text_buffer_string(&place), error);
+    enum status status = json_parse_line(&object, lines->line, lines->line_bytes,
+                                         text_buffer_string(&place), error);
     if (!status)
         status = attempt_read(&attempt, list, object, text_buffer_string(&place), error);
     if (status || !attempt_list_add(list, &attempt)) {

@@ -3,11 +3,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/version.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char version[] = "0.1.0";
 
 static void names_print(struct json_writer *json, const char *key,
                         const struct string_list *names)
@@ -94,7 +93,7 @@ static void manifest_print(struct text_buffer *out, const struct eval_options *o
 
     struct json_writer json = {.out = out, .indent_spaces = 1};
     json_object_begin(&json, NULL);
-    json_string(&json, "holdfast", version);
+    json_string(&json, "holdfast", HOLDFAST_VERSION);
     identity_print(&json, options, sets, chat, bench, words);
     json_string(&json, "identity_sha256", hex);
     json_string(&json, "model", chat_name(chat));

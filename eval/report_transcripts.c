@@ -102,8 +102,8 @@ static enum status append_line(struct text_buffer *out, const struct line_reader
     struct text_buffer where = {0};
     cJSON *attempt = NULL;
     text_buffer_appendf(&where, "%s:%" PRId64, path, lines->number);
-    enum status status = json_parse(&attempt, lines->line, lines->line_bytes,
-                                    text_buffer_string(&where), error);
+    enum status status = json_parse_line(&attempt, lines->line, lines->line_bytes,
+                                         text_buffer_string(&where), error);
     if (!status && !cJSON_IsObject(attempt))
         status = error_set(error, STATUS_FORMAT, "%s: an attempt must be a JSON object",
                            text_buffer_string(&where));

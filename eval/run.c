@@ -1,6 +1,7 @@
 #include "eval/run.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "eval/gate.h"
@@ -244,12 +245,16 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
         status = attempts_start(evaluation, error);
     if (!status)
         status = verdicts_start(evaluation, error);
+    interrupt_hint("what was answered is stored: go on with `holdfast eval --config "
+                   "%s/config.yaml --resume`",
+                   options->out);
     if (!status)
         status = rounds_run(evaluation, error);
     if (!status)
         status = verdicts_settle(evaluation, error);
     if (!status)
         status = conclude(evaluation, &plan, shown, error);
+    interrupt_clear();
     free(benign);
     return status;
 }

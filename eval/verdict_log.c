@@ -60,8 +60,8 @@ static enum status line_read(const struct line_reader *lines, const char *where,
     struct logged_verdict verdict;
     cJSON *object = NULL;
     text_buffer_appendf(&place, "%s: line %lld", where, (long long)lines->number);
-    enum status status = json_parse(&object, lines->line, lines->line_bytes,
-                                    text_buffer_string(&place), error);
+    enum status status = json_parse_line(&object, lines->line, lines->line_bytes,
+                                         text_buffer_string(&place), error);
     if (!status)
         status = verdict_read(&verdict, object, text_buffer_string(&place), error);
     if (!status)

@@ -51,6 +51,29 @@ static bool has_target(const unsigned char *mask, int64_t count)
     return false;
 }
 
+/* Names the first example that is too long; overlong_refuse() says how many there are. */
+static void overlong_name(const struct mix *mix, int64_t mix_index, int64_t count,
+                          const struct dataset_rules *rules, struct error *error)
+{
+    error_set(error, STATUS_LIMIT, "example %lld (%s) has %lld tokens, more than %s %lld",
+              (long long)mix_index, mix->examples[mix_index].id, (long long)count,
+              rules->limit_is_models ? "the model's" : "--max-length",
+              (long long)rules->max_length);
+}
+
+static enum status overlong_refuse(const struct dataset *dataset, const struct mix *mix,
+                                   const struct dataset_rules *rules, struct error *error)
+{
+    char first[ERROR_MESSAGE_BYTES];
+    if (rules->overlong != OVERLONG_ERROR || !dataset->dropped_count)
+        return STATUS_OK;
+    memcpy(first, error ? error->message : "", error ? sizeof first : 1);
+    return error_set(error, STATUS_LIMIT,
+                     "%s: %s; so have %lld of %zu in all: %s--overlong drop or truncate",
+                     mix->path, first, (long long)dataset->dropped_count, mix->count,
+                     rules->limit_is_models ? "choose " : "raise --max-length, or choose ");
+}
+
 /* Adds one encoded example, or drops, cuts or refuses it by the rules. */
 static enum status example_admit(struct dataset *dataset, const struct mix *mix,
                                  int64_t mix_index, const struct token_list *ids,
@@ -60,13 +83,9 @@ static enum status example_admit(struct dataset *dataset, const struct mix *mix,
     int64_t count = (int64_t)ids->count;
     const char *id = mix->examples[mix_index].id;
 
-    if (count > rules->max_length && rules->overlong == OVERLONG_ERROR)
-        return error_set(error, STATUS_LIMIT,
-                         "%s: example %lld (%s) has %lld tokens, more than %lld: raise "
-                         "--max-length, or choose --overlong drop or truncate",
-                         mix->path, (long long)mix_index, id, (long long)count,
-                         (long long)rules->max_length);
-    if (count > rules->max_length && rules->overlong == OVERLONG_DROP) {
+    if (count > rules->max_length && rules->overlong != OVERLONG_TRUNCATE) {
+        if (rules->overlong == OVERLONG_ERROR && !dataset->dropped_count)
+            overlong_name(mix, mix_index, count, rules, error);
         dataset->dropped_count++;
         return STATUS_OK;
     }
@@ -76,12 +95,22 @@ static enum status example_admit(struct dataset *dataset, const struct mix *mix,
     }
     if (!has_target(mask->values, count))
         return error_set(error, STATUS_FORMAT,
-                         "%s: example %lld (%s) has no token that carries loss%s: it would "
-                         "train nothing",
+                         "%s: example %lld (%s) has no token that carries loss%s",
                          mix->path, (long long)mix_index, id,
-                         count < (int64_t)ids->count ? " once it is truncated" : "");
+                         count < (int64_t)ids->count
+                             ? " once it is truncated, and would train nothing: choose "
+                               "--overlong drop, or take it out"
+                             : ", and would train nothing: it has no words of an "
+                               "assistant; take it out");
     dataset_add(dataset, ids->ids, mask->values, count, mix_index);
     return STATUS_OK;
+}
+
+/* A conversation that the template takes for wrong usage is a fault of the file here. */
+static enum status example_refuse(const struct mix *mix, size_t index, struct error *error)
+{
+    error_prefix(error, "%s: example %zu (%s)", mix->path, index, mix->examples[index].id);
+    return error->status = error->status == STATUS_USAGE ? STATUS_FORMAT : error->status;
 }
 
 enum status dataset_build(struct dataset *dataset, const struct mix *mix,
@@ -103,10 +132,12 @@ enum status dataset_build(struct dataset *dataset, const struct mix *mix,
         status = chat_template_encode(chat_template, tokenizer, example->messages,
                                       example->message_count, false, &ids, &mask, error);
         if (status)
-            error_prefix(error, "%s: example %zu (%s)", mix->path, i, example->id);
+            status = example_refuse(mix, i, error);
         else
             status = example_admit(dataset, mix, (int64_t)i, &ids, &mask, rules, error);
     }
+    if (!status)
+        status = overlong_refuse(dataset, mix, rules, error);
     token_list_release(&ids);
     mask_list_release(&mask);
     if (status)

@@ -27,7 +27,7 @@ struct dataset {
     int64_t count;
     int64_t token_count;
     int64_t target_count;
-    int64_t dropped_count;   /* --overlong drop */
+    int64_t dropped_count;   /* --overlong drop; on error how many are too long */
     int64_t truncated_count; /* --overlong truncate */
     size_t capacity;
     size_t token_capacity;
@@ -38,12 +38,14 @@ enum overlong { OVERLONG_ERROR, OVERLONG_DROP, OVERLONG_TRUNCATE };
 struct dataset_rules {
     const char *split; /* examples of this split only; NULL takes all */
     int64_t max_length;
+    bool limit_is_models; /* max_length cannot be raised */
     enum overlong overlong;
 };
 
 /*
  * Encodes the examples of `mix`. An example without a single target is an error that names
- * it: it would train nothing, silently. An empty split is not an error (count 0).
+ * it: it would train nothing, silently. With OVERLONG_ERROR the error names the first that
+ * is too long, and how many are. An empty split is not an error (count 0).
  */
 enum status dataset_build(struct dataset *dataset, const struct mix *mix,
                           const struct tokenizer *tokenizer,

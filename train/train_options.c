@@ -168,18 +168,27 @@ void train_options_defaults(struct train_options *options)
     };
 }
 
+enum { EPOCHS_LIMIT = 1000000, BATCH_LIMIT = 1 << 20, THREADS_LIMIT = 4096 };
+
 static enum status numbers_check(const struct train_options *options, struct error *error)
 {
-    if (!(options->epochs > 0) && options->step_limit <= 0)
-        return error_set(error, STATUS_USAGE, "--epochs must be positive");
-    if (options->batch_size < 1 || options->accumulation < 1)
+    if (!(options->epochs > 0 && options->epochs <= EPOCHS_LIMIT))
         return error_set(error, STATUS_USAGE,
-                         "--batch-size and --accumulation must be at least 1");
+                         "--epochs lies above 0 and at %d at most; --step-limit ends a run "
+                         "earlier",
+                         (int)EPOCHS_LIMIT);
+    if (options->batch_size < 1 || options->batch_size > BATCH_LIMIT ||
+        options->accumulation < 1 || options->accumulation > BATCH_LIMIT)
+        return error_set(error, STATUS_USAGE,
+                         "--batch-size and --accumulation lie between 1 and %d",
+                         (int)BATCH_LIMIT);
     if (options->batch_tokens < 1 || options->max_length < 0 || options->step_limit < 0 ||
-        options->threads < 0 || options->threads > 4096 || options->show < 0)
+        options->threads < 0 || options->threads > THREADS_LIMIT || options->show < 0)
         return error_set(error, STATUS_USAGE,
                          "--batch-tokens, --max-length, --step-limit, --threads and --show "
-                         "must not be negative (--batch-tokens at least 1)");
+                         "must not be negative (--batch-tokens at least 1, --threads at "
+                         "most %d)",
+                         (int)THREADS_LIMIT);
     if (options->save_every < 0 || options->keep < 0 || options->validate_every < 0)
         return error_set(error, STATUS_USAGE,
                          "--save-every, --keep and --validate-every must not be negative");

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
@@ -224,6 +225,22 @@ static void run_describe(const struct trainer *trainer, int64_t threads)
              (double)transformer_bytes(trainer->model) / 1048576.0, threads);
 }
 
+/* What to do after Ctrl-C; the other ranks leave the word to the first. */
+static void hint_at_resuming(const struct trainer *trainer)
+{
+    const struct train_options *options = trainer->options;
+    if (!ranks_is_first(&trainer->ranks))
+        interrupt_hint("rank %d ends", trainer->ranks.launch.rank);
+    else if (options->save_every)
+        interrupt_hint("go on from the newest checkpoint with `holdfast train --config "
+                       "%s/config.yaml --resume`",
+                       options->out);
+    else
+        interrupt_hint("no checkpoint was asked for (--save-every N): `holdfast train "
+                       "--config %s/config.yaml --resume` begins again",
+                       options->out);
+}
+
 /* Model and optimiser from the newest checkpoint or from the start, then all steps. */
 static enum status trainer_run(struct trainer *trainer,
                                const struct architecture *architecture, struct error *error)
@@ -249,8 +266,13 @@ static enum status trainer_run(struct trainer *trainer,
     trainer->sums = memory_allocate_array((size_t)trainer->batches.examples_per_step,
                                           sizeof *trainer->sums);
     run_describe(trainer, backend_thread_count(trainer->backend));
-    if (metrics_open(trainer, error) || steps_run(trainer, error))
+    if (metrics_open(trainer, error))
         return error->status;
+    hint_at_resuming(trainer);
+    status = steps_run(trainer, error);
+    interrupt_clear();
+    if (status)
+        return status;
     if (!due(options->save_every, trainer->total_steps) && options->save_every &&
         checkpoint_now(trainer, trainer->total_steps, error))
         return error->status;

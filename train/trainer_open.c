@@ -46,6 +46,7 @@ static enum status datasets_build(struct trainer *trainer,
                          max_length, limit, architecture_limit_name(architecture));
     struct dataset_rules rules = {.split = "train",
                                   .max_length = max_length,
+                                  .limit_is_models = max_length == limit,
                                   .overlong = overlong_rule(options->overlong)};
     if (dataset_build(&trainer->examples, &trainer->mix, trainer->tokenizer,
                       trainer->chat_template, &rules, error))
