@@ -2,6 +2,7 @@
 
 #include "ablate/sweep_table.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "data_gen/data_command.h"
@@ -25,11 +26,13 @@ static const struct option_entry entries[] = {
     {"out", OPTION_STRING, FIELD(out), "SWEEP", "folder of the sweep", NULL},
     {"resume", OPTION_BOOL, FIELD(resume), NULL, "go on with the sweep in --out", NULL},
     {"data", OPTION_LIST, FIELD(data), "NAME=VALUE",
-     "an option of `holdfast data`; repeatable; a comma in VALUE is \\,", "Stages"},
+     "an option of `holdfast data`, e.g. tenses=past,none; repeatable", "Stages"},
     {"train", OPTION_LIST, FIELD(train), "NAME=VALUE",
-     "an option of `holdfast train`; repeatable; a comma in VALUE is \\,", NULL},
+     "an option of `holdfast train`; repeatable", NULL},
     {"eval", OPTION_LIST, FIELD(eval), "NAME=VALUE",
-     "an option of `holdfast eval`; repeatable; a comma in VALUE is \\,", NULL},
+     "an option of `holdfast eval`; repeatable. Without behaviors=SPEC the behaviours that "
+     "--data splits=… holds out are asked",
+     NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print sweep.json instead of the table",
      "Output"},
     {"quiet", OPTION_BOOL, FIELD(quiet), NULL, "only warnings and errors", NULL},
@@ -43,7 +46,9 @@ static const struct command_line command_line = {
         "  holdfast ablate --model DIR --ratios 0,0.02,0.10,0.30 --seeds 1,2,3 --out "
         "sweep/ \\\n"
         "      --data harmful=jbb.csv:Goal --data benign=dolly.jsonl --data count=1500 \\\n"
-        "      --train lr=1e-4 --eval behaviors=jbb.csv:Goal --eval attack=none,past\n"
+        "      --data splits=train:0.5,test:0.5 --train lr=1e-4 --eval attack=none,past "
+        "\\\n"
+        "      --eval 'benign=xstest=xstest.csv:prompt?label=safe'\n"
         "  holdfast ablate --resume --config sweep/config.yaml\n",
     .positional = NULL,
     .entries = entries,
@@ -51,6 +56,8 @@ static const struct command_line command_line = {
 
 struct sweep {
     const struct ablate_options *options;
+    char *behaviors; /* what is held out, where --eval names no behaviours; else NULL */
+    size_t run;      /* the number of the run under way, from 1; the base is the first */
     struct sweep_table table;
     struct error verdict; /* of the last run with too much unscored, or a gate that fell */
 };
@@ -74,6 +81,30 @@ static enum status overrides_apply(const struct command_line *stage, void *setti
     return STATUS_OK;
 }
 
+/*
+ * `--eval attack=none,past` came as "attack=none" and "past": what does not begin with
+ * NAME= is the rest of the item before it, comma and all. (A comma between two settings, or
+ * one in front of NAME=, is told from it by the name.)
+ */
+static void pairs_rejoin(struct string_list *pairs)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < pairs->count; i++) {
+        char *item = pairs->items[i];
+        const size_t name = strspn(item, "abcdefghijklmnopqrstuvwxyz_-0123456789");
+        if (kept == 0 || item[name] == '=') {
+            pairs->items[kept++] = item;
+            continue;
+        }
+        struct text_buffer joined = {0};
+        text_buffer_appendf(&joined, "%s,%s", pairs->items[kept - 1], item);
+        free(pairs->items[kept - 1]);
+        free(item);
+        pairs->items[kept - 1] = text_buffer_detach(&joined);
+    }
+    pairs->count = kept;
+}
+
 struct override {
     const char *name;
     const char *value;
@@ -92,8 +123,17 @@ static enum status stage_settings(const struct command_line *stage, void *settin
     return STATUS_OK;
 }
 
+static bool holds_out(const struct string_list *splits)
+{
+    for (size_t i = 0; i < splits->count; i++)
+        if (text_starts_with(splits->items[i], "test:"))
+            return true;
+    return false;
+}
+
 /* Names and values of all stages, before hours go into the first. */
-static enum status stages_check(const struct ablate_options *options, struct error *error)
+static enum status stages_check(const struct ablate_options *options, bool *asks_held_out,
+                                struct error *error)
 {
     struct data_options data;
     struct train_options train;
@@ -106,6 +146,13 @@ static enum status stages_check(const struct ablate_options *options, struct err
         status = overrides_apply(&train_command_line, &train, &options->train, error);
     if (!status)
         status = overrides_apply(&eval_command_line, &eval, &options->eval, error);
+    if (!status && !eval.behaviors && !holds_out(&data.splits))
+        status =
+            error_set(error, STATUS_USAGE,
+                      "what are the models to be asked? Give --eval behaviors=SPEC, or "
+                      "hold some of --data harmful=… out with --data "
+                      "splits=train:0.5,test:0.5");
+    *asks_held_out = !eval.behaviors;
     options_release(&data_command_line, &data);
     options_release(&train_command_line, &train);
     options_release(&eval_command_line, &eval);
@@ -196,12 +243,15 @@ static enum status eval_stage(struct sweep *sweep, const char *model, const char
                               const char *folder, struct error *error)
 {
     struct eval_options settings;
-    const struct override own[] = {{"model", model},
-                                   {"out", folder},
-                                   {"resume", "true"},
-                                   {"quiet", sweep->options->quiet ? "true" : "false"},
-                                   {"trained_on", mix}};
-    const size_t own_count = sizeof own / sizeof *own - !mix;
+    struct override own[6] = {{"model", model},
+                              {"out", folder},
+                              {"resume", "true"},
+                              {"quiet", sweep->options->quiet ? "true" : "false"}};
+    size_t own_count = 4;
+    if (mix)
+        own[own_count++] = (struct override){"trained_on", mix};
+    if (sweep->behaviors)
+        own[own_count++] = (struct override){"behaviors", sweep->behaviors};
     eval_options_defaults(&settings);
     enum status status = stage_settings(&eval_command_line, &settings,
                                         &sweep->options->eval, own, own_count, error);
@@ -219,10 +269,15 @@ static enum status eval_stage(struct sweep *sweep, const char *model, const char
     return STATUS_OK;
 }
 
+static size_t run_count(const struct ablate_options *options)
+{
+    return 1 + options->ratios.count * options->seeds.count;
+}
+
 static enum status base_measure(struct sweep *sweep, struct error *error)
 {
     char *folder = path_join(sweep->options->out, "base/eval");
-    log_info("base: eval");
+    log_info("run %zu of %zu: the base: eval", ++sweep->run, run_count(sweep->options));
     enum status status = file_make_directories(folder, error);
     if (!status)
         status = eval_stage(sweep, sweep->options->model, NULL, folder, error);
@@ -243,7 +298,8 @@ static enum status ratio_measure(struct sweep *sweep, const char *ratio, const c
     char *data = path_join(path, "mix.jsonl");
     char *mix = spec_of(data);
     char *eval = path_join(path, "eval");
-    log_info("ratio %s, seed %s: data, train, eval", ratio, seed);
+    log_info("run %zu of %zu: ratio %s, seed %s: data, train, eval", ++sweep->run,
+             run_count(options), ratio, seed);
     enum status status = file_make_directories(eval, error);
     if (!status)
         status = data_stage(options, path, seed, error);
@@ -294,7 +350,7 @@ static enum status results_write(const struct ablate_options *options,
 static enum status config_settle(const struct ablate_options *options, struct error *error)
 {
     struct ablate_options copy = *options;
-    copy.resume = false;
+    copy.resume = copy.quiet = copy.json = false; /* may change from call to call */
     struct text_buffer yaml = {0};
     struct text_buffer stored = {0};
     options_print_yaml(&command_line, &copy, &yaml);
@@ -331,26 +387,65 @@ static enum status options_check(const struct ablate_options *options, struct er
     return STATUS_OK;
 }
 
+/* The held-out behaviours are the same for all ratios and seeds (--split-seed): the list
+ * beside the first mix serves, which is made for this if it is not there. */
+static enum status held_out_find(struct sweep *sweep, struct error *error)
+{
+    const struct ablate_options *options = sweep->options;
+    const char *seed = options->seeds.items[0];
+    struct text_buffer folder = {0};
+    text_buffer_appendf(&folder, "%s/ratio-%s/seed-%s", options->out,
+                        options->ratios.items[0], seed);
+    sweep->behaviors = path_join(text_buffer_string(&folder), "mix.test.csv");
+    enum status status = file_make_directories(text_buffer_string(&folder), error);
+    if (!status)
+        status = data_stage(options, text_buffer_string(&folder), seed, error);
+    text_buffer_release(&folder);
+    return status;
+}
+
+static enum status runs_measure(struct sweep *sweep, struct error *error)
+{
+    const struct ablate_options *options = sweep->options;
+    enum status status = base_measure(sweep, error);
+    for (size_t i = 0; i < options->ratios.count && !status; i++)
+        for (size_t j = 0; j < options->seeds.count && !status; j++)
+            status = ratio_measure(sweep, options->ratios.items[i], options->seeds.items[j],
+                                   error);
+    return status;
+}
+
 enum status ablate_run(const struct ablate_options *options, struct error *error)
 {
     struct sweep sweep = {.options = options};
+    bool asks_held_out;
     log_quiet(options->quiet);
-    if (options_check(options, error) || stages_check(options, error) ||
+    if (options_check(options, error) || stages_check(options, &asks_held_out, error) ||
         config_settle(options, error))
         return error->status;
-    enum status status = base_measure(&sweep, error);
-    for (size_t i = 0; i < options->ratios.count && !status; i++)
-        for (size_t j = 0; j < options->seeds.count && !status; j++)
-            status = ratio_measure(&sweep, options->ratios.items[i],
-                                   options->seeds.items[j], error);
+    interrupt_hint("go on with `holdfast ablate --config %s/config.yaml --resume`",
+                   options->out);
+    enum status status = asks_held_out ? held_out_find(&sweep, error) : STATUS_OK;
+    if (!status)
+        status = runs_measure(&sweep, error);
+    interrupt_clear();
     if (!status)
         status = results_write(options, &sweep.table, error);
     sweep_table_release(&sweep.table);
+    free(sweep.behaviors);
     if (!status && sweep.verdict.status) {
         *error = sweep.verdict;
         status = error->status;
     }
     return status;
+}
+
+/* "sweep/" is "sweep": paths below it are shown and stored. */
+static void slashes_cut(char *path)
+{
+    size_t length = path ? strlen(path) : 0;
+    while (length > 1 && path[length - 1] == '/')
+        path[--length] = '\0';
 }
 
 int ablate_command(int argc, char **argv)
@@ -361,6 +456,10 @@ int ablate_command(int argc, char **argv)
     string_list_add(&options.seeds, "1");
     enum status status =
         options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
+    slashes_cut(options.out);
+    pairs_rejoin(&options.data);
+    pairs_rejoin(&options.train);
+    pairs_rejoin(&options.eval);
     if (!status && !help_shown)
         status = ablate_run(&options, &error);
     if (status)

@@ -97,6 +97,18 @@ static enum status group_read(struct sweep_table *table, const cJSON *group,
     return STATUS_OK;
 }
 
+static enum status leakage_read(struct sweep_row *row, const cJSON *summary,
+                                const char *where, struct error *error)
+{
+    const cJSON *leakage = json_get(summary, "leakage");
+    row->leaked = -1;
+    if (!leakage)
+        return STATUS_OK;
+    if (json_required_integer(leakage, "leaked", &row->leaked, where, error))
+        return error->status;
+    return json_required_integer(leakage, "behaviors", &row->behaviors, where, error);
+}
+
 enum status sweep_table_add(struct sweep_table *table, const char *label, const char *seed,
                             const char *folder, struct error *error)
 {
@@ -115,6 +127,8 @@ enum status sweep_table_add(struct sweep_table *table, const char *label, const 
         for (size_t i = 0; i < table->column_count; i++)
             row->cells[i] = not_measured;
         status = run_verdicts_read(&row->verdicts, folder, summary, error);
+        if (!status)
+            status = leakage_read(row, summary, path, error);
         if (!status)
             status = attacks_read(table, summary, path, error);
     }
@@ -143,6 +157,25 @@ static void cell_print(const struct sweep_cell *cell, struct text_buffer *out)
     text_buffer_release(&text);
 }
 
+static void leaks_print(const struct sweep_table *table, struct text_buffer *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < table->row_count; i++) {
+        const struct sweep_row *row = &table->rows[i];
+        if (row->leaked <= 0)
+            continue;
+        text_buffer_appendf(out,
+                            "%sratio %s, seed %s: %" PRId64 " of %" PRId64
+                            " behaviours stand in its training data, reworded or not\n",
+                            any ? "" : "\n", row->label, row->seed, row->leaked,
+                            row->behaviors);
+        any = true;
+    }
+    if (any)
+        text_buffer_append(out, "Rates on trained requests say little of others: hold some "
+                                "out with --data splits=train:0.5,test:0.5\n");
+}
+
 void sweep_table_print(const struct sweep_table *table, struct text_buffer *out)
 {
     text_buffer_appendf(out, "%-8s %-5s", "ratio", "seed");
@@ -156,6 +189,7 @@ void sweep_table_print(const struct sweep_table *table, struct text_buffer *out)
             cell_print(&row->cells[j], out);
         text_buffer_append_char(out, '\n');
     }
+    leaks_print(table, out);
     struct sweep_comparisons comparisons;
     sweep_compare(&comparisons, table);
     sweep_comparisons_print(&comparisons, table, out);
@@ -192,6 +226,8 @@ void sweep_table_json(const struct sweep_table *table, struct text_buffer *out)
         json_string(&json, "ratio", row->label);
         json_string(&json, "seed", *row->seed ? row->seed : NULL);
         json_string(&json, "folder", row->folder);
+        if (row->leaked >= 0)
+            json_integer(&json, "leaked", row->leaked);
         for (size_t j = 0; j < table->column_count; j++)
             cell_json(&json, table->columns[j], &row->cells[j]);
         json_object_end(&json);

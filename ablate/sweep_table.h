@@ -11,7 +11,7 @@
  * The rates of a sweep's runs, read from their summary.json: a column for the attack
  * success rate of each attack, for each over-refusal set, and for discrimination D; under
  * it, and in "comparisons" of the JSON, what sweep_compare() finds. What a run did not
- * measure stays empty, never 0.
+ * measure stays empty, never 0. Runs that were asked what they were trained on are named.
  */
 struct sweep_cell {
     double rate; /* NaN: not measured */
@@ -25,6 +25,8 @@ struct sweep_row {
     char *seed;               /* "" for the base */
     char *folder;             /* of the evaluation run */
     struct sweep_cell *cells; /* one for each column */
+    int64_t leaked; /* behaviours that stand in what it was trained on; -1: unknown */
+    int64_t behaviors;
     struct run_verdicts verdicts;
 };
 

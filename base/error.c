@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,24 @@ enum status error_set(struct error *error, enum status status, const char *forma
     return status;
 }
 
+/* What to do about an error of the system whose own words do not say it. */
+static const char *errno_remedy(int errno_value)
+{
+    switch (errno_value) {
+    case ENOSPC:
+    case EDQUOT:
+        return "; free some space there and try again";
+    case EFBIG:
+        return "; raise `ulimit -f`, or write to another file system";
+    case EMFILE:
+        return "; raise `ulimit -n`";
+    case EROFS:
+        return "; write somewhere else";
+    default:
+        return "";
+    }
+}
+
 enum status error_set_errno(struct error *error, int errno_value, const char *format, ...)
 {
     const enum status status = STATUS_IO;
@@ -77,7 +96,8 @@ enum status error_set_errno(struct error *error, int errno_value, const char *fo
     va_start(arguments, format);
     append_v(message, &length, format, arguments);
     va_end(arguments);
-    append(message, &length, ": %s", strerror_r(errno_value, text, sizeof text));
+    append(message, &length, ": %s%s", strerror_r(errno_value, text, sizeof text),
+           errno_remedy(errno_value));
     store(error, status, message);
     return status;
 }

@@ -47,7 +47,8 @@ struct error {
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* As error_set(), and appends ": " and the text of `errno_value` (strerror). */
+/* As error_set(), and appends ": " and the text of `errno_value` (strerror), and what to do
+ * where that is not plain from it (a full disk, a limit of the shell). */
 enum status error_set_errno(struct error *error, int errno_value, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

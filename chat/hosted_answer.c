@@ -93,12 +93,13 @@ static void job_doubt(struct answering *answering, struct job *job, bool unconne
     struct error why = {0};
     answering->doubtful.items[answering->doubtful.count++] = job;
     if (unconnected && !hosted->ever_replied)
-        error_set(&why, STATUS_IO, "%s cannot be reached: %s", hosted->target.url,
-                  job->reason);
+        error_set(&why, STATUS_IO,
+                  "%s cannot be reached: %s; is the server running, and the URL right?",
+                  hosted->target.url, job->reason);
     else if (answering->doubtful.count >= DOUBT_LIMIT)
         error_set(&why, STATUS_IO,
                   "%s: %d requests in a row failed in all their tries, the last one with: "
-                  "%s",
+                  "%s; try again later, or with a lower --concurrency",
                   hosted->target.url, (int)DOUBT_LIMIT, job->reason);
     if (why.status)
         stop(answering, &why);

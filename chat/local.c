@@ -70,10 +70,8 @@ static enum status local_open(struct chat *chat, const char *directory,
     (void)hosted;
     struct local *local = memory_allocate(sizeof *local);
     chat->state = local;
-    if (!file_is_directory(directory))
-        return error_set(error, STATUS_IO,
-                         "--model %s: no such folder; give the directory of a checkpoint",
-                         directory);
+    if (model_directory_check(directory, error))
+        return error_prefix(error, "--model");
     if (tokenizer_open_directory(&local->tokenizer, directory, error) ||
         chat_template_open_directory(&local->chat_template, directory, local->tokenizer,
                                      error) ||

@@ -17,6 +17,13 @@
  *     added_tokens.json, vocab.json, merges.txt                      optional
  */
 
+/*
+ * Whether a model may be in `directory`, before anything is read: no folder, a URL, a folder
+ * without config.json or adapter_config.json, and a training run's folder (its model is in
+ * final/) are errors that say what to give instead.
+ */
+enum status model_directory_check(const char *directory, struct error *error);
+
 /* Copies all of these that are there; fails if a required one is missing. Byte for byte. */
 enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error);

@@ -255,6 +255,10 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     if (!status)
         status = conclude(evaluation, &plan, shown, error);
     interrupt_clear();
+    if (status && status != STATUS_UNMEASURED && status != STATUS_GATE &&
+        evaluation->log.path)
+        log_info("%zu attempts are stored in %s: go on with --resume",
+                 evaluation->attempts.count, options->out);
     free(benign);
     return status;
 }

@@ -212,6 +212,8 @@ static enum status checkpoint_place_whole(const struct checkpoint_place *place,
         status = file_remove_tree(path, error);
     if (!status)
         status = file_rename_directory(temporary, path, error);
+    if (status) /* a torn one would fill the disk on which the next is to fit */
+        file_remove_tree(temporary, NULL);
     free(temporary);
     free(path);
     return status;

@@ -89,6 +89,8 @@ static enum status merged_write(const struct transformer *model,
         status = transformer_write_merged(model, folder, stored, error);
     if (!status)
         status = file_rename_directory(folder, options->out, error);
+    if (status)
+        file_remove_tree(folder, NULL);
     text_buffer_release(&temporary);
     return status;
 }

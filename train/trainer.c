@@ -105,6 +105,8 @@ static enum status final_place(struct trainer *trainer, struct error *error)
         status = trained_write(trainer, temporary, error);
     if (!status)
         status = file_rename_directory(temporary, final, error);
+    if (status)
+        file_remove_tree(temporary, NULL);
     if (!status)
         log_info("the %s is in %s", trainer->options->lora ? "adapter" : "model", final);
     free(temporary);
@@ -287,10 +289,10 @@ static enum status run(struct trainer *trainer, struct error *error)
     enum status status = options->show ? STATUS_OK : leak_guard(options, error);
     if (!status)
         status = devices_open(trainer, error);
-    if (!status && !options->show && first)
-        status = file_make_directories(options->out, error);
     if (!status)
         status = trainer_open_data(trainer, &architecture, error);
+    if (!status && !options->show && first)
+        status = file_make_directories(options->out, error);
     if (!status && !options->show && first)
         status = config_write(options, error);
     if (status || !options->show)

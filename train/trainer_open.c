@@ -74,6 +74,8 @@ static enum status datasets_build(struct trainer *trainer,
 static enum status base_check(const struct train_options *options, struct error *error)
 {
     char *base = NULL;
+    if (options->model && model_directory_check(options->model, error))
+        return error_prefix(error, "--model");
     if (options->model && model_directory_base(&base, options->model, error))
         return error->status;
     if (!base)

@@ -80,7 +80,8 @@ static void reports_what_it_cannot_write(void **state)
     const int64_t shape[] = {100000};
     assert_int_equal(npy_write_f32("/dev/full", data, 1, shape, &error), STATUS_IO);
     assert_string_equal(error.message,
-                        "/dev/full: cannot write the array: No space left on device");
+                        "/dev/full: cannot write the array: No space left on device; free "
+                        "some space there and try again");
     assert_int_equal(npy_write_f32("/nowhere/x.npy", data, 1, shape, &error), STATUS_IO);
     assert_non_null(strstr(error.message, "/nowhere/x.npy"));
 }

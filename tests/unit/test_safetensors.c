@@ -524,7 +524,7 @@ static void reports_a_full_disk(void **state)
     const struct safetensors_tensor big = {"w", data, DTYPE_F32, DTYPE_BF16, 1, {100000}};
     assert_int_equal(safetensors_write("/dev/full", &big, 1, NULL, 0, &error), STATUS_IO);
     assert_string_equal(error.message, "/dev/full: cannot write tensor 'w': No space left "
-                                       "on device");
+                                       "on device; free some space there and try again");
     assert_int_equal(safetensors_write("/dev/full", tiny, TINY_COUNT, NULL, 0, &error),
                      STATUS_IO);
     assert_non_null(strstr(error.message, "No space left on device"));
