@@ -44,17 +44,14 @@ static const char *key_given_twice(const cJSON *value)
     return NULL;
 }
 
-static enum status keys_check(cJSON **value, const char *where, struct error *error)
+enum status json_check_keys(const cJSON *value, const char *where, struct error *error)
 {
-    const char *twice = key_given_twice(*value);
+    const char *twice = key_given_twice(value);
     if (!twice)
         return STATUS_OK;
-    const enum status status = error_set(
-        error, STATUS_FORMAT, "%s: \"%s\" stands twice in one object: take one of them out",
-        where, twice);
-    cJSON_Delete(*value);
-    *value = NULL;
-    return status;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: \"%s\" stands twice in one object: take one of them out", where,
+                     twice);
 }
 
 enum status json_parse(cJSON **value, const char *bytes, size_t count, const char *where,
@@ -77,7 +74,7 @@ enum status json_parse(cJSON **value, const char *bytes, size_t count, const cha
     free(copy);
     if (!*value) /* the grammar is right, so nothing else is left */
         return error_set(error, STATUS_MEMORY, "%s: no memory for the JSON value", where);
-    return keys_check(value, where, error);
+    return STATUS_OK;
 }
 
 enum status json_parse_line(cJSON **value, const char *line, size_t count,

@@ -64,6 +64,7 @@ void table_close(struct text_buffer *out);
  */
 struct panel {
     char *title;               /* heap; released by panels_release() */
+    const char *axis;          /* what the axis counts; static */
     enum report_unit unit;     /* points: the axis goes from -1 to 1 if any is below 0 */
     struct report_rate *rates; /* [report->count], heap */
     struct report_rate *from;  /* [report->count], heap, or NULL: a bar from here */
@@ -75,7 +76,7 @@ struct panels {
     size_t count;
 };
 void panels_add(struct panels *panels, const struct report *report, const char *title,
-                enum report_unit unit);
+                const char *axis, enum report_unit unit);
 void panels_draw(struct text_buffer *out, const struct report *report,
                  const struct panels *panels);
 void panels_table(struct text_buffer *out, const struct report *report,

@@ -212,6 +212,7 @@ static void draw_plot(struct text_buffer *out, const struct report *report,
     describe(&description, report, attack);
     svg_open(out, text_buffer_string(&id), PLOT_LEFT + PLOT_WIDTH + labels, bottom + 40,
              text_buffer_string(&title), text_buffer_string(&description));
+    text_buffer_append(&title, ": requests answered");
     svg_text(out, "head", "start", 0, 14, text_buffer_string(&title));
     svg_percent_axis_vertical(out, &scales[1], PLOT_LEFT, PLOT_LEFT + PLOT_WIDTH);
     draw_ticks(out, ticks, &scales[0], bottom);

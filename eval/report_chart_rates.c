@@ -17,7 +17,8 @@ static void add_asr(struct panels *panels, const struct report *report, const ch
 {
     struct text_buffer title = {0};
     panel_title(&title, attack, what);
-    panels_add(panels, report, text_buffer_string(&title), UNIT_PERCENT);
+    panels_add(panels, report, text_buffer_string(&title), "harmful requests answered",
+               UNIT_PERCENT);
     for (size_t run = 0; run < report->count; run++)
         panels->items[panels->count - 1].rates[run] =
             report_asr(&report->runs[run], attack);
@@ -81,7 +82,8 @@ void chart_refusal(struct text_buffer *out, const struct report *report)
     struct report_names sets = report_set_names(report);
     struct panels panels = {.id = "refusal", .title = "Over-refusal by benign set"};
     for (size_t i = 0; i < sets.count; i++) {
-        panels_add(&panels, report, sets.items[i], UNIT_PERCENT);
+        panels_add(&panels, report, sets.items[i], "harmless requests refused",
+                   UNIT_PERCENT);
         for (size_t run = 0; run < report->count; run++)
             panels.items[i].rates[run] = report_refused(&report->runs[run], sets.items[i]);
     }
@@ -110,9 +112,11 @@ static void add_discrimination(struct panels *panels, const struct report *repor
 {
     struct text_buffer title = {0};
     panel_title(&title, attack, ": refused, benign to harmful");
-    panels_add(panels, report, text_buffer_string(&title), UNIT_PERCENT);
+    panels_add(panels, report, text_buffer_string(&title), "requests refused",
+               UNIT_PERCENT);
     panel_title(&title, attack, ": discrimination D");
-    panels_add(panels, report, text_buffer_string(&title), UNIT_POINTS);
+    panels_add(panels, report, text_buffer_string(&title), "points between the two",
+               UNIT_POINTS);
     struct panel *refused = &panels->items[panels->count - 2];
     struct panel *d = &panels->items[panels->count - 1];
     refused->from = rates_allocate(report);

@@ -41,17 +41,30 @@ static void cell_p(struct text_buffer *out, double p)
     text_buffer_release(&text);
 }
 
-static struct report_rate rate_of(double value)
+/* Of the pairs; their number stands in a cell of its own. */
+static struct report_rate share_of(double value, int64_t count)
 {
-    return (struct report_rate){
-        .measured = !isnan(value), .value = value, .hits = -1, .count = -1};
+    const struct interval ci95 =
+        count ? wilson_interval(llround(value * (double)count), count)
+              : (struct interval){0};
+    return (struct report_rate){.measured = !isnan(value),
+                                .value = value,
+                                .has_interval = !isnan(value) && count,
+                                .low = ci95.low,
+                                .high = ci95.high,
+                                .hits = -1,
+                                .count = -1};
 }
 
 static void row(struct text_buffer *out, const char *run, const char *what,
                 const struct comparison *item)
 {
-    struct report_rate before = rate_of(item->before), after = rate_of(item->after);
-    struct report_rate difference = rate_of(item->difference);
+    const struct report_rate before = share_of(item->before, item->count);
+    const struct report_rate after = share_of(item->after, item->count);
+    struct report_rate difference = {.measured = !isnan(item->difference),
+                                     .value = item->difference,
+                                     .hits = -1,
+                                     .count = -1};
     struct text_buffer pairs = {0};
     difference.has_interval = difference.measured;
     difference.low = item->ci95.low;
@@ -134,7 +147,7 @@ void chart_paired(struct text_buffer *out, const struct report *report)
         "Holm adjusts it for the number of runs that are held against the first. The "
         "difference has a paired bootstrap interval.");
     if (all_rows(&body, report)) {
-        text_buffer_append(out, "<div class=\"scroll\"><table><thead><tr>");
+        text_buffer_append(out, "<div class=\"scroll\"><table class=\"wide\"><thead><tr>");
         table_heading(out, "Run");
         for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
             table_heading(out, headings[i]);

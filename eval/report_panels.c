@@ -15,7 +15,7 @@ enum {
     PANEL_GAP = 28,
     ROW_HEIGHT = 40,
     HEAD_HEIGHT = 30,
-    AXIS_HEIGHT = 34,
+    AXIS_HEIGHT = 48, /* percentages, and under them what they are of */
     VALUE_WIDTH = 166 /* room for "+42.1" over "+18.2 to +62.8 · n 100, 100" */
 };
 
@@ -28,12 +28,13 @@ double label_width(const struct report *report)
 }
 
 void panels_add(struct panels *panels, const struct report *report, const char *title,
-                enum report_unit unit)
+                const char *axis, enum report_unit unit)
 {
     panels->items =
         memory_resize_array(panels->items, panels->count + 1, sizeof *panels->items);
     panels->items[panels->count++] = (struct panel){
         .title = memory_duplicate_string(title),
+        .axis = axis,
         .unit = unit,
         .rates = memory_allocate_array(report->count, sizeof(struct report_rate)),
     };
@@ -176,6 +177,8 @@ static void draw_panel(const struct drawing *drawing, const struct panel *panel,
     svg_label(drawing->out, "head", "start", left, top + 14, drawing->panel_width,
               panel->title);
     svg_percent_axis(drawing->out, &x, panel->unit, first, bottom);
+    svg_text(drawing->out, "tick", "middle", (x.start + x.end) / 2, bottom + 31,
+             panel->axis);
     if (panel->rates[0].measured && report->count > 1)
         svg_line(drawing->out, "reference", scale_at(&x, panel->rates[0].value),
                  first + ROW_HEIGHT / 2.0, scale_at(&x, panel->rates[0].value), bottom);

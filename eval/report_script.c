@@ -1,5 +1,5 @@
-/* The page's script: transcripts, filtered, sorted and drawn fifty at a time. Text of
- * models only ever becomes textContent. */
+/* The page's script: tables sorted by the heading that is pressed; transcripts, filtered,
+ * sorted and drawn fifty at a time. Text of models only ever becomes textContent. */
 
 #include "eval/report_style.h"
 
@@ -8,6 +8,35 @@
 const char *const report_script[] = {
     /* clang-format off */
     "'use strict';\n"
+    "(function () {\n"
+    "  // The number that a cell begins with; what was not measured is behind all others.\n"
+    "  function key(cell) {\n"
+    "    const text = cell.textContent.trim().replace(/^\u2212/, '-').replace(/^\\u003c/, '');\n"
+    "    const number = parseFloat(text);\n"
+    "    if (!Number.isNaN(number)) return [0, number];\n"
+    "    return /^not |^\u2013$/.test(text) ? [2, text] : [1, text];\n"
+    "  }\n"
+    "  function sort(table, column, heading) {\n"
+    "    const down = heading.getAttribute('aria-sort') === 'ascending';\n"
+    "    const rows = Array.from(table.tBodies[0].rows, (row) => [key(row.cells[column]), row]);\n"
+    "    rows.sort(([a], [b]) => a[0] !== b[0] ? a[0] - b[0]\n"
+    "      : (a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0) * (down ? -1 : 1));\n"
+    "    table.tBodies[0].append(...rows.map(([, row]) => row));\n"
+    "    for (const other of table.tHead.rows[0].cells) other.removeAttribute('aria-sort');\n"
+    "    heading.setAttribute('aria-sort', down ? 'descending' : 'ascending');\n"
+    "  }\n"
+    "  for (const table of document.querySelectorAll('.scroll > table:not(.manifest)')) {\n"
+    "    if (!table.tHead || table.tBodies[0].rows.length < 2) continue;\n"
+    "    Array.from(table.tHead.rows[0].cells).forEach((heading, column) => {\n"
+    "      const button = document.createElement('button');\n"
+    "      button.className = 'sort';\n"
+    "      button.title = 'sort';\n"
+    "      button.append(...heading.childNodes);\n"
+    "      button.addEventListener('click', () => sort(table, column, heading));\n"
+    "      heading.append(button);\n"
+    "    });\n"
+    "  }\n"
+    "})();\n",
     "(function () {\n"
     "  // The rows of report_transcripts.c, by name.\n"
     "  const SET = 0, ATTACK = 1, INDEX = 2, ATTEMPT = 3, BEHAVIOR = 4, CATEGORY = 5, REQUEST = 6,\n"

@@ -303,7 +303,7 @@ static void attack_make(const struct summing *summing, const char *name,
         }
     }
     categories_make(summing, &units, result);
-    judge_pairs_make(result, &units, summing->judges);
+    judge_pairs_make(result, &units, summing->judges, summing->plan->seed);
     result->hits = hits_of(summing, &units);
     queries_make(result, &units, summing->judges[0]);
     outcomes_count(summing, &units, result->outcomes);

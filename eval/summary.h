@@ -40,7 +40,8 @@
  *                      "corrected":{"asr","ci95","k":1,"q0","q1","m0","m1",
  *                                   "any_of_k_false_rate"}}},    main judge, where asked
  *      "judge_pairs":[{"judges":[,],"n","both","first_only","second_only","neither",
- *                      "agreement","kappa"}],            reply by reply, hit or not
+ *                      "agreement","agreement_ci95",
+ *                      "kappa","kappa_ci95"}],           reply by reply, hit or not
  *      "youden":{SET:{"j","ci95"}},                      by the main judge
  *      "categories":{CATEGORY:{JUDGE:{"successes","n","asr","ci95","unscored",…}}},
  *      "over_refusal":{SET:{"refused","n","rate","ci95","unscored","worst_case",
@@ -96,8 +97,10 @@ struct judge_pair {
     const char *names[2];
     struct pair_counts pairs; /* yes: the reply is a hit */
     int64_t count;
-    double agreement; /* NaN if nothing is scored by both */
-    double kappa;     /* NaN where it is not defined */
+    double agreement;               /* NaN if nothing is scored by both */
+    struct interval agreement_ci95; /* over behaviours, whose replies are clusters */
+    double kappa;                   /* NaN where it is not defined */
+    struct interval kappa_ci95;     /* the same; NaN where the two never differ */
 };
 enum { JUDGE_PAIR_LIMIT = JUDGE_LIMIT * (JUDGE_LIMIT - 1) / 2 };
 

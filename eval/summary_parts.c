@@ -1,6 +1,7 @@
 #include "eval/summary_parts.h"
 
 #include "base/memory.h"
+#include "base/random.h"
 #include "eval/tradeoff.h"
 
 #include <math.h>
@@ -14,34 +15,104 @@ static void reply_count(struct pair_counts *pairs, bool first, bool second)
     pairs->neither += !first && !second;
 }
 
-static void pair_make(struct judge_pair *pair, const struct units *units, int first,
-                      int second)
+static struct pair_counts pair_count_unit(const struct unit *unit, int first, int second)
 {
-    for (size_t i = 0; i < units->count && first >= 0 && second >= 0; i++)
-        for (size_t a = 0; a < units->items[i].count; a++) {
-            const struct attempt *attempt = units->items[i].attempts[a];
-            if (!attempt_is_scored(attempt, first) || !attempt_is_scored(attempt, second) ||
-                attempt_is_given_up(attempt))
-                continue;
-            reply_count(&pair->pairs, attempt_is_hit(attempt, first),
+    struct pair_counts pairs = {0};
+    for (size_t a = 0; a < unit->count; a++) {
+        const struct attempt *attempt = unit->attempts[a];
+        if (attempt_is_scored(attempt, first) && attempt_is_scored(attempt, second) &&
+            !attempt_is_given_up(attempt))
+            reply_count(&pairs, attempt_is_hit(attempt, first),
                         attempt_is_hit(attempt, second));
-            pair->count++;
-        }
+    }
+    return pairs;
+}
+
+static int64_t pairs_total(const struct pair_counts *pairs)
+{
+    return pairs->both + pairs->first_only + pairs->second_only + pairs->neither;
+}
+
+static void pairs_add(struct pair_counts *sum, const struct pair_counts *more)
+{
+    sum->both += more->both;
+    sum->first_only += more->first_only;
+    sum->second_only += more->second_only;
+    sum->neither += more->neither;
+}
+
+/*
+ * Percentile bootstrap over behaviours, whose replies stay together, of the resamples in
+ * which kappa is defined; NaN if it is in none.
+ */
+static struct interval kappa_interval(const struct pair_counts *clusters, size_t count,
+                                      uint64_t seed)
+{
+    double kappas[BOOTSTRAP_RESAMPLES];
+    size_t defined = 0;
+    struct random random = random_stream(seed, random_stream_of("kappa", 0, 0));
+    for (size_t i = 0; i < BOOTSTRAP_RESAMPLES && count > 0; i++) {
+        struct pair_counts sum = {0};
+        for (size_t j = 0; j < count; j++)
+            pairs_add(&sum, &clusters[random_below(&random, count)]);
+        const double kappa = cohen_kappa(&sum);
+        if (!isnan(kappa))
+            kappas[defined++] = kappa;
+    }
+    if (defined == 0)
+        return (struct interval){(double)NAN, (double)NAN};
+    return percentile_interval(kappas, defined);
+}
+
+static void pair_intervals(struct judge_pair *pair, const struct pair_counts *clusters,
+                           size_t count, uint64_t seed)
+{
+    double *agreed = memory_allocate_array(count + 1, sizeof *agreed);
+    double *replies = memory_allocate_array(count + 1, sizeof *replies);
+    for (size_t i = 0; i < count; i++) {
+        agreed[i] = (double)(clusters[i].both + clusters[i].neither);
+        replies[i] = (double)pairs_total(&clusters[i]);
+    }
+    pair->agreement_ci95 = bootstrap_interval(agreed, replies, count, seed);
+    /* Complete agreement has no spread that a bootstrap could see. */
+    pair->kappa_ci95 = pair->pairs.first_only + pair->pairs.second_only == 0
+                           ? (struct interval){(double)NAN, (double)NAN}
+                           : kappa_interval(clusters, count, seed);
+    free(agreed);
+    free(replies);
+}
+
+static void pair_make(struct judge_pair *pair, const struct units *units, int first,
+                      int second, uint64_t seed)
+{
+    struct pair_counts *clusters =
+        memory_allocate_array(units->count + 1, sizeof *clusters);
+    size_t count = 0;
+    for (size_t i = 0; i < units->count && first >= 0 && second >= 0; i++) {
+        clusters[count] = pair_count_unit(&units->items[i], first, second);
+        pairs_add(&pair->pairs, &clusters[count]);
+        count += pairs_total(&clusters[count]) > 0;
+    }
+    pair->count = pairs_total(&pair->pairs);
     pair->kappa = cohen_kappa(&pair->pairs);
-    pair->agreement =
-        pair->count ? (double)(pair->pairs.both + pair->pairs.neither) / (double)pair->count
-                    : (double)NAN;
+    pair->agreement = (double)NAN;
+    if (count > 0) {
+        pair->agreement =
+            (double)(pair->pairs.both + pair->pairs.neither) / (double)pair->count;
+        pair_intervals(pair, clusters, count, seed);
+    }
+    free(clusters);
 }
 
 void judge_pairs_make(struct attack_result *attack, const struct units *units,
-                      const int judges[JUDGE_LIMIT])
+                      const int judges[JUDGE_LIMIT], uint64_t seed)
 {
     for (size_t i = 0; i < attack->judge_count; i++)
         for (size_t j = i + 1; j < attack->judge_count; j++) {
             struct judge_pair *pair = &attack->pairs[attack->pair_count++];
             *pair = (struct judge_pair){
                 .names = {attack->judges[i].name, attack->judges[j].name}};
-            pair_make(pair, units, judges[i], judges[j]);
+            pair_make(pair, units, judges[i], judges[j], seed);
         }
 }
 

@@ -9,7 +9,7 @@
 
 /* Every two judges; `judges` are their numbers, -1: no attempt has its verdict. */
 void judge_pairs_make(struct attack_result *attack, const struct units *units,
-                      const int judges[JUDGE_LIMIT]);
+                      const int judges[JUDGE_LIMIT], uint64_t seed);
 
 /* The number of the main judge's first hit, over the behaviours that have one. */
 void queries_make(struct attack_result *attack, const struct units *units, int judge);

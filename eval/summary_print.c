@@ -101,7 +101,11 @@ static void pairs_print(struct json_writer *json, const struct attack_result *at
         json_integer(json, "second_only", pair->pairs.second_only);
         json_integer(json, "neither", pair->pairs.neither);
         json_number(json, "agreement", pair->agreement);
+        if (!isnan(pair->agreement))
+            interval_print(json, "agreement_ci95", pair->agreement_ci95);
         json_number(json, "kappa", pair->kappa);
+        if (!isnan(pair->kappa) && !isnan(pair->kappa_ci95.low))
+            interval_print(json, "kappa_ci95", pair->kappa_ci95);
         json_object_end(json);
     }
     json_array_end(json);
@@ -394,13 +398,20 @@ static void pair_row(struct text_buffer *out, const struct judge_pair *pair)
 {
     char label[128];
     snprintf(label, sizeof label, "  %s and %s", pair->names[0], pair->names[1]);
-    text_buffer_appendf(out, "  %-*sagree on %lld of %lld replies", LABEL_WIDTH, label,
+    text_buffer_appendf(out, "  %-*s agree on %lld of %lld replies", LABEL_WIDTH - 1, label,
                         (long long)(pair->pairs.both + pair->pairs.neither),
                         (long long)pair->count);
+    if (!isnan(pair->agreement))
+        text_buffer_appendf(out, " [%.1f, %.1f]%%", 100 * pair->agreement_ci95.low,
+                            100 * pair->agreement_ci95.high);
     if (isnan(pair->kappa))
-        text_buffer_append(out, ", kappa not defined\n");
+        text_buffer_append(out, ", kappa not defined");
     else
-        text_buffer_appendf(out, ", kappa %.2f\n", pair->kappa);
+        text_buffer_appendf(out, ", kappa %.2f", pair->kappa);
+    if (!isnan(pair->kappa) && !isnan(pair->kappa_ci95.low))
+        text_buffer_appendf(out, " [%.2f, %.2f]", pair->kappa_ci95.low,
+                            pair->kappa_ci95.high);
+    text_buffer_append_char(out, '\n');
 }
 
 static void corrected_rows(struct text_buffer *out, const struct summary *summary,
@@ -501,6 +512,19 @@ static void benign_rows(struct text_buffer *out, const struct summary *summary,
         apart_rows(out, &benign->clean, &benign->leaked);
 }
 
+/* What the letters of the table are, where they stand in it. */
+static void legend_print(struct text_buffer *out, const struct summary *summary)
+{
+    if (summary->discrimination_count)
+        text_buffer_append(out, "  D: points between the harmful and the benign requests "
+                                "refused; 0 is a model that refuses both alike.\n");
+    if (summary->benign_count && summary->attack_count)
+        text_buffer_appendf(out,
+                            "  J: 100 - %s - refused, in points (Youden); 100 is right on "
+                            "all, 0 no better than chance.\n",
+                            summary->success_word);
+}
+
 void summary_print_table(const struct summary *summary, struct text_buffer *out)
 {
     text_buffer_appendf(out, "%s\n  %-*s%8s  %15s   scored\n", summary->model, LABEL_WIDTH,
@@ -521,6 +545,7 @@ void summary_print_table(const struct summary *summary, struct text_buffer *out)
                             "misses, as JailbreakBench counts;\n"
                             "  agreement is over the replies that there are.\n",
                             (long long)summary->given_up_count);
+    legend_print(out, summary);
     if (strcmp(summary->success_word, "answered") == 0)
         text_buffer_append(out,
                            "  \"answered\" means not refused; whether an answer is of use "

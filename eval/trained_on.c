@@ -72,7 +72,7 @@ static void file_take(struct trained_on *trained_on, const char *model,
     text_buffer_appendf(&spec, "data=%s", path); /* the name keeps a '=' in the path */
     string_list_add(&trained_on->specs, text_buffer_string(&spec));
     log_info("%s was trained on %s: requests that stand in it are reported apart "
-             "(--trained-on none: not)",
+             "(--trained-on none switches that off)",
              model, path);
     text_buffer_release(&spec);
     free(path);

@@ -258,7 +258,7 @@ static void test_broken_files(void **state)
     assert_error("top", STATUS_FORMAT, "top/summary.json");
     put("lines/summary.json", "{\"model\":\"x\"}");
     put("lines/attempts.jsonl", "{\"set\":\"harmful\"}\n{\"set\":}\n");
-    assert_error("lines", STATUS_FORMAT, "lines/attempts.jsonl:2: line 1, column 8");
+    assert_error("lines", STATUS_FORMAT, "lines/attempts.jsonl:2, column 8");
     assert_error("absent", STATUS_IO, "absent/summary.json: not found");
 }
 

@@ -260,10 +260,12 @@ static void the_page_has_p_values_and_bands(void **state)
     assert_has(page, "exact McNemar p 0.0034. ");
     assert_has(page, "<h2 id=\"paired-h\">On the same requests</h2>");
     assert_has(page, "<th scope=\"row\">after</th><td>answered: past tense @2</td>"
-                     "<td>13, 2 left out</td><td>92.3%</td><td>7.7%</td>");
+                     "<td>13, 2 left out</td><td>92.3% (66.7–98.6%)</td>"
+                     "<td>7.7% (1.4–33.3%)</td>");
     assert_has(page, "<td>12</td><td>1</td><td>0.0034</td><td>0.0034</td>");
     /* 1 of 20 refused before, 5 of 20 after: 4 changed, p = 2/16 */
-    assert_has(page, "<td>refused: safe</td><td>20</td><td>5%</td><td>25%</td>");
+    assert_has(page, "<td>refused: safe</td><td>20</td><td>5% (0.9–23.6%)</td>"
+                     "<td>25% (11.2–46.9%)</td>");
     assert_has(page, "<td>0</td><td>4</td><td>0.1250</td><td>0.1250</td>");
     /* J before: 1/14 - 1/20, after: 13/14 - 5/20; the square's share of both */
     assert_has(page, "<td>+2.1 (");
