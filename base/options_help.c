@@ -130,7 +130,7 @@ static void put_entry(struct layout *layout, const struct option_entry *entry,
     option_append_name(&left, entry, '-');
     if (entry->type != OPTION_BOOL)
         text_buffer_appendf(&left, " %s", entry->argument ? entry->argument : "VALUE");
-    if (entry->type == OPTION_LIST)
+    if (entry->type == OPTION_LIST && !strstr(entry->argument ? entry->argument : "", ",…"))
         text_buffer_append(&left, "[,…]");
     text_buffer_append(&text, entry->description ? entry->description : "");
     append_default(&value, entry, option_const_at(entry, settings));

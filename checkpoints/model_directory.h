@@ -18,9 +18,9 @@
  */
 
 /*
- * Whether a model may be in `directory`, before anything is read: no folder, a URL, a folder
- * without config.json or adapter_config.json, and a training run's folder (its model is in
- * final/) are errors that say what to give instead.
+ * Whether a model may be in `directory`, before anything is read: no folder, a URL, a
+ * folder without config.json or adapter_config.json, and a training run's folder (its model
+ * is in final/) are errors that say what to give instead.
  */
 enum status model_directory_check(const char *directory, struct error *error);
 

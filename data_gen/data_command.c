@@ -6,6 +6,7 @@
 #include "data_gen/data_recipe.h"
 #include "data_gen/mix_build.h"
 #include "data_gen/mix_write.h"
+#include "text/unicode.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -71,7 +72,7 @@ static const struct option_entry entries[] = {
      "share of these examples that get one, whatever their kind", NULL},
     {"splits", OPTION_LIST, FIELD(splits), "NAME:X,…",
      "shares of train, validation, test; a behaviour and those that ask for the same "
-     "in other\nwords stand in one only, and those of test are left out of the mix and "
+     "in other words stand in one only, and those of test are left out of the mix and "
      "listed in MIX.test.csv",
      NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "same seed, same bytes", NULL},
@@ -161,6 +162,27 @@ static void sources_report(const struct mix_build *build)
                  deal->largest, deal->in_split[0], deal->in_split[1], deal->in_split[2]);
 }
 
+static bool is_utf8(const struct mix_example *example)
+{
+    for (size_t i = 0; i < example->message_count; i++)
+        if (!utf8_is_valid(example->messages[i].content,
+                           strlen(example->messages[i].content)))
+            return false;
+    return true;
+}
+
+/* They were written with U+FFFD in place of what is wrong. */
+static void broken_report(const struct mix_cut *cut, const char *path)
+{
+    int64_t broken = 0;
+    for (size_t i = 0; i < cut->count; i++)
+        broken += !is_utf8(&cut->rows[i]->example);
+    if (broken)
+        log_warning("%s: %" PRId64 " examples came from text that is not UTF-8, and hold "
+                    "U+FFFD (\xEF\xBF\xBD) in its place: convert their source with `iconv`",
+                    path, broken);
+}
+
 static void cut_report(const struct mix_cut *cut, const struct mix_recipe *recipe,
                        const char *path)
 {
@@ -193,8 +215,10 @@ static enum status cut_write(struct mix_build *build, size_t cut,
     enum status status = file_make_directories(folder, error);
     if (!status)
         status = mix_cut_write(build, cut, &data->recipe, data->format, path, error);
-    if (!status)
+    if (!status) {
         cut_report(&build->cuts[cut], &data->recipe, path);
+        broken_report(&build->cuts[cut], path);
+    }
     free(folder);
     return status;
 }
@@ -210,6 +234,10 @@ static enum status mixes_make(const struct data_options *options, struct error *
         sources_report(&build);
     for (size_t i = 0; i < build.cut_count && !status; i++)
         status = cut_write(&build, i, &data, error);
+    if (!status && build.held_out_count)
+        log_info("%zu behaviours are held out, listed in the mix's .test.csv: evaluate on "
+                 "them",
+                 build.held_out_count);
     mix_build_release(&build);
     data_recipe_close(&data);
     return status;

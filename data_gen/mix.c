@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "data_gen/source_file.h"
+#include "text/unicode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,20 @@ static enum status example_read(struct mix_example *example, const cJSON *object
     return text_read(&example->request, object, "request", "", where, error);
 }
 
+static enum status utf8_check(const struct mix_example *example, const char *where,
+                              struct error *error)
+{
+    for (size_t i = 0; i < example->message_count; i++) {
+        const char *text = example->messages[i].content;
+        if (!utf8_is_valid(text, strlen(text)))
+            return error_set(error, STATUS_FORMAT,
+                             "%s: what the %s says is not UTF-8: convert the file with "
+                             "`iconv -f WINDOWS-1252 -t UTF-8`, or from what it is in",
+                             where, example->messages[i].role);
+    }
+    return STATUS_OK;
+}
+
 static enum status line_read(struct mix *mix, const struct line_reader *lines,
                              struct error *error)
 {
@@ -138,6 +153,8 @@ static enum status line_read(struct mix *mix, const struct line_reader *lines,
         status = json_check_keys(object, text_buffer_string(&where), error);
     if (!status)
         status = example_read(&example, object, text_buffer_string(&where), error);
+    if (!status)
+        status = utf8_check(&example, text_buffer_string(&where), error);
     if (status) {
         mix_example_release(&example);
     } else {

@@ -72,8 +72,9 @@ static int64_t chats_draw(struct builder *builder, struct chat_stream *stream,
     return made;
 }
 
+/* `count` is --count: in proportion, as many examples could be had as the error says. */
 static enum status chats_lacking(const struct chat_stream *stream, enum mix_role role,
-                                 int split, int64_t wanted, int64_t made,
+                                 int split, int64_t wanted, int64_t made, int64_t count,
                                  struct error *error)
 {
     if (stream->error.status)
@@ -81,8 +82,9 @@ static enum status chats_lacking(const struct chat_stream *stream, enum mix_role
     return error_set(error, STATUS_LIMIT,
                      "split %s: %" PRId64 " %s examples are wanted, and the --%s "
                      "sources have only %" PRId64 " left that are distinct: give "
-                     "more, or lower --count",
-                     split_names[split], wanted, kind_names[role], role_names[role], made);
+                     "more, or lower --count (to about %" PRId64 ")",
+                     split_names[split], wanted, kind_names[role], role_names[role], made,
+                     (int64_t)((double)count * (double)made / (double)wanted));
 }
 
 /* Each contrast stream gives its own share; the last takes what rounding left. */
@@ -100,7 +102,7 @@ static enum status contrast_draw(struct builder *builder, const struct split_pla
                                         plan->split, wanted, drawn);
         if (made < wanted)
             return chats_lacking(&builder->contrast[i], ROLE_CONTRAST, plan->split, wanted,
-                                 made, error);
+                                 made, recipe->count, error);
     }
     return STATUS_OK;
 }
@@ -117,7 +119,7 @@ static enum status split_draw(struct builder *builder, struct split_plan *plan,
     if (made < wanted &&
         (builder->recipe->measure == MEASURE_EXAMPLES || builder->benign.error.status))
         return chats_lacking(&builder->benign, ROLE_BENIGN, plan->split, wanted, made,
-                             error);
+                             builder->recipe->count, error);
     refusal_stream_open(&builder->refusal_stream, builder->recipe, &builder->pool,
                         &builder->seen, plan->split);
     enum status status = split_plan_make(plan, rows, refusals_make, builder, error);

@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "data_gen/records.h"
 #include "data_gen/source.h"
+#include "text/unicode.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -75,6 +76,11 @@ static enum status request_add(void *context, const cJSON *object, int64_t line,
     if (!text || strspn(text, " \t\r\n") == strlen(text))
         return error_set(error, STATUS_FORMAT, "%s: line %lld: column '%s' is empty",
                          reader->spec->path, (long long)line, column);
+    if (!utf8_is_valid(text, strlen(text)))
+        return error_set(error, STATUS_FORMAT,
+                         "%s: line %lld: column '%s' is not UTF-8: convert the file with "
+                         "`iconv -f WINDOWS-1252 -t UTF-8`, or from what it is in",
+                         reader->spec->path, (long long)line, column);
     struct request_list *list = reader->list;
     array_reserve(list->items, list->capacity, list->count + 1);
     list->items[list->count++] = (struct request){
@@ -98,10 +104,11 @@ enum status request_list_read(struct request_list *list, const char *spec_text,
     enum status status =
         records_read_hashed(spec.path, list->sha256, request_add, &reader, error);
     if (!status && list->count == 0)
-        status = error_set(
-            error, STATUS_FORMAT, "%s: no row%s%s%s%s", spec.path,
-            spec.filter_field ? " with " : "", spec.filter_field ? spec.filter_field : "",
-            spec.filter_field ? " = " : "", spec.filter_field ? spec.filter_value : "");
+        status = error_set(error, STATUS_FORMAT, "%s: no row%s%s%s%s", spec.path,
+                           spec.filter_field ? " with " : " under its header",
+                           spec.filter_field ? spec.filter_field : "",
+                           spec.filter_field ? " = " : "",
+                           spec.filter_field ? spec.filter_value : "");
     list->name = memory_duplicate_string(spec.name);
     list->path = memory_duplicate_string(spec.path);
     source_spec_release(&spec);

@@ -31,7 +31,7 @@ static const struct option_entry entries[] = {
      "what is evaluated on: lists of requests, or the paper's result files; repeatable",
      NULL},
     {"modes", OPTION_LIST, FIELD(modes), "NAME,…",
-     "exact, words-13, words-8, words-5, letters-50, tense\n"
+     "exact, words-13, words-8, words-5, letters-50, tense"
      "(default: exact,words-13,letters-50,tense)",
      "Comparison"},
     {"threshold", OPTION_NUMBER, FIELD(threshold), "X",

@@ -28,8 +28,8 @@ static const struct option_entry entries[] = {
     {"trained-on", OPTION_LIST, FIELD(trained_on), "SPEC",
      "what the model was trained on, e.g. mix.jsonl: requests that stand in it, reworded "
      "or "
-     "not,\nare reported apart; may be repeated (default: what the model's "
-     "training_data.json\nnames, as holdfast train writes it; none: do not look)",
+     "not, are reported apart; may be repeated (default: what the model's "
+     "training_data.json names, as holdfast train writes it; none: do not look)",
      NULL},
     {"limit", OPTION_INTEGER, FIELD(limit), "N",
      "only the first N of each list (0: all of them)", NULL},

@@ -13,7 +13,7 @@ struct report_options {
 
 static const struct option_entry entries[] = {
     {"out", OPTION_STRING, offsetof(struct report_options, out), "FILE",
-     "The page to write (default report.html)", NULL},
+     "the page to write; its path is printed", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},
 };
 

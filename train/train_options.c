@@ -21,7 +21,7 @@ static const struct option_entry entries[] = {
      "training examples: a mix of `holdfast data`, or any JSONL of OpenAI messages", NULL},
     {"held-out", OPTION_LIST, FIELD(held_out), "SPEC",
      "requests that the model will be evaluated on: refuse data in which one stands, "
-     "reworded\nor not (MIX.test.csv, if it lies beside the data, is always looked at); "
+     "reworded or not (MIX.test.csv, if it lies beside the data, is always looked at); "
      "repeatable",
      NULL},
     {"allow-leak", OPTION_BOOL, FIELD(allow_leak), NULL,
@@ -87,13 +87,13 @@ static const struct option_entry entries[] = {
      "keep only each block's input and run it again in the backward: less memory", NULL},
     {"moments", OPTION_STRING, FIELD(moments), "TYPE",
      "AdamW's: f32 (8 bytes a parameter), bf16 rounded stochastically (4; wants "
-     "--precision\n"
+     "--precision "
      "bf16), or 8bit, block-wise with a dynamic map as bitsandbytes has them (2.03; f32 "
-     "for\n"
+     "for "
      "norms, biases and matrices of less than 4,096 values)",
      NULL},
     {"masters", OPTION_STRING, FIELD(masters), "TYPE",
-     "fp32 weights behind bf16 ones, or none: bf16 alone, each update rounded\n"
+     "fp32 weights behind bf16 ones, or none: bf16 alone, each update rounded "
      "stochastically (2 bytes a parameter less; wants --precision bf16; not with --lora)",
      NULL},
     {"shard", OPTION_STRING, FIELD(shard), "WHAT",
