@@ -256,6 +256,23 @@ static void transcripts_are_sorted(void **state)
     "(() => { const c = getComputedStyle(document.documentElement)." property              \
     ".match(/[\\d.]+/g).map(Number); return (c[0] + c[1] + c[2]) / 3; })()"
 
+static void tables_are_sorted(void **state)
+{
+    (void)state;
+    assert_true_there(
+        "(() => { const table = document.querySelector('section[aria-labelledby=paired-h] "
+        "table'), heading = table.tHead.rows[0].cells[2], button = "
+        "heading.querySelector('button'); const read = () => Array.from("
+        "table.tBodies[0].rows, (row) => parseFloat(row.cells[2].textContent)).filter("
+        "(n) => !isNaN(n)); const before = read(); button.click(); const up = read(); "
+        "const first = heading.getAttribute('aria-sort'); button.click(); const down = "
+        "read(); return new Set(before).size > 1 && up.length === before.length && "
+        "up.every((n, i) => !i || up[i - 1] <= n) && down.every((n, i) => !i || "
+        "down[i - 1] >= n) && first === 'ascending' && "
+        "heading.getAttribute('aria-sort') === 'descending'; })()");
+    assert_quiet();
+}
+
 static void dark_mode_is_followed(void **state)
 {
     (void)state;
@@ -367,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup(search_and_filters_leave_what_fits, visit),
         cmocka_unit_test_setup(the_pager_turns, visit),
         cmocka_unit_test_setup(transcripts_are_sorted, visit),
+        cmocka_unit_test_setup(tables_are_sorted, visit),
         cmocka_unit_test_setup(dark_mode_is_followed, visit),
         cmocka_unit_test_setup(the_page_prints, visit),
         cmocka_unit_test_setup(hostile_text_stays_text, visit),
