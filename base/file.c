@@ -154,14 +154,21 @@ void file_unmap(struct file_map *map)
     *map = (struct file_map){0};
 }
 
-void file_map_forget(const void *data, size_t bytes)
+/* A fault maps the piece of the page cache around it, which Linux 6.18 makes up to 2 MiB
+ * large, on both sides. */
+enum { AROUND_BYTES = 2 << 20 };
+
+void file_map_forget(const struct file_map *map, const void *data, size_t bytes)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t begin = (uintptr_t)data / page * page;
-    const uintptr_t end = ((uintptr_t)data + bytes + page - 1) / page * page;
+    if (bytes == 0 || map->bytes == 0 || map->is_copy)
+        return;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t first = (size_t)((const unsigned char *)data - map->data);
+    const size_t last = first + bytes;
+    const size_t begin = first > AROUND_BYTES ? (first - AROUND_BYTES) / page * page : 0;
+    const size_t end = map->bytes - last > AROUND_BYTES ? last + AROUND_BYTES : map->bytes;
     /* Only a hint: where it is refused the pages stay until they are unmapped. */
-    if (bytes > 0)
-        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    (void)madvise((void *)(uintptr_t)(map->data + begin), end - begin, MADV_DONTNEED);
 }
 
 bool bytes_are_lfs_pointer(const void *bytes, size_t count)

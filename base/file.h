@@ -22,11 +22,13 @@ void file_unmap(struct file_map *map);
 enum status file_map_descriptor(struct file_map *map, int descriptor, const char *path,
                                 struct error *error);
 /*
- * Takes the pages of [data, data + bytes), which lie in a map that is no copy, out of this
- * process's memory; read again, they come back from the file. So a walk over a file larger
- * than memory stays small, and what was copied once does not count beside its copy.
+ * Takes the pages of [data, data + bytes), which lie in the map, out of this process's
+ * memory; read again, they come back from the file. So a walk over a file larger than
+ * memory stays small, and what was copied once does not count beside its copy. Those
+ * around them go too: Linux brings as many with a fault. Does nothing to a copy,
+ * or with an empty map.
  */
-void file_map_forget(const void *data, size_t bytes);
+void file_map_forget(const struct file_map *map, const void *data, size_t bytes);
 
 /* Reads a whole file into `buffer` (replacing it). At most `limit_bytes`, 0 = no limit. */
 enum status file_read(struct text_buffer *buffer, const char *path, size_t limit_bytes,

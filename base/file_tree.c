@@ -193,8 +193,7 @@ enum status file_sha256(char hex[SHA256_HEX_BYTES], const char *path, struct err
         const size_t left = map.bytes - at;
         const size_t step = left < STEP_BYTES ? left : STEP_BYTES;
         sha256_update(&context, step, map.data + at);
-        if (!map.is_copy)
-            file_map_forget(map.data + at, step);
+        file_map_forget(&map, map.data + at, step);
     }
     sha256_hex(hex, &context);
     file_unmap(&map);

@@ -40,7 +40,7 @@ struct safetensors_entry {
     int64_t count;
     const void *data; /* may be unaligned: use safetensors_copy(), or memcpy */
     size_t bytes;
-    bool of_file; /* the data are pages of the file: file_map_forget() */
+    struct file_map map; /* borrowed: of the file; empty where the data are none of its */
 };
 
 struct safetensors {

@@ -374,7 +374,7 @@ enum status safetensors_open(struct safetensors *file, const char *path,
     if (!status)
         status = header_read(file, error);
     for (size_t i = 0; !status && i < file->entry_count; i++)
-        file->entries[i].of_file = !file->map.is_copy;
+        file->entries[i].map = file->map;
     if (status)
         safetensors_close(file);
     return status;

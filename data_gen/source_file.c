@@ -116,9 +116,8 @@ static enum status spool_write(void *context, const void *bytes, size_t count,
         count -= (size_t)put;
     }
     if (consumed - spool->forgotten >= FORGET_STEP_BYTES) {
-        if (!spool->packed->is_copy)
-            file_map_forget(spool->packed->data + spool->forgotten,
-                            consumed - spool->forgotten);
+        file_map_forget(spool->packed, spool->packed->data + spool->forgotten,
+                        consumed - spool->forgotten);
         spool->forgotten = consumed;
     }
     return STATUS_OK;
@@ -213,8 +212,7 @@ void source_file_forget(struct source_file *file, size_t offset)
         file->forgotten = offset;
     if (offset < file->forgotten + FORGET_STEP_BYTES)
         return;
-    if (!file->map.is_copy)
-        file_map_forget(file->map.data + file->forgotten, offset - file->forgotten);
+    file_map_forget(&file->map, file->map.data + file->forgotten, offset - file->forgotten);
     file->forgotten = offset;
 }
 

@@ -93,6 +93,8 @@ static const struct neutral_field neutral_fields[] = {
     {"rotary_pct", is_one, "only 1"},
     {"quantization_config", is_never,
      "only unquantised weights: convert the model to bf16 or fp32 first"},
+    {"quantization", is_never, /* MLX */
+     "only unquantised weights: convert the model to bf16 or fp32 first"},
 };
 
 /* For families that do not read them. */

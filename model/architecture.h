@@ -49,7 +49,8 @@ struct architecture {
     int64_t rotary_size;    /* R: the first of a head's D, which turn; 0: all */
     double rope_theta;
     enum rope_kind rope_kind;
-    double rope_factor;              /* linear, llama3 */
+    double rope_factor;              /* linear, llama3; long: 0 if not given */
+    double rope_scale;               /* long: attention_factor; 0: not given */
     double rope_low_frequency;       /* llama3: low_freq_factor */
     double rope_high_frequency;      /* llama3: high_freq_factor */
     int64_t rope_original_limit;     /* llama3, long: original_max_position_embeddings */
@@ -130,8 +131,10 @@ void architecture_rope_frequencies(const struct architecture *architecture, bool
 bool architecture_rope_longer(const struct architecture *architecture, int64_t length);
 
 /*
- * What cosines and sines are multiplied by: 1, but with ROPE_LONG
- * sqrt(1 + log(position_limit / original) / log(original)).
+ * What cosines and sines are multiplied by: 1, but with ROPE_LONG "attention_factor", or
+ * sqrt(1 + log(factor) / log(original)) where that is above 1; a factor that is not given
+ * is position_limit / original. As transformers 5 has it (modeling_rope_utils.py); 4 left
+ * "factor" unread in the one family that has these fields.
  */
 double architecture_rope_scale(const struct architecture *architecture);
 

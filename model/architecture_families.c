@@ -50,7 +50,7 @@ static const struct family families[] = {
         .norm_epsilon = 1e-5,
         .window_rule = WINDOW_WHEN_GIVEN,
         .fused_projections = true,
-        .long_rope = true,
+        .original_limit = 4096,
         .partial_rope = true,
         .pads = true,
     },

@@ -34,6 +34,8 @@ struct family {
     int64_t key_value_heads;    /* default of num_key_value_heads; 0: as many as heads */
     int64_t head_size;          /* default of head_dim; 0: hidden_size / heads */
     int64_t window;             /* default of sliding_window; 0: null */
+    int64_t original_limit;     /* default of original_max_position_embeddings, in a family
+                                   that knows ROPE_LONG; else 0 */
     double norm_epsilon;        /* default of rms_norm_eps */
     double query_scalar;        /* default of query_pre_attn_scalar; 0: not read */
     double attention_cap;       /* default of attn_logit_softcapping; 0: not read */
@@ -54,7 +56,6 @@ struct family {
     bool fused_projections;
     bool transposed;
     bool tied;         /* default of tie_word_embeddings */
-    bool long_rope;    /* knows ROPE_LONG */
     bool partial_rope; /* knows partial_rotary_factor */
     bool pads;         /* pad_token_id is a token unless the file says null */
 };

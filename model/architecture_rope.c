@@ -8,7 +8,7 @@
 /* What a kind of scaling is called, and the fields that it reads. */
 static const struct {
     const char *name;
-    const char *fields[5]; /* ends with NULL */
+    const char *fields[6]; /* ends with NULL */
 } kinds[] = {
     [ROPE_DEFAULT] = {"default", {NULL}},
     [ROPE_LINEAR] = {"linear", {"factor", NULL}},
@@ -16,8 +16,8 @@ static const struct {
                      {"factor", "low_freq_factor", "high_freq_factor",
                       "original_max_position_embeddings", NULL}},
     [ROPE_LONG] = {"longrope",
-                   {"short_factor", "long_factor", "original_max_position_embeddings",
-                    NULL}},
+                   {"short_factor", "long_factor", "factor", "attention_factor",
+                    "original_max_position_embeddings", NULL}},
 };
 
 /* "su" is what the first Phi-3 files call longrope. */
@@ -123,23 +123,50 @@ static enum status read_factors(const struct architecture *a, const struct sourc
                      ROPE_FACTORS);
 }
 
-/* Phi-3 has the original limit beside the object. */
-static enum status read_long(struct architecture *a, const struct source *config,
-                             const struct source *object)
+/* transformers takes the one beside the object, or the class's default, whatever stands in
+ * the object: two that differ would mean one thing there and another to their reader. */
+static enum status read_original_limit(struct architecture *a, double family_default,
+                                       const struct source *config,
+                                       const struct source *object)
 {
     const char *key = "original_max_position_embeddings";
-    const struct source *source = json_get(object->root, key) ? object : config;
-    double limit = 0;
+    double limit = family_default;
+    enum status status = config_number(config, key, 2, &limit);
+    double inside = limit;
+    if (!status)
+        status = config_number(object, key, 2, &inside);
+    if (status)
+        return status;
+    if (limit != floor(limit))
+        return error_set(config->error, STATUS_FORMAT, "%s: \"%s\": %g is not whole",
+                         config->where, key, limit);
+    if (inside != limit)
+        return error_set(config->error, STATUS_FORMAT,
+                         "%s: \"%s\": %g, but %g beside the object%s, which is what "
+                         "transformers takes: give both the same",
+                         config->where, key, inside, limit,
+                         json_get(config->root, key) ? "" : " (the family's default)");
+    a->rope_original_limit = (int64_t)limit;
+    return STATUS_OK;
+}
+
+/* Leaves *out alone where the object has none. */
+static enum status read_optional(const struct source *source, const char *key, double *out)
+{
+    const cJSON *value = json_get(source->root, key);
+    return value && !cJSON_IsNull(value) ? read_needed(source, key, 1e-3, out) : STATUS_OK;
+}
+
+static enum status read_long(struct architecture *a, const struct family *family,
+                             const struct source *config, const struct source *object)
+{
     enum status status;
     if ((status = read_factors(a, object, "short_factor", a->rope_short)) ||
         (status = read_factors(a, object, "long_factor", a->rope_long)) ||
-        (status = read_needed(source, key, 2, &limit)))
+        (status = read_optional(object, "factor", &a->rope_factor)) ||
+        (status = read_optional(object, "attention_factor", &a->rope_scale)))
         return status;
-    if (limit != floor(limit))
-        return error_set(source->error, STATUS_FORMAT, "%s: \"%s\": %g is not whole",
-                         source->where, key, limit);
-    a->rope_original_limit = (int64_t)limit;
-    return STATUS_OK;
+    return read_original_limit(a, (double)family->original_limit, config, object);
 }
 
 /* partial_rotary_factor, of the config or the object in it: so much of each head turns,
@@ -164,7 +191,7 @@ static enum status read_object(struct architecture *a, const struct source *conf
                                const struct source *source)
 {
     const struct family *family = family_find(a->model_type);
-    enum status status = read_kind(&a->rope_kind, family->long_rope, source);
+    enum status status = read_kind(&a->rope_kind, family->original_limit > 0, source);
     if (!status)
         status = check_fields(source, a->rope_kind, family->partial_rope);
     if (!status && family->partial_rope)
@@ -172,7 +199,7 @@ static enum status read_object(struct architecture *a, const struct source *conf
     if (!status)
         status = config_number(source, "rope_theta", 1.0, &a->rope_theta);
     if (!status && a->rope_kind == ROPE_LONG)
-        return read_long(a, config, source);
+        return read_long(a, family, config, source);
     if (!status && a->rope_kind != ROPE_DEFAULT)
         status = read_needed(source, "factor", 1e-3, &a->rope_factor);
     if (!status && a->rope_kind == ROPE_LLAMA3)
@@ -225,6 +252,10 @@ static void print_long(const struct architecture *a, struct json_writer *json)
     json_string(json, "type", kinds[ROPE_LONG].name);
     print_factors(a, "short_factor", a->rope_short, json);
     print_factors(a, "long_factor", a->rope_long, json);
+    if (a->rope_factor > 0)
+        json_number(json, "factor", a->rope_factor);
+    if (a->rope_scale > 0)
+        json_number(json, "attention_factor", a->rope_scale);
     json_object_end(json);
 }
 
@@ -297,8 +328,13 @@ void architecture_rope_frequencies(const struct architecture *a, bool longer,
 double architecture_rope_scale(const struct architecture *a)
 {
     const double original = (double)a->rope_original_limit;
-    const double longer = (double)a->position_limit / original;
-    if (a->rope_kind != ROPE_LONG || longer <= 1.0)
+    if (a->rope_kind != ROPE_LONG)
+        return 1.0;
+    if (a->rope_scale > 0)
+        return a->rope_scale;
+    const double longer =
+        a->rope_factor > 0 ? a->rope_factor : (double)a->position_limit / original;
+    if (longer <= 1.0)
         return 1.0;
     return sqrt(1.0 + log(longer) / log(original));
 }

@@ -122,8 +122,7 @@ static enum status copy_transposed(struct transformer *model,
 {
     float *values = memory_allocate_array((size_t)parameter->count, sizeof *values);
     safetensors_copy(entry, values, DTYPE_F32);
-    if (entry->of_file)
-        file_map_forget(entry->data, entry->bytes);
+    file_map_forget(&entry->map, entry->data, entry->bytes);
     const enum status status =
         check_finite(values, 0, parameter->count, entry, path, error);
     if (!status) {
@@ -148,8 +147,7 @@ static enum status copy_entry(struct transformer *model, const struct parameter 
         const bool copied = copy_halves(model, parameter, first, &slice);
         if (!copied)
             safetensors_copy(&slice, piece, DTYPE_F32);
-        if (entry->of_file)
-            file_map_forget(slice.data, slice.bytes);
+        file_map_forget(&entry->map, slice.data, slice.bytes);
         if (copied)
             continue;
         if (check_finite(piece, first, count, entry, path, error))
@@ -230,10 +228,8 @@ static bool same_data(const struct safetensors_entry *a, const struct safetensor
                                        y = entry_slice(b, first,
                                                        left < PIECE ? left : PIECE);
         same = memcmp(x.data, y.data, x.bytes) == 0;
-        if (x.of_file)
-            file_map_forget(x.data, x.bytes);
-        if (y.of_file)
-            file_map_forget(y.data, y.bytes);
+        file_map_forget(&a->map, x.data, x.bytes);
+        file_map_forget(&b->map, y.data, y.bytes);
     }
     return same;
 }

@@ -89,6 +89,11 @@ bool tokenizer_whole_number(const cJSON *value, int64_t *out);
 /* {"Regex": …} or {"String": …} under "pattern"; *literal tells which. */
 enum status tokenizer_parse_pattern(const cJSON *json, const char **source, bool *literal,
                                     const char *where, struct error *error);
+/* A "Replace" of a normalizer or decoder: *literal, or else *pattern, is looked for, and
+ * *content put in its place. The caller owns what is set, also after an error. */
+enum status tokenizer_parse_replace(const cJSON *json, char **literal,
+                                    struct split_pattern **pattern, char **content,
+                                    const char *where, struct error *error);
 
 /* Appends the text in the normal form of the file. */
 void tokenizer_normalize(const struct tokenizer *tokenizer, const char *text, size_t bytes,

@@ -70,6 +70,28 @@ enum status tokenizer_parse_pattern(const cJSON *json, const char **source, bool
                                 error);
 }
 
+enum status tokenizer_parse_replace(const cJSON *json, char **literal,
+                                    struct split_pattern **pattern, char **content,
+                                    const char *where, struct error *error)
+{
+    const char *source = NULL, *text = NULL;
+    bool is_literal = false;
+    char inside[TOKENIZER_WHERE_BYTES];
+    tokenizer_where(inside, "%s.pattern", where);
+    if (tokenizer_parse_pattern(json, &source, &is_literal, inside, error) ||
+        json_required_string(json, "content", &text, where, error))
+        return error->status;
+    if (is_literal && !source[0])
+        return error_set(error, STATUS_FORMAT, "%s: an empty string matches nothing",
+                         inside);
+    *content = memory_duplicate_string(text);
+    if (is_literal)
+        *literal = memory_duplicate_string(source);
+    else if (split_pattern_compile(pattern, source, false, error))
+        return error_prefix(error, "%s", inside);
+    return STATUS_OK;
+}
+
 static void note_ignored(struct tokenizer *tokenizer, const cJSON *root)
 {
     static const char *const keys[] = {"truncation", "padding"};

@@ -21,23 +21,9 @@ static enum status parse_prepend(struct normalizer_step *step, const cJSON *json
 static enum status parse_replace(struct normalizer_step *step, const cJSON *json,
                                  const char *where, struct error *error)
 {
-    const char *source = NULL, *content = NULL;
-    bool literal = false;
-    char inside[TOKENIZER_WHERE_BYTES];
-    tokenizer_where(inside, "%s.pattern", where);
-    if (tokenizer_parse_pattern(json, &source, &literal, inside, error) ||
-        json_required_string(json, "content", &content, where, error))
-        return error->status;
-    if (literal && !source[0])
-        return error_set(error, STATUS_FORMAT, "%s: an empty string matches nothing",
-                         inside);
     step->kind = NORMALIZER_REPLACE;
-    step->content = memory_duplicate_string(content);
-    if (literal)
-        step->literal = memory_duplicate_string(source);
-    else if (split_pattern_compile(&step->pattern, source, false, error))
-        return error_prefix(error, "%s", inside);
-    return STATUS_OK;
+    return tokenizer_parse_replace(json, &step->literal, &step->pattern, &step->content,
+                                   where, error);
 }
 
 static enum status parse_strip(struct normalizer_step *step, const cJSON *json,

@@ -1,5 +1,5 @@
 #include "base/file.h"
-#include "model/architecture.h"
+#include "tests/unit/architecture_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,35 +10,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static enum status parse(struct architecture *architecture, const char *json,
-                         struct error *error)
-{
-    return architecture_parse(architecture, json, strlen(json), "dir/config.json", error);
-}
-
-/* A good config in which `fields` ("\"a\": 1, ") come first, so that they win. */
-static enum status parse_with(struct architecture *architecture, const char *fields,
-                              struct error *error)
-{
-    char json[2048];
-    snprintf(
-        json, sizeof json,
-        "{%s\"model_type\": \"llama\", \"hidden_size\": 48, \"intermediate_size\": 77, "
-        "\"num_hidden_layers\": 2, \"num_attention_heads\": 6, "
-        "\"num_key_value_heads\": 2, \"vocab_size\": 131, \"rms_norm_eps\": 1e-5}",
-        fields);
-    return parse(architecture, json, error);
-}
-
-static struct architecture good(const char *fields)
-{
-    struct architecture architecture;
-    struct error error = {0};
-    if (parse_with(&architecture, fields, &error))
-        fail_msg("%s", error.message);
-    return architecture;
-}
 
 static void reads_fields_and_defaults(void **state)
 {
@@ -75,51 +46,6 @@ static void reads_other_values(void **state)
     assert_int_equal(a.key_value_heads, 6);
     assert_true(a.tied_embeddings);
     assert_int_equal(a.position_limit, 512);
-}
-
-static void reads_both_rope_spellings(void **state)
-{
-    (void)state;
-    assert_true(good("\"rope_theta\": 5e5, \"rope_scaling\": null, ").rope_theta == 5e5);
-    assert_true(
-        good("\"rope_scaling\": {\"type\": \"default\"}, \"rope_theta\": 7, ").rope_theta ==
-        7.0);
-    assert_true(good("\"rope_parameters\": {\"rope_theta\": 500000.0, "
-                     "\"rope_type\": \"default\"}, \"dtype\": \"float32\", ")
-                    .rope_theta == 5e5);
-    assert_true(good("\"rope_parameters\": null, ").rope_theta == 1e4);
-}
-
-#define LLAMA3                                                                             \
-    "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "               \
-    "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192"
-
-static void reads_rope_scaling(void **state)
-{
-    (void)state;
-    struct architecture a = good("\"rope_theta\": 5e5, \"head_dim\": 128, "
-                                 "\"rope_scaling\": {" LLAMA3 "}, ");
-    const struct architecture same =
-        good("\"rope_parameters\": {\"rope_theta\": 5e5, " LLAMA3 "}, "
-             "\"head_dim\": 128, ");
-    assert_memory_equal(&a, &same, sizeof a);
-    assert_int_equal(a.rope_kind, ROPE_LLAMA3);
-    assert_int_equal(a.rope_original_limit, 8192);
-
-    /* Wavelengths of the pairs 0, 40 and 63: 6.3, 23,000 and 5e6. */
-    float f[64], plain[64];
-    architecture_rope_frequencies(&a, false, f);
-    a.rope_kind = ROPE_DEFAULT;
-    architecture_rope_frequencies(&a, false, plain);
-    assert_true(f[0] == 1.0f && plain[0] == 1.0f);
-    assert_true(f[63] == plain[63] / 8.0f && f[40] == plain[40] / 8.0f);
-    assert_true(f[32] < plain[32] && f[32] > plain[32] / 8.0f); /* 4,443: between */
-
-    a = good("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}, ");
-    float quarter[4];
-    architecture_rope_frequencies(&a, false, quarter);
-    assert_int_equal(a.rope_kind, ROPE_LINEAR);
-    assert_true(quarter[0] == 0.25f);
 }
 
 static void families_have_their_defaults(void **state)
@@ -263,73 +189,6 @@ static void reads_gpt2(void **state)
         strstr(error.message, "\"n_embd\": 48 is not a multiple of \"n_head\": 5"));
 }
 
-static void reads_partial_rotation(void **state)
-{
-    (void)state;
-    static const char *const spellings[] = {
-        "\"partial_rotary_factor\": 0.75, ",
-        "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1e4, "
-        "\"partial_rotary_factor\": 0.75}, "};
-    char fields[256];
-    struct architecture a;
-    struct error error = {0};
-    for (int i = 0; i < 2; i++) {
-        snprintf(fields, sizeof fields, "\"model_type\": \"phi3\", \"head_dim\": 16, %s",
-                 spellings[i]);
-        a = good(fields);
-        assert_int_equal(architecture_rotary_size(&a), 12);
-        float f[6];
-        architecture_rope_frequencies(&a, false, f);
-        assert_true(f[0] == 1.0f && f[3] == 0.01f); /* 10000^(-6/12) */
-    }
-    a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.0, ");
-    assert_int_equal(architecture_rotary_size(&a), 8);
-    assert_int_equal(
-        parse_with(&a, "\"model_type\": \"phi3\", \"partial_rotary_factor\": 0.4, ",
-                   &error),
-        STATUS_FORMAT); /* 3.2 of 8 */
-    assert_non_null(strstr(error.message, "partial_rotary_factor"));
-}
-
-#define LONGROPE                                                                           \
-    "\"model_type\": \"phi3\", \"max_position_embeddings\": 512, "                         \
-    "\"original_max_position_embeddings\": 64, \"rope_scaling\": {\"type\": "              \
-    "\"longrope\", "                                                                       \
-    "\"short_factor\": [1, 2, 3, 4], \"long_factor\": [5, 6, 7, 8.5]}, "
-
-static void reads_longrope(void **state)
-{
-    (void)state;
-    const struct architecture a = good(LONGROPE);
-    struct architecture bad;
-    struct error error = {0};
-    float f[4];
-    assert_true(a.fused_projections && a.rope_kind == ROPE_LONG);
-    assert_true(a.rope_short[3] == 4.0 && a.rope_long[3] == 8.5);
-    assert_int_equal(a.position_limit, 512);
-    assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
-    assert_false(architecture_rope_longer(&a, 64));
-    assert_true(architecture_rope_longer(&a, 65));
-    architecture_rope_frequencies(&a, false, f);
-    assert_true(f[0] == 1.0f && f[1] == 0.05f); /* 10000^(-2/8) / 2 */
-    architecture_rope_frequencies(&a, true, f);
-    assert_true(f[0] == 0.2f && f[1] == (float)(0.1 / 6));
-    /* sqrt(1 + log(8) / log(64)) */
-    const double off = architecture_rope_scale(&a) / 1.2247448713915890 - 1.0;
-    assert_true(off < 1e-15 && off > -1e-15);
-
-    assert_int_equal(parse_with(&bad,
-                                "\"model_type\": \"phi3\", \"rope_scaling\": {\"type\": "
-                                "\"su\", \"short_factor\": [1, 2, 3]}, ",
-                                &error),
-                     STATUS_FORMAT);
-    assert_non_null(strstr(error.message, "\"short_factor\" must be a list of 4"));
-    assert_int_equal(
-        parse_with(&bad, "\"rope_scaling\": {\"type\": \"longrope\"}, ", &error),
-        STATUS_UNSUPPORTED);
-    assert_non_null(strstr(error.message, "\"longrope\""));
-}
-
 static void reads_tokens(void **state)
 {
     (void)state;
@@ -376,6 +235,7 @@ static void refuses_what_is_not_computed(void **state)
         {"\"rope_interleaved\": true, ", "\"rope_interleaved\": true"},
         {"\"sliding_window\": 4096, ", "\"sliding_window\": 4096"},
         {"\"quantization_config\": {\"bits\": 4}, ", "\"quantization_config\""},
+        {"\"quantization\": {\"bits\": 4, \"mode\": \"affine\"}, ", "\"quantization\""},
         {"\"layer_types\": [\"full_attention\", \"sliding_attention\"], ",
          "\"layer_types\""},
         {"\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, ",
@@ -504,6 +364,8 @@ static void prints_what_it_reads(void **state)
         "\"model_type\": \"qwen3\", \"attention_bias\": true, ",
         "\"model_type\": \"phi3\", \"sliding_window\": 2047, ",
         LONGROPE,
+        LONGROPE_WITH(", \"factor\": 7.25"),
+        LONGROPE_WITH(", \"factor\": 3, \"attention_factor\": 1.19"),
         "\"model_type\": \"mistral\", ",
         "\"model_type\": \"mistral\", \"sliding_window\": null, ",
         "\"hidden_act\": \"gelu_pytorch_tanh\", ",
@@ -574,14 +436,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_fields_and_defaults),
         cmocka_unit_test(reads_other_values),
-        cmocka_unit_test(reads_both_rope_spellings),
-        cmocka_unit_test(reads_rope_scaling),
         cmocka_unit_test(families_have_their_defaults),
         cmocka_unit_test(reads_windows),
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_gpt2),
-        cmocka_unit_test(reads_partial_rotation),
-        cmocka_unit_test(reads_longrope),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -162,6 +163,47 @@ static void maps_files_empty_files_and_pipes(void **state)
     assert_memory_equal(map.data, "piped", 5);
     file_unmap(&map);
     close(ends[0]);
+}
+
+/* Pages of files in this process's memory. */
+static long file_pages(void)
+{
+    long all = 0, shared = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    assert_non_null(statm);
+    assert_int_equal(fscanf(statm, "%*d %ld %ld", &all, &shared), 2);
+    fclose(statm);
+    return shared;
+}
+
+/* In the odd order, and with the odd bounds, in which tensors stand in files: none of the
+ * pages that a fault brings around its own stays behind. */
+static void forgotten_pages_leave_memory(void **state)
+{
+    enum { BYTES = 48 << 20, PART = 1000003, PIECE = 1 << 19, PAGES_LEFT = 64 };
+    (void)state;
+    struct file_map map;
+    const char *path = in_folder("large");
+    write_file(path, "");
+    assert_int_equal(truncate(path, BYTES), 0);
+    assert_int_equal(file_map(&map, path, &error), STATUS_OK);
+    const long before = file_pages();
+    unsigned sum = 0;
+    for (size_t odd = 0; odd < 2; odd++)
+        for (size_t part = 11 + odd * PART; part < BYTES; part += 2 * (size_t)PART) {
+            const size_t end = part + PART < BYTES ? part + PART : BYTES;
+            for (size_t at = part; at < end; at += PIECE) {
+                const size_t count = end - at < PIECE ? end - at : PIECE;
+                for (size_t i = 0; i < count; i++)
+                    sum += map.data[at + i];
+                file_map_forget(&map, map.data + at, count);
+            }
+        }
+    assert_int_equal(sum, 0);
+    assert_true(file_pages() - before < PAGES_LEFT);
+    file_unmap(&map);
+    file_map_forget(&map, NULL, 1); /* nothing: no map */
+    unlink(path);
 }
 
 static void an_abandoned_file_never_was(void **state)
@@ -439,6 +481,7 @@ int main(void)
         cmocka_unit_test(reads_large_files_and_keeps_limits),
         cmocka_unit_test(missing_files_and_folders_are_named),
         cmocka_unit_test(maps_files_empty_files_and_pipes),
+        cmocka_unit_test(forgotten_pages_leave_memory),
         cmocka_unit_test(an_abandoned_file_never_was),
         cmocka_unit_test(modes_and_links_are_kept),
         cmocka_unit_test(a_full_disk_is_reported),

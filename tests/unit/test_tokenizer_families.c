@@ -416,6 +416,12 @@ static const struct {
     {WITH("\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":"
           "\"AAAAAAAA\"}"),
      "t: normalizer: precompiled_charsmap: 6 bytes do not hold a trie of 0"},
+    {UNIGRAM(PIECES) ",\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},"
+                     "\"content\":\"x\"}}",
+     "t: decoder.pattern: an empty string matches nothing"},
+    {UNIGRAM(PIECES) ",\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a[\"},"
+                     "\"content\":\"x\"}}",
+     "t: decoder.pattern: regular expression: byte "},
     {UNIGRAM(PIECES) ",\"decoder\":{\"type\":\"Strip\",\"content\":\"\",\"start\":1,"
                      "\"stop\":0}}",
      "t: decoder.content: expected one character"},

@@ -1,0 +1,55 @@
+#ifndef HOLDFAST_TESTS_ARCHITECTURE_FIXTURE_H
+#define HOLDFAST_TESTS_ARCHITECTURE_FIXTURE_H
+
+/* Parsing config.json texts, for test_architecture*.c. */
+#include "model/architecture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static enum status parse(struct architecture *architecture, const char *json,
+                         struct error *error)
+{
+    return architecture_parse(architecture, json, strlen(json), "dir/config.json", error);
+}
+
+/* A good config in which `fields` ("\"a\": 1, ") come first, so that they win. */
+static enum status parse_with(struct architecture *architecture, const char *fields,
+                              struct error *error)
+{
+    char json[2048];
+    snprintf(
+        json, sizeof json,
+        "{%s\"model_type\": \"llama\", \"hidden_size\": 48, \"intermediate_size\": 77, "
+        "\"num_hidden_layers\": 2, \"num_attention_heads\": 6, "
+        "\"num_key_value_heads\": 2, \"vocab_size\": 131, \"rms_norm_eps\": 1e-5}",
+        fields);
+    return parse(architecture, json, error);
+}
+
+static struct architecture good(const char *fields)
+{
+    struct architecture architecture;
+    struct error error = {0};
+    if (parse_with(&architecture, fields, &error))
+        fail_msg("%s", error.message);
+    return architecture;
+}
+
+#define LLAMA3                                                                             \
+    "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "               \
+    "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192"
+
+#define LONG_FACTORS "\"short_factor\": [1, 2, 3, 4], \"long_factor\": [5, 6, 7, 8.5]"
+#define LONGROPE_WITH(more)                                                                \
+    "\"model_type\": \"phi3\", \"max_position_embeddings\": 512, "                         \
+    "\"original_max_position_embeddings\": 64, \"rope_scaling\": {\"type\": "              \
+    "\"longrope\", " LONG_FACTORS more "}, "
+#define LONGROPE LONGROPE_WITH("")
+
+#endif

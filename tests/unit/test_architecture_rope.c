@@ -1,0 +1,192 @@
+/* How config.json says that positions turn heads. */
+#include "tests/unit/architecture_fixture.h"
+
+static void reads_both_rope_spellings(void **state)
+{
+    (void)state;
+    assert_true(good("\"rope_theta\": 5e5, \"rope_scaling\": null, ").rope_theta == 5e5);
+    assert_true(
+        good("\"rope_scaling\": {\"type\": \"default\"}, \"rope_theta\": 7, ").rope_theta ==
+        7.0);
+    assert_true(good("\"rope_parameters\": {\"rope_theta\": 500000.0, "
+                     "\"rope_type\": \"default\"}, \"dtype\": \"float32\", ")
+                    .rope_theta == 5e5);
+    assert_true(good("\"rope_parameters\": null, ").rope_theta == 1e4);
+}
+
+static void reads_rope_scaling(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"rope_theta\": 5e5, \"head_dim\": 128, "
+                                 "\"rope_scaling\": {" LLAMA3 "}, ");
+    const struct architecture same =
+        good("\"rope_parameters\": {\"rope_theta\": 5e5, " LLAMA3 "}, "
+             "\"head_dim\": 128, ");
+    assert_memory_equal(&a, &same, sizeof a);
+    assert_int_equal(a.rope_kind, ROPE_LLAMA3);
+    assert_int_equal(a.rope_original_limit, 8192);
+
+    /* Wavelengths of the pairs 0, 40 and 63: 6.3, 23,000 and 5e6. */
+    float f[64], plain[64];
+    architecture_rope_frequencies(&a, false, f);
+    a.rope_kind = ROPE_DEFAULT;
+    architecture_rope_frequencies(&a, false, plain);
+    assert_true(f[0] == 1.0f && plain[0] == 1.0f);
+    assert_true(f[63] == plain[63] / 8.0f && f[40] == plain[40] / 8.0f);
+    assert_true(f[32] < plain[32] && f[32] > plain[32] / 8.0f); /* 4,443: between */
+
+    a = good("\"rope_scaling\": {\"type\": \"linear\", \"factor\": 4}, ");
+    float quarter[4];
+    architecture_rope_frequencies(&a, false, quarter);
+    assert_int_equal(a.rope_kind, ROPE_LINEAR);
+    assert_true(quarter[0] == 0.25f);
+}
+
+static void reads_partial_rotation(void **state)
+{
+    (void)state;
+    static const char *const spellings[] = {
+        "\"partial_rotary_factor\": 0.75, ",
+        "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 1e4, "
+        "\"partial_rotary_factor\": 0.75}, "};
+    char fields[256];
+    struct architecture a;
+    struct error error = {0};
+    for (int i = 0; i < 2; i++) {
+        snprintf(fields, sizeof fields, "\"model_type\": \"phi3\", \"head_dim\": 16, %s",
+                 spellings[i]);
+        a = good(fields);
+        assert_int_equal(architecture_rotary_size(&a), 12);
+        float f[6];
+        architecture_rope_frequencies(&a, false, f);
+        assert_true(f[0] == 1.0f && f[3] == 0.01f); /* 10000^(-6/12) */
+    }
+    a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.0, ");
+    assert_int_equal(architecture_rotary_size(&a), 8);
+    assert_int_equal(
+        parse_with(&a, "\"model_type\": \"phi3\", \"partial_rotary_factor\": 0.4, ",
+                   &error),
+        STATUS_FORMAT); /* 3.2 of 8 */
+    assert_non_null(strstr(error.message, "partial_rotary_factor"));
+}
+
+static void reads_longrope(void **state)
+{
+    (void)state;
+    const struct architecture a = good(LONGROPE);
+    struct architecture bad;
+    struct error error = {0};
+    float f[4];
+    assert_true(a.fused_projections && a.rope_kind == ROPE_LONG);
+    assert_true(a.rope_short[3] == 4.0 && a.rope_long[3] == 8.5);
+    assert_int_equal(a.position_limit, 512);
+    assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
+    assert_false(architecture_rope_longer(&a, 64));
+    assert_true(architecture_rope_longer(&a, 65));
+    architecture_rope_frequencies(&a, false, f);
+    assert_true(f[0] == 1.0f && f[1] == 0.05f); /* 10000^(-2/8) / 2 */
+    architecture_rope_frequencies(&a, true, f);
+    assert_true(f[0] == 0.2f && f[1] == (float)(0.1 / 6));
+    /* sqrt(1 + log(8) / log(64)) */
+    const double off = architecture_rope_scale(&a) / 1.2247448713915890 - 1.0;
+    assert_true(off < 1e-15 && off > -1e-15);
+
+    assert_int_equal(parse_with(&bad,
+                                "\"model_type\": \"phi3\", \"rope_scaling\": {\"type\": "
+                                "\"su\", \"short_factor\": [1, 2, 3]}, ",
+                                &error),
+                     STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "\"short_factor\" must be a list of 4"));
+    assert_int_equal(
+        parse_with(&bad, "\"rope_scaling\": {\"type\": \"longrope\"}, ", &error),
+        STATUS_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "\"longrope\""));
+}
+
+/* What transformers 5.17 makes of the same objects (_compute_longrope_parameters). */
+static void scales_long_positions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fields;
+        double scale;
+    } cases[] = {
+        {"", 1.224744871391589},
+        {", \"factor\": null, \"attention_factor\": null", 1.224744871391589},
+        {", \"factor\": 4.0", 1.1547005383792517},
+        {", \"factor\": 1", 1.0},
+        {", \"factor\": 0.5", 1.0},
+        {", \"attention_factor\": 1.75", 1.75},
+        {", \"factor\": 4.0, \"attention_factor\": 0.25", 0.25},
+        {", \"original_max_position_embeddings\": 64", 1.224744871391589},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char fields[512];
+        snprintf(fields, sizeof fields, LONGROPE_WITH("%s"), cases[i].fields);
+        const struct architecture a = good(fields);
+        const double off = architecture_rope_scale(&a) / cases[i].scale - 1.0;
+        if (!(off < 1e-15 && off > -1e-15))
+            fail_msg("%s: %.17g", cases[i].fields, architecture_rope_scale(&a));
+        float f[4];
+        architecture_rope_frequencies(&a, true, f);
+        assert_true(f[0] == 0.2f);
+    }
+}
+
+/* transformers reads the limit beside the object, and takes its class's default, 4096,
+ * where only the object has one. */
+static void refuses_two_original_limits(void **state)
+{
+    (void)state;
+    struct architecture a;
+    struct error error = {0};
+    assert_int_equal(
+        parse_with(&a, LONGROPE_WITH(", \"original_max_position_embeddings\": 32"), &error),
+        STATUS_FORMAT);
+    assert_non_null(strstr(error.message,
+                           "\"original_max_position_embeddings\": 32, but 64 "
+                           "beside the object, which"));
+    static const char *const inside[] = {"64", "4096"};
+    for (int i = 0; i < 2; i++) {
+        char fields[512];
+        snprintf(fields, sizeof fields,
+                 "\"model_type\": \"phi3\", \"rope_parameters\": {\"rope_type\": "
+                 "\"longrope\", " LONG_FACTORS ", \"original_max_position_embeddings\": "
+                 "%s}, ",
+                 inside[i]);
+        assert_int_equal(parse_with(&a, fields, &error), i ? STATUS_OK : STATUS_FORMAT);
+    }
+    assert_non_null(strstr(error.message, "4096 beside the object (the family's default)"));
+    assert_int_equal(a.rope_original_limit, 4096);
+}
+
+static void refuses_wrong_long_fields(void **state)
+{
+    (void)state;
+    static const char *const fields[] = {"factor", "attention_factor"};
+    static const char *const values[] = {"0", "-1", "\"2\"", "1e300"};
+    for (size_t i = 0; i < 8; i++) {
+        char text[512];
+        snprintf(text, sizeof text, LONGROPE_WITH(", \"%s\": %s"), fields[i / 4],
+                 values[i % 4]);
+        struct architecture a;
+        struct error error = {0};
+        assert_int_equal(parse_with(&a, text, &error), STATUS_FORMAT);
+        if (!strstr(error.message, fields[i / 4]))
+            fail_msg("%s", error.message);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_both_rope_spellings),
+        cmocka_unit_test(reads_rope_scaling),
+        cmocka_unit_test(reads_partial_rotation),
+        cmocka_unit_test(reads_longrope),
+        cmocka_unit_test(scales_long_positions),
+        cmocka_unit_test(refuses_two_original_limits),
+        cmocka_unit_test(refuses_wrong_long_fields),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
