@@ -331,20 +331,64 @@ static enum status options_check(const struct ablate_options *options, struct er
     return STATUS_OK;
 }
 
+/* All stages of all ratios, and what comes of them. */
+static enum status sweep_run(struct sweep *sweep, struct error *error)
+{
+    const struct ablate_options *options = sweep->options;
+    enum status status = base_measure(sweep, error);
+    for (size_t i = 0; i < options->ratios.count && !status; i++)
+        for (size_t j = 0; j < options->seeds.count && !status; j++)
+            status = ratio_measure(sweep, options->ratios.items[i], options->seeds.items[j],
+                                   error);
+    if (!status)
+        status = results_write(options, &sweep->table, error);
+    return status;
+}
+
+static bool out_has(const struct ablate_options *options, const char *name)
+{
+    char *path = path_join(options->out, name);
+    const bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+static void out_remove(const struct ablate_options *options, const char *name)
+{
+    struct error ignored; /* there is another one */
+    char *path = path_join(options->out, name);
+    file_remove_tree(path, &ignored);
+    free(path);
+}
+
+/* A sweep that has not begun to measure leaves --out as it was, for the next try.
+ * `first_missing` of it, NULL: it was there, and held nothing of a sweep. */
+static void out_take_back(const struct ablate_options *options, const char *first_missing)
+{
+    if (out_has(options, "base/eval/manifest.json"))
+        return;
+    if (first_missing) {
+        file_remove_made(options->out, first_missing);
+        return;
+    }
+    out_remove(options, "config.yaml");
+    out_remove(options, "base");
+}
+
 enum status ablate_run(const struct ablate_options *options, struct error *error)
 {
     struct sweep sweep = {.options = options};
     log_quiet(options->quiet);
-    if (options_check(options, error) || stages_check(options, error) ||
-        config_settle(options, error))
+    if (options_check(options, error) || stages_check(options, error))
         return error->status;
-    enum status status = base_measure(&sweep, error);
-    for (size_t i = 0; i < options->ratios.count && !status; i++)
-        for (size_t j = 0; j < options->seeds.count && !status; j++)
-            status = ratio_measure(&sweep, options->ratios.items[i],
-                                   options->seeds.items[j], error);
+    const bool fresh = !out_has(options, "config.yaml") && !out_has(options, "base");
+    char *first_missing = file_first_missing(options->out);
+    enum status status = config_settle(options, error);
     if (!status)
-        status = results_write(options, &sweep.table, error);
+        status = sweep_run(&sweep, error);
+    if (status && fresh)
+        out_take_back(options, first_missing);
+    free(first_missing);
     sweep_table_release(&sweep.table);
     if (!status && sweep.verdict.status) {
         *error = sweep.verdict;
