@@ -320,6 +320,7 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->thread_count = options->thread_count > 0 ? options->thread_count : core_count();
     cuda->multiprocessor_count = properties.multiProcessorCount;
     cuda->compute_capability = properties.major * 10 + properties.minor;
+    cuda->shared_bytes_most = properties.sharedMemPerBlockOptin;
     libraries_open(cuda);
     if (cuda->backend.error.status) {
         const enum status failed =
