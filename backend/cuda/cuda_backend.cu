@@ -161,6 +161,7 @@ static const struct operation_table cuda_table = {
     .embedding_backward = cuda_embedding_backward,
     .linear_forward = cuda_linear_forward,
     .linear_decode = cuda_linear_decode,
+    .linear_arrange = NULL, /* cuBLASLt reads rows */
     .linear_backward_input = cuda_linear_backward_input,
     .linear_backward_weight = cuda_linear_backward_weight,
     .rms_norm_forward = cuda_rms_norm_forward,
