@@ -144,10 +144,13 @@ $(REPORT_TEST): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/browser/*.c)) $(LIB
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+# Objects of the GPU benchmarks beside the one with main(); scripts/gpu-session has them too.
+$(BUILD)/bench/gpu_bench: $(addprefix $(BUILD)/scripts/bench/gpu/gpu_bench_,model.o train.o)
+$(BUILD)/bench/gpu_operations: $(BUILD)/scripts/bench/gpu/gpu_measure.o
 $(BUILD)/bench/%: $(BUILD)/scripts/bench/gpu/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LDLIBS) -o $@
 
 $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@mkdir -p $(@D)

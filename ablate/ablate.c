@@ -404,15 +404,54 @@ static enum status held_out_find(struct sweep *sweep, struct error *error)
     return status;
 }
 
-static enum status runs_measure(struct sweep *sweep, struct error *error)
+/* All stages of all ratios, and what comes of them. */
+static enum status sweep_run(struct sweep *sweep, bool asks_held_out, struct error *error)
 {
     const struct ablate_options *options = sweep->options;
-    enum status status = base_measure(sweep, error);
+    enum status status = asks_held_out ? held_out_find(sweep, error) : STATUS_OK;
+    if (!status)
+        status = base_measure(sweep, error);
     for (size_t i = 0; i < options->ratios.count && !status; i++)
         for (size_t j = 0; j < options->seeds.count && !status; j++)
             status = ratio_measure(sweep, options->ratios.items[i], options->seeds.items[j],
                                    error);
+    if (!status)
+        status = results_write(options, &sweep->table, error);
     return status;
+}
+
+static bool out_has(const struct ablate_options *options, const char *name)
+{
+    char *path = path_join(options->out, name);
+    const bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+static void out_remove(const struct ablate_options *options, const char *name)
+{
+    struct error ignored; /* there is another one */
+    char *path = path_join(options->out, name);
+    file_remove_tree(path, &ignored);
+    free(path);
+}
+
+/* A sweep that has not begun to measure leaves --out as it was, for the next try.
+ * `first_missing` of it, NULL: it was there, and held nothing of a sweep. */
+static void out_take_back(const struct ablate_options *options, const char *first_missing)
+{
+    struct text_buffer folder = {0};
+    if (out_has(options, "base/eval/manifest.json"))
+        return;
+    if (first_missing) {
+        file_remove_made(options->out, first_missing);
+        return;
+    }
+    out_remove(options, "config.yaml");
+    out_remove(options, "base");
+    text_buffer_appendf(&folder, "ratio-%s", options->ratios.items[0]);
+    out_remove(options, text_buffer_string(&folder)); /* of held_out_find() */
+    text_buffer_release(&folder);
 }
 
 enum status ablate_run(const struct ablate_options *options, struct error *error)
@@ -420,17 +459,19 @@ enum status ablate_run(const struct ablate_options *options, struct error *error
     struct sweep sweep = {.options = options};
     bool asks_held_out;
     log_quiet(options->quiet);
-    if (options_check(options, error) || stages_check(options, &asks_held_out, error) ||
-        config_settle(options, error))
+    if (options_check(options, error) || stages_check(options, &asks_held_out, error))
         return error->status;
+    const bool fresh = !out_has(options, "config.yaml") && !out_has(options, "base");
+    char *first_missing = file_first_missing(options->out);
+    enum status status = config_settle(options, error);
     interrupt_hint("go on with `holdfast ablate --config %s/config.yaml --resume`",
                    options->out);
-    enum status status = asks_held_out ? held_out_find(&sweep, error) : STATUS_OK;
     if (!status)
-        status = runs_measure(&sweep, error);
+        status = sweep_run(&sweep, asks_held_out, error);
     interrupt_clear();
-    if (!status)
-        status = results_write(options, &sweep.table, error);
+    if (status && fresh)
+        out_take_back(options, first_missing);
+    free(first_missing);
     sweep_table_release(&sweep.table);
     free(sweep.behaviors);
     if (!status && sweep.verdict.status) {

@@ -26,20 +26,27 @@ struct backend *collectives_backend(const struct collectives *collectives)
     return collectives->backend;
 }
 
+static int64_t within(int64_t index, int64_t count)
+{
+    return index < 0 ? 0 : index < count ? index : count;
+}
+
+struct shard collectives_shard_at(const struct collectives *collectives, int rank,
+                                  int64_t first, int64_t count)
+{
+    const int64_t size = collectives_size(collectives);
+    const int64_t before = first % SHARD_UNIT; /* of the first unit, outside */
+    const int64_t units = (before + count + SHARD_UNIT - 1) / SHARD_UNIT;
+    const int64_t length = (units + size - 1) / size * SHARD_UNIT;
+    const int64_t begin = within(rank * length - before, count);
+    const int64_t end = within((rank + 1) * length - before, count);
+    return (struct shard){.offset = begin, .count = end - begin};
+}
+
 struct shard collectives_shard(const struct collectives *collectives, int rank,
                                int64_t count)
 {
-    const int64_t size = collectives_size(collectives);
-    const int64_t units = (count + SHARD_UNIT - 1) / SHARD_UNIT;
-    const int64_t length = (units + size - 1) / size * SHARD_UNIT;
-    const int64_t begin = rank * length < count ? rank * length : count;
-    const int64_t left = count - begin;
-    return (struct shard){.offset = begin, .count = left < length ? left : length};
-}
-
-struct shard collectives_own_shard(const struct collectives *collectives, int64_t count)
-{
-    return collectives_shard(collectives, collectives_rank(collectives), count);
+    return collectives_shard_at(collectives, rank, 0, count);
 }
 
 enum status collectives_open(struct collectives **collectives, struct backend *backend,
@@ -111,15 +118,15 @@ static bool sums(const struct tensor *tensor)
 }
 
 /* Elements [done, done + piece) of every shard. */
-static enum status reduce_piece(struct collectives *c, struct tensor *tensor, int64_t done,
-                                int64_t piece, struct error *error)
+static enum status reduce_piece(struct collectives *c, struct tensor *tensor, int64_t first,
+                                int64_t done, int64_t piece, struct error *error)
 {
     const size_t each = dtype_bytes(tensor->dtype);
     const int64_t count = tensor_count(tensor);
-    const struct shard own = collectives_own_shard(c, count);
+    const struct shard own = collectives_shard_at(c, c->rank, first, count);
     const int64_t own_count = piece_of(&own, done, piece);
     for (int i = 0; i < c->size; i++) {
-        const struct shard shard = collectives_shard(c, i, count);
+        const struct shard shard = collectives_shard_at(c, i, first, count);
         c->transfers[i] = (struct process_transfer){
             .out = element(tensor, shard.offset + done),
             .out_bytes = (size_t)piece_of(&shard, done, piece) * each,
@@ -133,16 +140,27 @@ static enum status reduce_piece(struct collectives *c, struct tensor *tensor, in
                                    own_count, tensor->dtype, error);
 }
 
+/* The same on all ranks, which exchange as many pieces. */
+static int64_t longest_shard(const struct collectives *c, int64_t first, int64_t count)
+{
+    int64_t longest = 0;
+    for (int i = 0; i < c->size; i++) {
+        const struct shard shard = collectives_shard_at(c, i, first, count);
+        longest = shard.count > longest ? shard.count : longest;
+    }
+    return longest;
+}
+
 enum status collectives_reduce_scatter(struct collectives *c, struct tensor *tensor,
-                                       struct error *error)
+                                       int64_t first, struct error *error)
 {
     CHECK(sums(tensor));
     if (collectives_size(c) == 1)
         return STATUS_OK;
     const int64_t piece = piece_count(c, tensor);
-    const int64_t longest = collectives_shard(c, 0, tensor_count(tensor)).count;
+    const int64_t longest = longest_shard(c, first, tensor_count(tensor));
     for (int64_t done = 0; done < longest; done += piece)
-        if (reduce_piece(c, tensor, done, piece, error))
+        if (reduce_piece(c, tensor, first, done, piece, error))
             return error->status;
     return STATUS_OK;
 }
@@ -155,7 +173,7 @@ enum status collectives_all_gather(struct collectives *c, struct tensor *tensor,
         return STATUS_OK;
     const size_t each = dtype_bytes(tensor->dtype);
     const int64_t count = tensor_count(tensor);
-    const struct shard own = collectives_own_shard(c, count);
+    const struct shard own = collectives_shard(c, c->rank, count);
     for (int i = 0; i < c->size; i++) {
         const struct shard shard = collectives_shard(c, i, count);
         c->transfers[i] = (struct process_transfer){0};
@@ -170,14 +188,15 @@ enum status collectives_all_gather(struct collectives *c, struct tensor *tensor,
 }
 
 enum status collectives_gather_from(struct collectives *c, struct tensor *tensor,
-                                    const void *own, struct error *error)
+                                    int64_t first, const void *own, struct error *error)
 {
     CHECK(tensor->row_stride == 0);
     const size_t each = dtype_bytes(tensor->dtype);
     const int64_t count = tensor_count(tensor);
-    const size_t own_bytes = (size_t)collectives_own_shard(c, count).count * each;
+    const size_t own_bytes =
+        (size_t)collectives_shard_at(c, c->rank, first, count).count * each;
     for (int i = 0; i < c->size; i++) {
-        const struct shard shard = collectives_shard(c, i, count);
+        const struct shard shard = collectives_shard_at(c, i, first, count);
         c->transfers[i] = (struct process_transfer){.out = own,
                                                     .out_bytes = own_bytes,
                                                     .in = element(tensor, shard.offset),
@@ -249,18 +268,6 @@ enum status collectives_gather_parts(struct collectives *c, void *memory,
             c->transfers[i] = (struct process_transfer){.out = memory, .out_bytes = bytes};
     }
     return process_group_exchange(c->group, c->transfers, error);
-}
-
-enum status collectives_gather_host(struct collectives *c, void *memory, int64_t count,
-                                    size_t each, struct error *error)
-{
-    const int size = collectives_size(c);
-    struct shard *parts = memory_allocate_array((size_t)size, sizeof *parts);
-    for (int rank = 0; rank < size; rank++)
-        parts[rank] = collectives_shard(c, rank, count);
-    const enum status status = collectives_gather_parts(c, memory, parts, each, error);
-    free(parts);
-    return status;
 }
 
 enum status collectives_wait(struct collectives *c, struct error *error)

@@ -11,11 +11,14 @@
  * the network does.
  *
  * A tensor is shared out in contiguous shards, one a rank, of whole units of 256 elements
- * (the last ones may be shorter, or empty), so that a block of 8-bit moments
+ * (the first and the last ones may be shorter, or empty), so that a block of 8-bit moments
  * (backend/moments8.h) is wholly one rank's:
  *
  *     rank 0           rank 1           rank 2
  *     [0, n)           [n, 2n)          [2n, count)
+ *
+ * Units are counted in the block of elements that the tensor is a part of, where it begins
+ * at element `first`; above, at a multiple of 256.
  *
  * Everything is made of one thing that a transport can do, an exchange of each with each:
  * on the CPU over TCP (base/process_group.h), on GPUs with NCCL. A NULL pointer is one
@@ -41,23 +44,25 @@ void collectives_close(struct collectives *collectives);
 int collectives_rank(const struct collectives *collectives);
 int collectives_size(const struct collectives *collectives);
 struct backend *collectives_backend(const struct collectives *collectives);
-/* What of `count` elements is `rank`'s. */
+/* What of `count` elements is `rank`'s; `first` is 0. */
 struct shard collectives_shard(const struct collectives *collectives, int rank,
                                int64_t count);
-/* What is this rank's own. */
-struct shard collectives_own_shard(const struct collectives *collectives, int64_t count);
+/* The same of elements [first, first + count) of a block, counted from `first`. */
+struct shard collectives_shard_at(const struct collectives *collectives, int rank,
+                                  int64_t first, int64_t count);
 
 /* f32 or f64: the own shard of `tensor` <- the sum of all ranks' tensors there. The rest is
  * as it was. */
 enum status collectives_reduce_scatter(struct collectives *collectives,
-                                       struct tensor *tensor, struct error *error);
-/* Any type: every shard of `tensor` <- that of its rank. */
+                                       struct tensor *tensor, int64_t first,
+                                       struct error *error);
+/* Any type: every shard of `tensor` <- that of its rank; `first` is 0. */
 enum status collectives_all_gather(struct collectives *collectives, struct tensor *tensor,
                                    struct error *error);
 /* Any type: the same, where the own shard comes from `own`, outside of `tensor`. Not of a
  * NULL pointer. */
 enum status collectives_gather_from(struct collectives *collectives, struct tensor *tensor,
-                                    const void *own, struct error *error);
+                                    int64_t first, const void *own, struct error *error);
 /* f32 or f64: `tensor` <- the sum of all ranks' tensors. Everything goes from each to each:
  * for small ones. */
 enum status collectives_all_reduce(struct collectives *collectives, struct tensor *tensor,
@@ -65,12 +70,9 @@ enum status collectives_all_reduce(struct collectives *collectives, struct tenso
 /* Any type: `tensor` <- rank 0's. */
 enum status collectives_broadcast(struct collectives *collectives, struct tensor *tensor,
                                   struct error *error);
-/* Shards in host memory, each at the begin of `memory`, to rank 0, whose `memory` has room
- * for `count` elements of `each` bytes. Needs no wait. */
-enum status collectives_gather_host(struct collectives *collectives, void *memory,
-                                    int64_t count, size_t each, struct error *error);
-/* The same for parts of any size: rank 0 puts that of rank r where parts[r] says. All ranks
- * have the same parts [size]; rank 0's begins at 0. */
+/* Parts in host memory, each at the begin of `memory`, to rank 0, which puts that of rank r
+ * where parts[r] says, in elements of `each` bytes. All ranks have the same parts [size];
+ * rank 0's begins at 0. Needs no wait. */
 enum status collectives_gather_parts(struct collectives *collectives, void *memory,
                                      const struct shard *parts, size_t each,
                                      struct error *error);

@@ -9,6 +9,17 @@
 /* So that vectors of any type are aligned in every shard, as in those of units. */
 enum { PLACE_UNIT = 64 };
 
+struct shard sharding_shard(const struct sharding *sharding, int64_t unit, int rank)
+{
+    return collectives_shard_at(sharding->collectives, rank, sharding->starts[unit],
+                                sharding_unit_count(sharding, unit));
+}
+
+static struct shard own_shard(const struct sharding *sharding, int64_t unit)
+{
+    return sharding_shard(sharding, unit, collectives_rank(sharding->collectives));
+}
+
 void sharding_init(struct sharding *sharding, struct collectives *collectives,
                    const int64_t *starts, int64_t unit_count)
 {
@@ -21,7 +32,7 @@ void sharding_init(struct sharding *sharding, struct collectives *collectives,
     for (int64_t unit = 0; unit < unit_count; unit++) {
         const int64_t count = sharding_unit_count(sharding, unit);
         CHECK(count >= 0);
-        const int64_t own = collectives_own_shard(collectives, count).count;
+        const int64_t own = own_shard(sharding, unit).count;
         sharding->places[unit + 1] =
             sharding->places[unit] + (own + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
     }
@@ -58,13 +69,6 @@ int64_t sharding_longest(const struct sharding *sharding)
     return longest;
 }
 
-/* This rank's shard of a unit, in elements of the unit. */
-static struct shard own_shard(const struct sharding *sharding, int64_t unit)
-{
-    return collectives_own_shard(sharding->collectives,
-                                 sharding_unit_count(sharding, unit));
-}
-
 struct held_run sharding_run(const struct sharding *sharding, int64_t unit, int64_t first,
                              int64_t count)
 {
@@ -83,7 +87,7 @@ enum status sharding_gather(const struct sharding *sharding, int64_t unit,
 {
     const size_t place = (size_t)sharding->places[unit] * dtype_bytes(whole->dtype);
     CHECK(tensor_count(whole) == sharding_unit_count(sharding, unit));
-    return collectives_gather_from(sharding->collectives, whole,
+    return collectives_gather_from(sharding->collectives, whole, sharding->starts[unit],
                                    (const unsigned char *)held + place, error);
 }
 
@@ -93,7 +97,8 @@ enum status sharding_reduce(const struct sharding *sharding, int64_t unit,
     const struct shard own = own_shard(sharding, unit);
     CHECK(whole->dtype == DTYPE_F32);
     CHECK(tensor_count(whole) == sharding_unit_count(sharding, unit));
-    if (collectives_reduce_scatter(sharding->collectives, whole, error))
+    if (collectives_reduce_scatter(sharding->collectives, whole, sharding->starts[unit],
+                                   error))
         return error->status;
     struct tensor sums =
         tensor_view_1d(held + sharding->places[unit], DTYPE_F32, own.count);
@@ -107,6 +112,12 @@ enum status sharding_reduce(const struct sharding *sharding, int64_t unit,
 enum status sharding_gather_host(const struct sharding *sharding, int64_t unit,
                                  void *memory, size_t each, struct error *error)
 {
-    const int64_t count = sharding_unit_count(sharding, unit);
-    return collectives_gather_host(sharding->collectives, memory, count, each, error);
+    const int size = collectives_size(sharding->collectives);
+    struct shard *parts = memory_allocate_array((size_t)size, sizeof *parts);
+    for (int rank = 0; rank < size; rank++)
+        parts[rank] = sharding_shard(sharding, unit, rank);
+    const enum status status =
+        collectives_gather_parts(sharding->collectives, memory, parts, each, error);
+    free(parts);
+    return status;
 }

@@ -5,8 +5,9 @@
 
 /*
  * A block of elements that is cut into units, each of which is shared out among ranks
- * (backend/collective.h). What a rank holds are its shards of all units, one after another,
- * each begun at a multiple of 64 elements:
+ * (backend/collective.h): cut where the block has multiples of 256 elements. What a rank
+ * holds are its shards of all units, one after another, each begun at a multiple of 64
+ * elements:
  *
  *     block        | unit 0        | unit 1    |
  *     rank 0       |#######        |#####      |  ->  |####### |#####   |
@@ -31,6 +32,8 @@ int64_t sharding_block_count(const struct sharding *sharding);
 /* Elements that are held, those between the shards included. */
 int64_t sharding_held_count(const struct sharding *sharding);
 int64_t sharding_unit_count(const struct sharding *sharding, int64_t unit);
+/* What of a unit is `rank`'s, counted from where the unit begins. */
+struct shard sharding_shard(const struct sharding *sharding, int64_t unit, int rank);
 /* Of the longest unit. */
 int64_t sharding_longest(const struct sharding *sharding);
 

@@ -75,8 +75,16 @@ void file_log_close(struct file_log *log);
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 enum status file_make_directories(const char *path, struct error *error); /* mkdir -p */
+/* The first folder on the way to `path` that is not there (heap); NULL: all are. */
+char *file_first_missing(const char *path);
 enum status file_remove_tree(const char *path,
                              struct error *error); /* rm -r; absent is fine */
+/*
+ * Takes back the folder `path` that was made for what did not come about, with all that is
+ * in it, and those above it as far as `first_missing` (from file_first_missing(), before
+ * they were made) that nobody else has put anything into.
+ */
+void file_remove_made(const char *path, const char *first_missing);
 /* Atomic and synced; `to` must be absent or an empty folder. */
 enum status file_rename_directory(const char *from, const char *to, struct error *error);
 enum status file_sync_directory(const char *path, struct error *error);

@@ -55,6 +55,21 @@ enum status file_make_directories(const char *path, struct error *error)
     return result;
 }
 
+char *file_first_missing(const char *path)
+{
+    char *prefix = memory_duplicate_string(path);
+    for (char *slash = prefix; (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        if (!file_exists(prefix))
+            return prefix;
+        *slash = '/';
+    }
+    if (!file_exists(prefix))
+        return prefix;
+    free(prefix);
+    return NULL;
+}
+
 /* One visit of the walk: files, and folders after what is in them, are removed. */
 static enum status remove_entry(const FTSENT *entry, struct error *error)
 {
@@ -93,6 +108,21 @@ enum status file_remove_tree(const char *path, struct error *error)
         fts_close(walk);
     free(root);
     return result;
+}
+
+void file_remove_made(const char *path, const char *first_missing)
+{
+    struct error ignored; /* what cannot be removed is left: there is an error already */
+    if (file_remove_tree(path, &ignored))
+        return;
+    for (char *parent, *at = memory_duplicate_string(path);; at = parent) {
+        parent = path_directory(at);
+        free(at);
+        if (strlen(parent) < strlen(first_missing) || rmdir(parent) != 0) {
+            free(parent);
+            return;
+        }
+    }
 }
 
 static enum status sync_parent(const char *path, struct error *error)

@@ -172,7 +172,7 @@ void memory_plan_advise(const struct architecture *architecture,
         else if (change == 3 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
                  !less.lora)
             option = "--moments bf16", less.moments = DTYPE_BF16;
-        else if (change == 4 && less.moments != DTYPE_U8 && !less.lora && !less.sharded)
+        else if (change == 4 && less.moments != DTYPE_U8 && !less.lora)
             option = "--moments 8bit", less.moments = DTYPE_U8;
         else if (change == 5 && less.dtype == DTYPE_BF16 && !less.masters_dropped &&
                  !less.lora)

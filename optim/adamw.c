@@ -36,6 +36,17 @@ static void ranges_join(struct adamw *adamw, const struct adamw_range *ranges,
     CHECK(end == adamw->count);
 }
 
+/* Whether there are codes of one run on both sides of `index`. */
+static bool splits_codes(const struct adamw *adamw, int64_t index)
+{
+    for (int64_t i = 0; i < adamw->range_count; i++) {
+        const struct adamw_run *run = &adamw->ranges[i];
+        if (!run->small && run->offset < index && index < run->offset + run->count)
+            return true;
+    }
+    return false;
+}
+
 enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t count,
                        enum dtype moments, const struct adamw_range *ranges,
                        int64_t range_count, struct error *error)
@@ -44,18 +55,11 @@ enum status adamw_init(struct adamw *adamw, struct backend *backend, int64_t cou
                              error);
 }
 
-/* Elements to reserve; those between shards included. */
-static int64_t array_held(const struct adamw *adamw, enum adamw_array array)
-{
-    return array == ADAMW_VALUES ? sharding_held_count(&adamw->sharding)
-                                 : adamw_array_own(adamw, array).count;
-}
-
 static bool array_allocate(struct adamw *adamw, enum adamw_array array, void **data,
                            struct error *error)
 {
-    const size_t bytes =
-        (size_t)array_held(adamw, array) * dtype_bytes(adamw_array_dtype(adamw, array));
+    const size_t bytes = (size_t)adamw_array_held(adamw, array) *
+                         dtype_bytes(adamw_array_dtype(adamw, array));
     *data = backend_allocate(adamw->backend, bytes, error);
     return *data != NULL;
 }
@@ -104,8 +108,8 @@ enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
                                const struct adamw_range *ranges, int64_t range_count,
                                struct error *error)
 {
-    CHECK(moments == DTYPE_F32 || moments == backend_compute_dtype(backend) ||
-          (moments == DTYPE_U8 && sharding->unit_count == 1));
+    CHECK(moments == DTYPE_F32 || moments == DTYPE_U8 ||
+          moments == backend_compute_dtype(backend));
     *adamw = (struct adamw){.backend = backend,
                             .collectives = sharding->collectives,
                             .count = sharding_block_count(sharding),
@@ -114,6 +118,9 @@ enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
     sharding_init(&adamw->sharding, sharding->collectives, sharding->starts,
                   sharding->unit_count);
     ranges_join(adamw, ranges, range_count);
+    for (int64_t unit = 1; moments == DTYPE_U8 && unit < sharding->unit_count; unit++)
+        CHECK(!splits_codes(adamw, sharding->starts[unit]));
+    adamw_parts_find(adamw);
     return moments_allocate(adamw, error);
 }
 
@@ -133,6 +140,8 @@ void adamw_release(struct adamw *adamw)
     moment_free(adamw, &adamw->moment1);
     moment_free(adamw, &adamw->moment2);
     free(adamw->ranges);
+    for (int i = 0; i < ADAMW_ARRAYS; i++)
+        free(adamw->parts[i]);
     sharding_release(&adamw->sharding);
     *adamw = (struct adamw){0};
 }
@@ -154,41 +163,47 @@ struct blocks {
     struct tensor norm_squared;
 };
 
-/* What of the fp32 moments of small runs, or of the codes and scales, belongs to `held`. */
-static struct tensor small_view(const struct adamw *adamw,
-                                const struct adamw_moment *moment,
-                                const struct adamw_run *run, const struct held_run *held)
+/* What is held of a run in one unit, and where the unit's arrays lie. */
+struct held_part {
+    struct held_run elements;
+    struct held_run scales;
+    struct held_run small;
+};
+
+static struct tensor small_view(const struct adamw_moment *moment,
+                                const struct adamw_run *run, const struct held_part *held)
 {
-    const int64_t first = run->before + held->first - run->offset;
-    return tensor_view_1d(moment->small + first -
-                              adamw_array_own(adamw, ADAMW_SMALL_VALUES).offset,
-                          DTYPE_F32, held->count);
+    const int64_t at = run->before + held->elements.first - run->offset;
+    return tensor_view_1d(moment->small + held->small.place + at - held->small.first,
+                          DTYPE_F32, held->elements.count);
 }
 
 static struct moment8 codes_view(const struct adamw *adamw,
                                  const struct adamw_moment *moment,
-                                 const struct adamw_run *run, const struct held_run *held)
+                                 const struct adamw_run *run, const struct held_part *held)
 {
-    const int64_t first = held->first / MOMENTS8_BLOCK + (run - adamw->ranges);
-    return (struct moment8){.codes = (uint8_t *)moment->values + held->place,
-                            .scales = moment->scales + first -
-                                      adamw_array_own(adamw, ADAMW_SCALES).offset};
+    const int64_t at = held->elements.first / MOMENTS8_BLOCK + (run - adamw->ranges);
+    return (struct moment8){.codes = (uint8_t *)moment->values + held->elements.place,
+                            .scales = moment->scales + held->scales.place + at -
+                                      held->scales.first};
 }
 
 static struct tensor moment_view(const struct adamw *adamw,
                                  const struct adamw_moment *moment,
-                                 const struct adamw_run *run, const struct held_run *held)
+                                 const struct adamw_run *run, const struct held_part *held)
 {
     if (run->small)
-        return small_view(adamw, moment, run, held);
-    return block_view(moment->values, held->place, adamw->dtype, held->count);
+        return small_view(moment, run, held);
+    return block_view(moment->values, held->elements.place, adamw->dtype,
+                      held->elements.count);
 }
 
 static void run_update(struct adamw *adamw, const struct blocks *blocks,
-                       const struct adamw_run *run, const struct held_run *held,
+                       const struct adamw_run *run, const struct held_part *held,
                        const struct adamw_step_parameters *step)
 {
-    const int64_t at = adamw->held_alone ? held->place : held->first, count = held->count;
+    const int64_t count = held->elements.count;
+    const int64_t at = adamw->held_alone ? held->elements.place : held->elements.first;
     struct tensor weight =
         block_view(blocks->weights->data, at, blocks->weights->dtype, count);
     struct tensor lower = block_view(blocks->remainders->data, at, DTYPE_I16, count);
@@ -213,12 +228,13 @@ static void range_update(struct adamw *adamw, const struct blocks *blocks,
                          const struct adamw_run *range, struct adamw_step_parameters *step)
 {
     for (int64_t unit = 0; unit < adamw->sharding.unit_count; unit++) {
-        const struct held_run run =
-            sharding_run(&adamw->sharding, unit, range->offset, range->count);
-        if (run.count == 0)
+        const struct held_part held = {
+            sharding_run(&adamw->sharding, unit, range->offset, range->count),
+            adamw->parts[ADAMW_SCALES][unit], adamw->parts[ADAMW_SMALL_VALUES][unit]};
+        if (held.elements.count == 0)
             continue;
-        step->offset = run.first;
-        run_update(adamw, blocks, range, &run, step);
+        step->offset = held.elements.first;
+        run_update(adamw, blocks, range, &held, step);
     }
 }
 
@@ -229,7 +245,7 @@ static enum status gradients_own(struct adamw *adamw, const struct tensor *gradi
     *own = *gradients;
     if (adamw->held_alone)
         return STATUS_OK;
-    if (collectives_reduce_scatter(adamw->collectives, own, error))
+    if (collectives_reduce_scatter(adamw->collectives, own, 0, error))
         return error->status;
     const struct held_run run = sharding_run(&adamw->sharding, 0, 0, adamw->count);
     *own = block_view(gradients->data, run.first, DTYPE_F32, run.count);

@@ -22,8 +22,9 @@
  * with the small ones. A moment is then three arrays (struct adamw_moment): codes for
  * every element (unused for small runs), a scale for each block, where element e in the
  * joined run number r has scale e / 256 + r, and the fp32 moments of small runs back to
- * back. Every shard begins at a block, so its part of each is contiguous: of stage 1, that
- * is; the units of stage 3 begin anywhere, and 8-bit moments do not go with it.
+ * back. Every shard begins at a block, or where a unit does, which is never within a run
+ * with codes (all begin with a norm, or with the first run): its part of each is
+ * contiguous.
  *
  * Several processes share the work (ZeRO, Rajbhandari et al. 2020, arXiv:1910.02054), each
  * holding the moments of its own shards only. Stage 1: each has all weights and gradients,
@@ -63,8 +64,10 @@ struct adamw {
     struct collectives *collectives; /* NULL: one process on its own */
     int64_t count;                   /* of all weights */
     struct sharding sharding;        /* whose held elements these moments are of */
-    bool held_alone;                 /* weights, remainders and gradients are of them too */
-    enum dtype dtype;                /* of the moments: f32, bf16, or u8: 8-bit codes */
+    struct held_run
+        *parts[ADAMW_ARRAYS]; /* [units] of each array, what is held of a unit */
+    bool held_alone;          /* weights, remainders and gradients are of them too */
+    enum dtype dtype;         /* of the moments: f32, bf16, or u8: 8-bit codes */
     struct adamw_moment moment1;
     struct adamw_moment moment2;
     double *norm_squared; /* device memory [1] */
@@ -92,8 +95,8 @@ enum status adamw_init_shared(struct adamw *adamw, struct backend *backend,
                               struct collectives *collectives, int64_t count,
                               enum dtype moments, const struct adamw_range *ranges,
                               int64_t range_count, struct error *error);
-/* The same where each holds nothing but its shards (copied) of weights and gradients. Not
- * with u8 moments. */
+/* The same where each holds nothing but its shards (copied) of weights and gradients. With
+ * u8 moments a unit must not begin inside of a run with codes. */
 enum status adamw_init_sharded(struct adamw *adamw, struct backend *backend,
                                const struct sharding *sharding, enum dtype moments,
                                const struct adamw_range *ranges, int64_t range_count,
@@ -120,18 +123,19 @@ enum status adamw_step(struct adamw *adamw, struct tensor *weights,
 enum status adamw_gather_remainders(struct adamw *adamw, struct tensor *remainders,
                                     struct error *error);
 
-/* Elements of an array of a moment, over all shards, and what of them is the own shard's;
+/* Finds `parts`, once sharding and ranges are known. */
+void adamw_parts_find(struct adamw *adamw);
+/* Elements of an array of a moment, over all shards, and room for those that are held;
  * their type. None of scales and small values but for u8. */
 int64_t adamw_array_count(const struct adamw *adamw, enum adamw_array array);
-struct shard adamw_array_own(const struct adamw *adamw, enum adamw_array array);
+int64_t adamw_array_held(const struct adamw *adamw, enum adamw_array array);
 enum dtype adamw_array_dtype(const struct adamw *adamw, enum adamw_array array);
 /* Where the own part of it lies. */
 void *adamw_array_data(const struct adamw_moment *moment, enum adamw_array array);
-/* The units that an array is gathered in: those of the sharding, or one of all. Unit u
- * begins at element adamw_array_start(u), and ends where the next one begins. */
-int64_t adamw_array_units(const struct adamw *adamw, enum adamw_array array);
+/* Arrays are gathered in the units of the sharding. Unit u begins at element
+ * adamw_array_start(u), and ends where the next one begins. */
 int64_t adamw_array_start(const struct adamw *adamw, enum adamw_array array, int64_t unit);
-/* The part of a unit that is this rank's. */
+/* The part of a unit that is this rank's: where in the array, and in what is held. */
 struct held_run adamw_array_run(const struct adamw *adamw, enum adamw_array array,
                                 int64_t unit);
 /* A unit of an array whole, in host memory of rank 0; NULL elsewhere. `moment` is

@@ -17,7 +17,11 @@ static int64_t range_at(const struct adamw *adamw, int64_t index)
     return range;
 }
 
-/* How much of an array belongs to the elements before `index`. */
+/*
+ * How much of an array belongs to the elements before `index`, which is the first of a
+ * block or of a run, or in a run without codes. A scale between the last of one run and the
+ * first of the next belongs to no element.
+ */
 static int64_t array_before(const struct adamw *adamw, enum adamw_array array,
                             int64_t index)
 {
@@ -26,8 +30,9 @@ static int64_t array_before(const struct adamw *adamw, enum adamw_array array,
     if (adamw->dtype != DTYPE_U8)
         return 0;
     const int64_t number = range_at(adamw, index);
+    const int64_t rest = index == adamw->count ? MOMENTS8_BLOCK - 1 : 0;
     if (array == ADAMW_SCALES)
-        return (index + MOMENTS8_BLOCK - 1) / MOMENTS8_BLOCK + number;
+        return (index + rest) / MOMENTS8_BLOCK + number;
     int64_t before = 0;
     for (int64_t i = 0; i < number; i++)
         before += adamw->ranges[i].small ? adamw->ranges[i].count : 0;
@@ -36,12 +41,33 @@ static int64_t array_before(const struct adamw *adamw, enum adamw_array array,
     return before;
 }
 
-static struct shard array_part(const struct adamw *adamw, enum adamw_array array, int rank)
+static struct shard array_part(const struct adamw *adamw, enum adamw_array array,
+                               int64_t unit, int rank)
 {
-    const struct shard shard = collectives_shard(adamw->collectives, rank, adamw->count);
-    const int64_t begin = array_before(adamw, array, shard.offset);
-    const int64_t end = array_before(adamw, array, shard.offset + shard.count);
+    const struct shard shard = sharding_shard(&adamw->sharding, unit, rank);
+    const int64_t first = adamw->sharding.starts[unit] + shard.offset;
+    const int64_t begin = array_before(adamw, array, first);
+    const int64_t end = array_before(adamw, array, first + shard.count);
     return (struct shard){.offset = begin, .count = end - begin};
+}
+
+/* Codes lie where the weights do, whose shards have room between them. */
+void adamw_parts_find(struct adamw *adamw)
+{
+    const int rank = collectives_rank(adamw->collectives);
+    const int64_t units = adamw->sharding.unit_count;
+    for (enum adamw_array array = 0; array < ADAMW_ARRAYS; array++) {
+        struct held_run *parts = adamw->parts[array] =
+            memory_allocate_array((size_t)units, sizeof *parts);
+        int64_t place = 0;
+        for (int64_t unit = 0; unit < units; unit++) {
+            const struct shard own = array_part(adamw, array, unit, rank);
+            if (array == ADAMW_VALUES)
+                place = adamw->sharding.places[unit];
+            parts[unit] = (struct held_run){own.offset, own.count, place};
+            place += own.count;
+        }
+    }
 }
 
 int64_t adamw_array_count(const struct adamw *adamw, enum adamw_array array)
@@ -49,9 +75,11 @@ int64_t adamw_array_count(const struct adamw *adamw, enum adamw_array array)
     return array_before(adamw, array, adamw->count);
 }
 
-struct shard adamw_array_own(const struct adamw *adamw, enum adamw_array array)
+int64_t adamw_array_held(const struct adamw *adamw, enum adamw_array array)
 {
-    return array_part(adamw, array, collectives_rank(adamw->collectives));
+    const struct held_run last = adamw->parts[array][adamw->sharding.unit_count - 1];
+    return array == ADAMW_VALUES ? sharding_held_count(&adamw->sharding)
+                                 : last.place + last.count;
 }
 
 enum dtype adamw_array_dtype(const struct adamw *adamw, enum adamw_array array)
@@ -66,35 +94,27 @@ void *adamw_array_data(const struct adamw_moment *moment, enum adamw_array array
                                    : (void *)moment->small;
 }
 
-int64_t adamw_array_units(const struct adamw *adamw, enum adamw_array array)
-{
-    return array == ADAMW_VALUES ? adamw->sharding.unit_count : 1;
-}
-
 int64_t adamw_array_start(const struct adamw *adamw, enum adamw_array array, int64_t unit)
 {
-    if (array == ADAMW_VALUES)
-        return adamw->sharding.starts[unit];
-    return unit == 0 ? 0 : adamw_array_count(adamw, array);
+    return array_before(adamw, array, adamw->sharding.starts[unit]);
 }
 
-/* The part of a unit that is this rank's: where in the array and in what is held. */
 struct held_run adamw_array_run(const struct adamw *adamw, enum adamw_array array,
                                 int64_t unit)
 {
-    if (array == ADAMW_VALUES)
-        return sharding_run(&adamw->sharding, unit, 0, adamw->count);
-    const struct shard own = adamw_array_own(adamw, array);
-    return (struct held_run){.first = own.offset, .count = own.count};
+    return adamw->parts[array][unit];
 }
 
-static enum status parts_gather(struct adamw *adamw, enum adamw_array array, void *host,
-                                size_t each, struct error *error)
+static enum status parts_gather(struct adamw *adamw, enum adamw_array array, int64_t unit,
+                                void *host, size_t each, struct error *error)
 {
     const int size = collectives_size(adamw->collectives);
+    const int64_t start = adamw_array_start(adamw, array, unit);
     struct shard *parts = memory_allocate_array((size_t)size, sizeof *parts);
-    for (int rank = 0; rank < size; rank++)
-        parts[rank] = array_part(adamw, array, rank);
+    for (int rank = 0; rank < size; rank++) {
+        parts[rank] = array_part(adamw, array, unit, rank);
+        parts[rank].offset -= start;
+    }
     const enum status status =
         collectives_gather_parts(adamw->collectives, host, parts, each, error);
     free(parts);
@@ -114,9 +134,7 @@ enum status adamw_gather_array(struct adamw *adamw, const struct adamw_moment *m
     backend_copy_out(adamw->backend, own, data + (size_t)run.place * each, bytes);
     enum status status = backend_sync(adamw->backend, error);
     if (!status)
-        status = array == ADAMW_VALUES
-                     ? sharding_gather_host(&adamw->sharding, unit, own, each, error)
-                     : parts_gather(adamw, array, own, each, error);
+        status = parts_gather(adamw, array, unit, own, each, error);
     if (own != host)
         free(own);
     return status;

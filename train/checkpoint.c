@@ -101,16 +101,27 @@ static enum status moment_read_unit(void *context, const struct safetensors_tens
     return STATUS_OK;
 }
 
+static size_t longest_unit_bytes(const struct adamw *adamw, enum adamw_array array)
+{
+    int64_t most = 0;
+    for (int64_t unit = 0; unit < adamw->sharding.unit_count; unit++) {
+        const int64_t count = adamw_array_start(adamw, array, unit + 1) -
+                              adamw_array_start(adamw, array, unit);
+        most = count > most ? count : most;
+    }
+    return (size_t)most * dtype_bytes(adamw_array_dtype(adamw, array));
+}
+
 /* Lists the tensors; returns the bytes of their longest unit. */
 static size_t source_list(struct moment_source *source)
 {
     const struct adamw *adamw = source->adamw;
-    size_t most = (size_t)sharding_longest(&adamw->sharding) * dtype_bytes(adamw->dtype);
+    size_t most = 0;
     for (int i = 0; i < ARRAYS; i++) {
         const enum adamw_array array = array_of(i);
         const enum dtype dtype = adamw_array_dtype(adamw, array);
         const int64_t count = adamw_array_count(adamw, array);
-        const size_t bytes = (size_t)count * dtype_bytes(dtype);
+        const size_t bytes = longest_unit_bytes(adamw, array);
         if (count == 0)
             continue;
         source->numbers[source->count] = i;
@@ -120,7 +131,7 @@ static size_t source_list(struct moment_source *source)
                                         .stored = dtype,
                                         .rank = 1,
                                         .shape = {count}};
-        most = array != ADAMW_VALUES && bytes > most ? bytes : most;
+        most = bytes > most ? bytes : most;
     }
     return most;
 }
@@ -149,7 +160,7 @@ static enum status checkpoint_serve(const struct transformer *model, struct adam
         const enum adamw_array array = array_of(i);
         if (adamw_array_count(adamw, array) == 0)
             continue;
-        for (int64_t unit = 0; !status && unit < adamw_array_units(adamw, array); unit++)
+        for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++)
             status =
                 adamw_gather_array(adamw, moment_of(adamw, i), array, unit, NULL, error);
     }
@@ -392,7 +403,7 @@ static enum status array_read(const struct safetensors *file, struct adamw *adam
     const size_t each = dtype_bytes(dtype);
     unsigned char *device = adamw_array_data(moment_of(adamw, number), array);
     enum status status = STATUS_OK;
-    for (int64_t unit = 0; !status && unit < adamw_array_units(adamw, array); unit++) {
+    for (int64_t unit = 0; !status && unit < adamw->sharding.unit_count; unit++) {
         const struct held_run run = adamw_array_run(adamw, array, unit);
         const size_t bytes = (size_t)run.count * each;
         void *host = memory_allocate(bytes);

@@ -78,6 +78,7 @@ static enum status merged_write(const struct transformer *model,
     struct text_buffer temporary = {0};
     text_buffer_appendf(&temporary, "%s.tmp", options->out);
     const char *folder = text_buffer_string(&temporary);
+    char *first_missing = file_first_missing(folder);
     enum status status = file_remove_tree(folder, error);
     if (!status)
         status = file_make_directories(folder, error);
@@ -90,7 +91,8 @@ static enum status merged_write(const struct transformer *model,
     if (!status)
         status = file_rename_directory(folder, options->out, error);
     if (status)
-        file_remove_tree(folder, NULL);
+        file_remove_made(folder, first_missing ? first_missing : folder);
+    free(first_missing);
     text_buffer_release(&temporary);
     return status;
 }

@@ -258,10 +258,6 @@ static enum status shard_check(const struct train_options *options, struct error
         return error_set(error, STATUS_USAGE,
                          "--shard full does not share out matrices in NF4: leave out "
                          "--quantize, or use --shard optimizer");
-    if (train_sharded(options) && strcmp(options->moments, "8bit") == 0)
-        return error_set(error, STATUS_USAGE,
-                         "--shard full does not share out 8-bit moments: use --shard "
-                         "optimizer, or --moments f32 or bf16");
     if (train_sharded(options) && options->dora)
         return error_set(
             error, STATUS_USAGE,

@@ -28,6 +28,7 @@ static void trainer_release(struct trainer *trainer)
     tokenizer_free(trainer->tokenizer);
     training_data_release(&trainer->trained_on);
     free(trainer->start);
+    free(trainer->out.first_missing);
     mix_release(&trainer->mix);
     ranks_close_collectives(&trainer->ranks);
     backend_close(trainer->backend);
@@ -171,6 +172,47 @@ static enum status out_check(const struct train_options *options, int64_t *finis
     return status;
 }
 
+static bool out_has(const struct train_options *options, const char *name)
+{
+    char *path = path_join(options->out, name);
+    const bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
+/* By rank 0, once it is known that the run may begin there. */
+static enum status out_make(struct trainer *trainer, struct error *error)
+{
+    const struct train_options *options = trainer->options;
+    trainer->out.first_missing = file_first_missing(options->out);
+    trainer->out.had_config = out_has(options, "config.yaml");
+    trainer->out.had_start = out_has(options, "start");
+    trainer->out.made = true;
+    return options->show ? STATUS_OK : file_make_directories(options->out, error);
+}
+
+static void out_remove(const struct train_options *options, const char *name)
+{
+    struct error ignored; /* there is another one */
+    char *path = path_join(options->out, name);
+    file_remove_tree(path, &ignored);
+    free(path);
+}
+
+/* A run that did not begin leaves --out as it was, for the next try. */
+static void out_take_back(struct trainer *trainer)
+{
+    const struct train_options *options = trainer->options;
+    if (!trainer->out.made)
+        return;
+    if (trainer->out.first_missing)
+        file_remove_made(options->out, trainer->out.first_missing);
+    else if (!trainer->out.had_config)
+        out_remove(options, "config.yaml");
+    if (!trainer->out.first_missing && !trainer->out.had_start)
+        out_remove(options, "start");
+}
+
 /* Ranks may differ in where they compute, and in nothing else: else they would wait for one
  * another at different places. */
 static enum status options_agree(struct trainer *trainer, struct error *error)
@@ -268,6 +310,7 @@ static enum status trainer_run(struct trainer *trainer,
     trainer->sums = memory_allocate_array((size_t)trainer->batches.examples_per_step,
                                           sizeof *trainer->sums);
     run_describe(trainer, backend_thread_count(trainer->backend));
+    trainer->out.made = false; /* the run begins, and what it writes stays */
     if (metrics_open(trainer, error))
         return error->status;
     hint_at_resuming(trainer);
@@ -289,10 +332,10 @@ static enum status run(struct trainer *trainer, struct error *error)
     enum status status = options->show ? STATUS_OK : leak_guard(options, error);
     if (!status)
         status = devices_open(trainer, error);
+    if (!status && first)
+        status = out_make(trainer, error);
     if (!status)
         status = trainer_open_data(trainer, &architecture, error);
-    if (!status && !options->show && first)
-        status = file_make_directories(options->out, error);
     if (!status && !options->show && first)
         status = config_write(options, error);
     if (status || !options->show)
@@ -312,6 +355,7 @@ enum status train_run(const struct train_options *options, struct error *error)
         log_info("%s is finished already", options->out);
     else if (!status)
         status = run(&trainer, error);
+    out_take_back(&trainer);
     ranks_close(&trainer.ranks, status ? error->message : NULL);
     trainer_release(&trainer);
     if (status && trainer.ranks.launch.size > 1)

@@ -25,6 +25,11 @@ struct trainer {
     struct ranks ranks;
     struct backend *backend;
     struct mix mix;
+    struct {
+        char *first_missing;        /* of --out, before it was made; NULL: it was there */
+        bool made;                  /* by this run, as rank 0 */
+        bool had_config, had_start; /* before */
+    } out;
     char *start; /* directory with config.json and tokenizer */
     struct tokenizer *tokenizer;
     struct chat_template *chat_template;

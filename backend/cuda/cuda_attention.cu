@@ -28,6 +28,13 @@ void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_
 
     if (blocks == 0)
         return;
+    if (shared_bytes > cuda->shared_bytes_most) {
+        cuda_fail(cuda, STATUS_UNSUPPORTED,
+                  "attention: heads of %d channels take %zu bytes of shared memory, and a "
+                  "block of this GPU has %zu: use another GPU, or --device cpu",
+                  a->head_size, shared_bytes, cuda->shared_bytes_most);
+        return;
+    }
     if (!cuda_good(cuda,
                    cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                         (int)shared_bytes),
@@ -177,7 +184,8 @@ void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
     a.delta = (float *)cuda_scratch(cuda, CUDA_SCRATCH_ATTENTION, tensor_bytes(log_sum));
     if (!a.delta)
         return;
-    if (tensor_cores_serve(cuda, &a, qkv->dtype))
+    if (tensor_cores_serve(cuda, &a, qkv->dtype) &&
+        cuda_attention_tensor_backward_fits(cuda, &a))
         cuda_attention_tensor_backward(cuda, &a);
     else
         cuda_attention_simple_backward(cuda, &a, qkv->dtype);

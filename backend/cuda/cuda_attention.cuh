@@ -45,6 +45,9 @@ enum { CUDA_ATTENTION_HEAD_SIZE_MAXIMUM = 512 };
  * elements. */
 void cuda_attention_tensor_forward(struct cuda_backend *cuda, struct cuda_attention *a);
 void cuda_attention_tensor_backward(struct cuda_backend *cuda, struct cuda_attention *a);
+/* Whether the GPU has the shared memory for it. */
+bool cuda_attention_tensor_backward_fits(const struct cuda_backend *cuda,
+                                         const struct cuda_attention *a);
 void cuda_attention_simple_forward(struct cuda_backend *cuda, struct cuda_attention *a,
                                    enum dtype dtype);
 void cuda_attention_simple_backward(struct cuda_backend *cuda, struct cuda_attention *a,

@@ -454,6 +454,32 @@ static void delta_launch(struct cuda_backend *cuda, struct cuda_attention *a)
                           0, a);
 }
 
+/* Tiles of half as many queries where a block has less than 103 KiB. */
+static void backward_128(struct cuda_backend *cuda, struct cuda_attention *a)
+{
+    constexpr size_t query_bytes = query_layout<128, 2, 32>::BYTES;
+    constexpr size_t key_bytes = key_layout<128, 1, 64, true>::BYTES;
+
+    if (query_bytes <= cuda->shared_bytes_most)
+        query_launch<128, 2, 32, 2>(cuda, a);
+    else
+        query_launch<128, 1, 32, 1>(cuda, a);
+    if (key_bytes <= cuda->shared_bytes_most)
+        key_launch<128, 1, 64, 2, true, true>(cuda, a);
+    else
+        key_launch<128, 1, 32, 1, true, true>(cuda, a);
+}
+
+bool cuda_attention_tensor_backward_fits(const struct cuda_backend *cuda,
+                                         const struct cuda_attention *a)
+{
+    constexpr size_t query_bytes = query_layout<256, 1, 32>::BYTES;
+    constexpr size_t key_bytes = key_layout<256, 1, 32, true>::BYTES;
+
+    return a->head_size < 256 || (query_bytes <= cuda->shared_bytes_most &&
+                                  key_bytes <= cuda->shared_bytes_most);
+}
+
 void cuda_attention_tensor_backward(struct cuda_backend *cuda, struct cuda_attention *a)
 {
     delta_launch(cuda, a);
@@ -471,8 +497,7 @@ void cuda_attention_tensor_backward(struct cuda_backend *cuda, struct cuda_atten
         key_launch<96, 1, 64, 2, true, true>(cuda, a);
         break;
     case 128:
-        query_launch<128, 2, 32, 2>(cuda, a);
-        key_launch<128, 1, 64, 2, true, true>(cuda, a);
+        backward_128(cuda, a);
         break;
     case 256: /* the sums of both would not fit into registers */
         query_launch<256, 1, 32, 1>(cuda, a);

@@ -497,8 +497,11 @@ static void backward_of(struct cuda_backend *cuda, struct cuda_attention *a)
         backward_launch<type, 64, 4>(cuda, a);
     else if (a->head_size <= 128)
         backward_launch<type, 128, 4>(cuda, a);
-    else if (a->head_size <= 256)
+    else if (a->head_size <= 256 &&
+             shared_bytes<4>(a->head_size, 2) <= cuda->shared_bytes_most)
         backward_launch<type, 256, 4>(cuda, a);
+    else if (a->head_size <= 256)
+        backward_launch<type, 256, 2>(cuda, a);
     else
         backward_launch<type, 512, 2>(cuda, a);
 }

@@ -161,6 +161,7 @@ static const struct operation_table cuda_table = {
     .embedding_backward = cuda_embedding_backward,
     .linear_forward = cuda_linear_forward,
     .linear_decode = cuda_linear_decode,
+    .linear_arrange = NULL, /* cuBLASLt reads rows */
     .linear_backward_input = cuda_linear_backward_input,
     .linear_backward_weight = cuda_linear_backward_weight,
     .rms_norm_forward = cuda_rms_norm_forward,
@@ -320,6 +321,7 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->thread_count = options->thread_count > 0 ? options->thread_count : core_count();
     cuda->multiprocessor_count = properties.multiProcessorCount;
     cuda->compute_capability = properties.major * 10 + properties.minor;
+    cuda->shared_bytes_most = properties.sharedMemPerBlockOptin;
     libraries_open(cuda);
     if (cuda->backend.error.status) {
         const enum status failed =

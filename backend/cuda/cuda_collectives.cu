@@ -7,7 +7,7 @@ extern "C" {
 
 /*
  * Collectives over NCCL, as exchanges of each with each (ncclSend, ncclRecv) on the
- * back-end's stream; sums are our own kernel's, so that their order does not depend on how
+ * back-end's stream, on which a rank copies its own part by itself; sums are our own kernel's, so that their order does not depend on how
  * NCCL connects the GPUs. The library is looked for when it is needed: one GPU needs none.
  *
  * NCCL waits for ever for a rank that is gone. Hence the communicator does not block: the
@@ -150,6 +150,21 @@ static ncclResult_t transfer_queue(struct cuda_collectives *c,
     return result;
 }
 
+/* What a rank has for itself, from one place to another. */
+static enum status own_copy(struct cuda_collectives *c,
+                            const struct process_transfer *transfer, struct error *error)
+{
+    struct cuda_backend *cuda = cuda_of(c->base.backend);
+
+    CHECK(transfer->in_bytes == transfer->out_bytes);
+    if (transfer->in_bytes > 0)
+        cuda_good(cuda,
+                  cudaMemcpyAsync(transfer->in, transfer->out, transfer->in_bytes,
+                                  cudaMemcpyDeviceToDevice, cuda->stream),
+                  "a rank's own part");
+    return usable(c, error);
+}
+
 static enum status nccl_exchange(struct collectives *collectives,
                                  const struct process_transfer *transfers,
                                  struct error *error)
@@ -157,11 +172,14 @@ static enum status nccl_exchange(struct collectives *collectives,
     struct cuda_collectives *c = nccl_of(collectives);
     ncclResult_t result;
 
-    if (usable(c, error))
+    if (usable(c, error) || own_copy(c, &transfers[collectives->rank], error))
         return error->status;
+    if (collectives->size == 1)
+        return STATUS_OK;
     result = c->nccl.ncclGroupStart();
     for (int i = 0; i < collectives->size && !refused(result); i++)
-        result = transfer_queue(c, &transfers[i], i);
+        if (i != collectives->rank)
+            result = transfer_queue(c, &transfers[i], i);
     const ncclResult_t ended = c->nccl.ncclGroupEnd();
     return settle(c, refused(result) ? result : ended, "exchange", error);
 }

@@ -75,7 +75,7 @@ static bool reduce_and_gather(struct ranks *ranks, int64_t count)
             host[i] = value(rank, i);
         backend_copy_in(ranks->backend, data, host, bytes);
         if (round == 0)
-            EXPECT(!collectives_reduce_scatter(ranks->collectives, &tensor, &error) &&
+            EXPECT(!collectives_reduce_scatter(ranks->collectives, &tensor, 0, &error) &&
                    !collectives_all_gather(ranks->collectives, &tensor, &error));
         else
             EXPECT(!collectives_all_reduce(ranks->collectives, &tensor, &error));
@@ -132,7 +132,7 @@ static bool one_dies(struct process_group *group, int rank)
     for (int round = 0; round < 100 && !status; round++) {
         if (rank == 1 && round == 3)
             raise(SIGKILL);
-        status = collectives_reduce_scatter(ranks.collectives, &tensor, &error);
+        status = collectives_reduce_scatter(ranks.collectives, &tensor, 0, &error);
         if (!status)
             status = collectives_wait(ranks.collectives, &error);
     }

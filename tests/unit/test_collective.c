@@ -56,11 +56,11 @@ static bool reduces_scattered(struct ranks *ranks, int64_t count)
 {
     float *data = memory_allocate_array((size_t)count + 1, sizeof *data);
     struct tensor tensor = tensor_view_1d(data, DTYPE_F32, count);
-    const struct shard own = collectives_own_shard(ranks->collectives, count);
+    const struct shard own = collectives_shard(ranks->collectives, ranks->rank, count);
     for (int64_t i = 0; i < count; i++)
         data[i] = value(ranks->rank, i);
     data[count] = 77;
-    EXPECT(!collectives_reduce_scatter(ranks->collectives, &tensor, &error));
+    EXPECT(!collectives_reduce_scatter(ranks->collectives, &tensor, 0, &error));
     for (int64_t i = 0; i < count; i++)
         EXPECT(data[i] == (i >= own.offset && i < own.offset + own.count
                                ? sum_in_order(ranks->size, i)
@@ -143,7 +143,7 @@ static bool a_rank_dies(struct process_group *group, int rank)
     for (int round = 0; round < 1000 && !status; round++) {
         if (rank == 1 && round == 2)
             raise(SIGKILL);
-        status = collectives_reduce_scatter(ranks.collectives, &tensor, &error);
+        status = collectives_reduce_scatter(ranks.collectives, &tensor, 0, &error);
     }
     EXPECT(status == STATUS_IO && strstr(error.message, "rank 1 on "));
     free(data);
@@ -191,11 +191,11 @@ static void test_alone(void **state)
     (void)state;
     float data[3] = {1, 2, 3};
     struct tensor tensor = tensor_view_1d(data, DTYPE_F32, 3);
-    const struct shard own = collectives_own_shard(NULL, 3);
+    const struct shard own = collectives_shard(NULL, 0, 3);
     assert_int_equal(collectives_size(NULL), 1);
     assert_int_equal(collectives_rank(NULL), 0);
     assert_true(own.offset == 0 && own.count == 3);
-    assert_int_equal(collectives_reduce_scatter(NULL, &tensor, &error), STATUS_OK);
+    assert_int_equal(collectives_reduce_scatter(NULL, &tensor, 0, &error), STATUS_OK);
     assert_int_equal(collectives_all_gather(NULL, &tensor, &error), STATUS_OK);
     assert_int_equal(collectives_all_reduce(NULL, &tensor, &error), STATUS_OK);
     assert_int_equal(collectives_broadcast(NULL, &tensor, &error), STATUS_OK);

@@ -406,6 +406,31 @@ static void folders_are_made_renamed_and_removed(void **state)
     assert_fails(file_sync_directory(in_folder("w"), &error), STATUS_IO, "cannot open");
 }
 
+/* Folders above that somebody else has filled meanwhile stay, as do those that were there.
+ */
+static void made_folders_are_taken_back(void **state)
+{
+    (void)state;
+    assert_int_equal(file_make_directories(in_folder("there"), &error), STATUS_OK);
+    assert_null(file_first_missing(in_folder("there")));
+    for (int filled = 0; filled < 2; filled++) {
+        const char *deep = in_folder("there/a/b/c/");
+        char *missing = file_first_missing(deep);
+        assert_string_equal(missing, in_folder("there/a"));
+        assert_int_equal(file_make_directories(deep, &error), STATUS_OK);
+        write_file(in_folder("there/a/b/c/file"), "1");
+        if (filled)
+            write_file(in_folder("there/a/other"), "1");
+        file_remove_made(deep, missing);
+        assert_false(file_exists(in_folder("there/a/b")));
+        assert_int_equal(file_exists(in_folder("there/a/other")), filled);
+        assert_int_equal(file_exists(in_folder("there/a")), filled);
+        assert_true(file_is_directory(in_folder("there")));
+        free(missing);
+    }
+    assert_int_equal(file_remove_tree(in_folder("there"), &error), STATUS_OK);
+}
+
 static void assert_path(char *path, const char *expected)
 {
     assert_string_equal(path, expected);
@@ -491,6 +516,7 @@ int main(void)
         cmocka_unit_test(torn_lines_are_cut_off),
         cmocka_unit_test(logs_report_a_full_disk_and_take_the_line_back),
         cmocka_unit_test(folders_are_made_renamed_and_removed),
+        cmocka_unit_test(made_folders_are_taken_back),
         cmocka_unit_test(paths_are_joined_and_taken_apart),
         cmocka_unit_test(sha256_gives_the_published_digests),
         cmocka_unit_test(lines_end_in_lf_crlf_or_the_end),

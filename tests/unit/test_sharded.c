@@ -2,7 +2,10 @@
 #include "base/memory.h"
 #include "model/memory_plan.h"
 #include "model/transformer.h"
+#include "optim/adamw.h"
 #include "tests/unit/ranks_fixture.h"
+
+#include <math.h>
 
 /*
  * Blocks and models that are shared out among ranks, each a process of its own, against
@@ -117,6 +120,122 @@ static void test_units(void **state)
     (void)state;
     for (int size = 1; size <= 3; size++)
         assert_int_equal(ranks_run(size, units_gather), 0);
+}
+
+/* ---- 8-bit moments ---- */
+
+/* Units begin at no multiple of 256, each but the first with what does not decay; two
+ * matrices of codes side by side, small ones, and what does not decay on both sides of
+ * where a unit begins. Their last unit has no code. */
+enum { MOMENTS = 6001 + 13 + 4100 + 4500 + 100 + 37 + 21 + 5000 + 30, MOMENT_UNITS = 4 };
+static const int64_t moment_starts[] = {0, 6001, 6001 + 13 + 4100 + 4500 + 100 + 37,
+                                        MOMENTS - 30, MOMENTS};
+static const struct adamw_range moment_ranges[] = {
+    {0, 6001, true},     {6001, 13, false},   {6014, 4100, true},
+    {10114, 4500, true}, {14614, 100, true},  {14714, 37, false},
+    {14751, 21, false},  {14772, 5000, true}, {19772, 30, false}};
+enum { MOMENT_RANGES = sizeof moment_ranges / sizeof *moment_ranges };
+
+static const struct adamw_options moment_options = {
+    .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1};
+
+/* `step` 0: weights; else gradients. */
+static float moment_value(int64_t index, int step)
+{
+    return sinf((float)(index % 997) * 0.1F + (float)step) * (index % 3 ? 1e-3F : 1.0F);
+}
+
+static bool moments_step(struct adamw *adamw, float *weights, float *gradients,
+                         int64_t count)
+{
+    struct tensor none = tensor_view_1d(NULL, DTYPE_I16, count);
+    struct tensor w = tensor_view_1d(weights, DTYPE_F32, count);
+    const struct tensor g = tensor_view_1d(gradients, DTYPE_F32, count);
+    double norm;
+    EXPECT(!adamw_step(adamw, &w, &none, &g, 0.01, &moment_options, &norm, &error));
+    return true;
+}
+
+/* Arrays gathered from all ranks are those of one process, bit by bit. */
+static bool arrays_equal(struct ranks *ranks, struct adamw *shared,
+                         const struct adamw *whole, enum adamw_array array)
+{
+    const size_t each = dtype_bytes(adamw_array_dtype(whole, array));
+    const int64_t count = adamw_array_count(whole, array);
+    const char *wanted = adamw_array_data(&whole->moment2, array);
+    char *got = memory_allocate((size_t)count * each);
+    EXPECT(count > 0 && adamw_array_count(shared, array) == count);
+    for (int64_t unit = 0; unit < MOMENT_UNITS; unit++) {
+        const int64_t start = adamw_array_start(shared, array, unit);
+        EXPECT(!adamw_gather_array(shared, &shared->moment2, array, unit,
+                                   ranks->rank ? NULL : got + (size_t)start * each,
+                                   &error));
+    }
+    EXPECT(ranks->rank || !memcmp(got, wanted, (size_t)count * each));
+    free(got);
+    return true;
+}
+
+/* Weights of one process and what is held of them by several, after three updates. */
+static bool moments_equal(struct ranks *ranks, struct adamw *whole, struct adamw *shared,
+                          const struct sharding *sharding)
+{
+    const size_t held_count = (size_t)sharding_held_count(sharding) + 1;
+    float *weights = memory_allocate_array(MOMENTS, sizeof *weights);
+    float *gradients = memory_allocate_array(MOMENTS, sizeof *gradients);
+    float *held = memory_allocate_array(held_count, sizeof *held);
+    float *held_gradients = memory_allocate_array(held_count, sizeof *held_gradients);
+    for (int step = 0; step <= 3; step++) {
+        for (int64_t i = 0; i < MOMENTS; i++)
+            (step ? gradients : weights)[i] = moment_value(i, step);
+        for (int64_t unit = 0; unit < MOMENT_UNITS; unit++) {
+            const struct held_run run = sharding_run(sharding, unit, 0, MOMENTS);
+            for (int64_t i = 0; i < run.count; i++)
+                (step ? held_gradients : held)[run.place + i] =
+                    moment_value(run.first + i, step);
+        }
+        EXPECT(!step || moments_step(whole, weights, gradients, MOMENTS));
+        EXPECT(!step ||
+               moments_step(shared, held, held_gradients, sharding_held_count(sharding)));
+    }
+    for (int64_t unit = 0; unit < MOMENT_UNITS; unit++) {
+        const struct held_run run = sharding_run(sharding, unit, 0, MOMENTS);
+        EXPECT(!memcmp(held + run.place, weights + run.first,
+                       (size_t)run.count * sizeof *held));
+    }
+    for (enum adamw_array array = 0; array < ADAMW_ARRAYS; array++)
+        EXPECT(arrays_equal(ranks, shared, whole, array));
+    free(weights);
+    free(gradients);
+    free(held);
+    free(held_gradients);
+    return true;
+}
+
+static bool moments_shared(struct process_group *group, int rank)
+{
+    struct ranks ranks;
+    struct sharding sharding;
+    struct adamw whole, shared;
+    (void)rank;
+    EXPECT(ranks_begin(&ranks, group));
+    sharding_init(&sharding, ranks.collectives, moment_starts, MOMENT_UNITS);
+    EXPECT(!adamw_init(&whole, ranks.backend, MOMENTS, DTYPE_U8, moment_ranges,
+                       MOMENT_RANGES, &error));
+    EXPECT(!adamw_init_sharded(&shared, ranks.backend, &sharding, DTYPE_U8, moment_ranges,
+                               MOMENT_RANGES, &error));
+    EXPECT(moments_equal(&ranks, &whole, &shared, &sharding));
+    adamw_release(&whole);
+    adamw_release(&shared);
+    sharding_release(&sharding);
+    return ranks_end(&ranks);
+}
+
+static void test_moments(void **state)
+{
+    (void)state;
+    for (int size = 1; size <= 4; size++)
+        assert_int_equal(ranks_run(size, moments_shared), 0);
 }
 
 /* ---- Models ---- */
@@ -296,7 +415,8 @@ static bool a_rank_dies(struct process_group *group, int rank)
     EXPECT(strstr(error.message, "rank 1 on "));
     struct error again = {0};
     struct tensor gradients = transformer_gradients(model);
-    EXPECT(collectives_reduce_scatter(ranks.collectives, &gradients, &again) == STATUS_IO);
+    EXPECT(collectives_reduce_scatter(ranks.collectives, &gradients, 0, &again) ==
+           STATUS_IO);
     EXPECT(strcmp(again.message, error.message) == 0);
     transformer_free(model);
     collectives_close(ranks.collectives);
@@ -314,9 +434,8 @@ static void test_a_rank_dies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_units),
-        cmocka_unit_test(test_models),
-        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_units),       cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_models),      cmocka_unit_test(test_plan),
         cmocka_unit_test(test_a_rank_dies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

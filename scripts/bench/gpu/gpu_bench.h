@@ -1,0 +1,61 @@
+#ifndef HOLDFAST_SCRIPTS_BENCH_GPU_GPU_BENCH_H
+#define HOLDFAST_SCRIPTS_BENCH_GPU_GPU_BENCH_H
+
+#include "base/error.h"
+#include "base/json.h"
+#include "model/transformer_internal.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the parts of gpu_bench share. */
+
+struct settings {
+    char *device;
+    char *moments;
+    char *masters;
+    int64_t tokens_per_pack, length, accumulation;
+    int64_t lora;
+    char *quantize;
+    bool recompute;
+    double lr;
+    int64_t steps, warmup_steps;
+    int64_t prompts, prompt_length, new_tokens, batch;
+    double temperature;
+    int64_t seed;
+};
+
+/* A model of random weights, and the least memory that was free since before it. */
+struct bench {
+    const struct settings *settings;
+    const char *config;
+    struct backend *backend;
+    struct architecture architecture;
+    struct transformer *model;
+    size_t free_before, free_least;
+};
+
+/* ---- gpu_bench_model.c ---- */
+
+enum status model_begin(struct bench *bench, enum master_weights masters,
+                        struct error *error);
+void model_end(struct bench *bench);
+/* Notes how much memory is free just now; what was taken at most. */
+void memory_look(struct bench *bench);
+double memory_gib(const struct bench *bench);
+/* [count], heap */
+int32_t *random_tokens(const struct bench *bench, int64_t count, uint64_t stream);
+
+/* ---- gpu_bench_train.c ---- */
+
+/* Opens the model, times its steps, and prints the result. */
+enum status train(struct bench *bench, struct error *error);
+
+/* ---- gpu_bench.c: a line of JSON ---- */
+
+void result_begin(struct json_writer *json, const struct bench *bench, const char *what);
+void result_end(struct json_writer *json);
+/* Sorts `seconds`. */
+void print_rates(struct json_writer *json, double *seconds, int64_t count, double tokens);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * Training steps of gpu_bench.
+ *
+ * A training step is the gradients of all packs, their global norm, and AdamW's update.
+ * Every token but the last of a document is a target. The same packs serve every step, so
+ * that the loss must fall. Model arithmetic per token, in floating-point operations:
+ *
+ *     6 P + 6 L H D (length + 1)             all weights trained
+ *     4 P + 6 L H D (length + 1) + 6 A       with adapters
+ *
+ * P counts the weights of all products: those of the blocks and of the output projection,
+ * not the embedding; A those of the adapters. Each costs 2 forward, 2 for the gradient of
+ * its input and, where it is trained, 2 for its own. Causal attention costs
+ * 2 H D (length + 1) a layer forward and twice that backward. What recomputation does again
+ * is not counted.
+ */
+#include "scripts/bench/gpu/gpu_bench.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "optim/adamw.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool quantized(const struct settings *settings)
+{
+    return strcmp(settings->quantize, "nf4") == 0;
+}
+
+static bool masters_dropped(const struct settings *settings)
+{
+    return strcmp(settings->masters, "none") == 0;
+}
+
+static double training_operations(const struct bench *bench)
+{
+    const struct architecture *a = &bench->architecture;
+    const int64_t length = bench->settings->length, lora = bench->settings->lora;
+    const int64_t query = a->heads * a->head_size;
+    const int64_t block = a->channels * (query_key_value_width(a) + query) +
+                          3 * a->channels * a->feed_forward;
+    const double products = (double)(a->layer_count * block + a->vocabulary * a->channels);
+    const double adapters =
+        lora > 0 ? (double)transformer_trained(bench->model)->count : 0.0;
+    return (lora > 0 ? 4.0 : 6.0) * products + 6.0 * adapters +
+           6.0 * (double)(a->layer_count * query * (length + 1));
+}
+
+/* Documents of `length` random tokens. */
+static struct packed_batch pack_new(const struct bench *bench, uint64_t number)
+{
+    const int64_t count = bench->settings->tokens_per_pack;
+    const int64_t length = bench->settings->length;
+    struct packed_batch pack = {
+        .token_count = count,
+        .document_count = count / length,
+        .target_count = count - count / length,
+        .tokens = random_tokens(bench, count, 1 + number),
+        .positions = memory_allocate_array((size_t)count, sizeof(int32_t)),
+        .targets = memory_allocate_array((size_t)count, sizeof(int32_t)),
+        .document_starts =
+            memory_allocate_array((size_t)(count / length) + 1, sizeof(int32_t)),
+    };
+    for (int64_t t = 0; t < count; t++) {
+        const bool last = (t + 1) % length == 0;
+        pack.positions[t] = (int32_t)(t % length);
+        pack.targets[t] = last ? -1 : pack.tokens[t + 1];
+    }
+    for (int64_t n = 0; n <= pack.document_count; n++)
+        pack.document_starts[n] = (int32_t)(n * length);
+    return pack;
+}
+
+static void pack_free(struct packed_batch *pack)
+{
+    free(pack->tokens);
+    free(pack->positions);
+    free(pack->targets);
+    free(pack->document_starts);
+}
+
+struct training {
+    struct adamw adamw;
+    struct packed_batch *packs;
+    struct cross_entropy_sums *sums; /* of the last step */
+    double *seconds;                 /* of the timed steps */
+    double loss_first, loss_last, gradient_norm;
+};
+
+static enum status adapters_begin(const struct bench *bench, struct error *error)
+{
+    struct lora_options options = {.rank = bench->settings->lora,
+                                   .alpha = 2.0 * (double)bench->settings->lora,
+                                   .seed = (uint64_t)bench->settings->seed};
+    enum status status = lora_targets_parse(&options, "all-linear", error);
+    if (!status)
+        status = transformer_lora_begin(bench->model, &options, MASTERS_KEPT, error);
+    return status;
+}
+
+static enum status optimiser_open(struct training *training, const struct bench *bench,
+                                  struct error *error)
+{
+    const char *name = bench->settings->moments;
+    const enum dtype moments = strcmp(name, "bf16") == 0   ? DTYPE_BF16
+                               : strcmp(name, "8bit") == 0 ? DTYPE_U8
+                                                           : DTYPE_F32;
+    const struct parameter_block *block = transformer_trained(bench->model);
+    struct adamw_range *ranges = memory_allocate_array(block->entry_count, sizeof *ranges);
+    for (size_t i = 0; i < block->entry_count; i++) {
+        const struct parameter *entry = &block->entries[i];
+        ranges[i] = (struct adamw_range){entry->offset, entry->count, entry->decayed};
+    }
+    const enum status status =
+        adamw_init(&training->adamw, bench->backend, block->count, moments, ranges,
+                   (int64_t)block->entry_count, error);
+    free(ranges);
+    return status;
+}
+
+static enum status training_open(struct training *training, const struct bench *bench,
+                                 struct error *error)
+{
+    const struct settings *settings = bench->settings;
+    const size_t packs = (size_t)settings->accumulation;
+
+    training->packs = memory_allocate_array(packs, sizeof *training->packs);
+    training->sums = memory_allocate_array(packs, sizeof *training->sums);
+    training->seconds =
+        memory_allocate_array((size_t)settings->steps, sizeof *training->seconds);
+    for (size_t i = 0; i < packs; i++)
+        training->packs[i] = pack_new(bench, i);
+    if ((settings->lora > 0 && adapters_begin(bench, error)) ||
+        transformer_training_begin(bench->model, settings->tokens_per_pack,
+                                   settings->recompute, error))
+        return error->status;
+    return optimiser_open(training, bench, error);
+}
+
+static void training_close(struct training *training, const struct bench *bench)
+{
+    for (int64_t i = 0; training->packs && i < bench->settings->accumulation; i++)
+        pack_free(&training->packs[i]);
+    adamw_release(&training->adamw);
+    free(training->packs);
+    free(training->sums);
+    free(training->seconds);
+}
+
+static enum status training_step(struct training *training, struct bench *bench,
+                                 struct error *error)
+{
+    const struct settings *settings = bench->settings;
+    const struct adamw_options options = {.beta1 = 0.9,
+                                          .beta2 = 0.95,
+                                          .epsilon = 1e-8,
+                                          .weight_decay = 0.1,
+                                          .clip_norm = 1.0,
+                                          .seed = (uint64_t)settings->seed};
+    struct tensor weights = transformer_weights(bench->model);
+    struct tensor remainders = transformer_remainders(bench->model);
+    const struct tensor gradients = transformer_gradients(bench->model);
+    const int64_t targets = settings->accumulation * training->packs[0].target_count;
+
+    transformer_zero_gradients(bench->model);
+    for (int64_t i = 0; i < settings->accumulation; i++)
+        transformer_forward_backward(bench->model, &training->packs[i], 0.0f,
+                                     1.0f / (float)targets, &training->sums[i]);
+    if (adamw_step(&training->adamw, &weights, &remainders, &gradients, settings->lr,
+                   &options, &training->gradient_norm, error))
+        return error->status;
+    training->loss_last = 0;
+    for (int64_t i = 0; i < settings->accumulation; i++)
+        training->loss_last += training->sums[i].loss / (double)targets;
+    if (training->adamw.step == 1)
+        training->loss_first = training->loss_last;
+    return STATUS_OK;
+}
+
+static enum status training_run(struct training *training, struct bench *bench,
+                                struct error *error)
+{
+    const int64_t steps = bench->settings->steps, warmup = bench->settings->warmup_steps;
+    for (int64_t i = 0; i < warmup + steps; i++) {
+        const double start = clock_seconds();
+        if (training_step(training, bench, error))
+            return error->status;
+        if (i >= warmup)
+            training->seconds[i - warmup] = clock_seconds() - start;
+    }
+    memory_look(bench);
+    return STATUS_OK;
+}
+
+static void print_training(struct training *training, const struct bench *bench)
+{
+    const struct settings *settings = bench->settings;
+    const double tokens = (double)(settings->accumulation * settings->tokens_per_pack);
+    struct text_buffer text = {0};
+    struct json_writer json = {.out = &text};
+    char mode[32] = "full";
+    if (settings->lora > 0)
+        snprintf(mode, sizeof mode, "%slora%lld", quantized(settings) ? "q" : "",
+                 (long long)settings->lora);
+    result_begin(&json, bench, "train");
+    json_string(&json, "mode", mode);
+    json_string(&json, "details", settings->recompute ? "recompute" : "");
+    json_string(&json, "moments", settings->moments);
+    json_string(&json, "masters", settings->masters);
+    json_integer(&json, "length", settings->length);
+    json_integer(&json, "tokens_per_pass", settings->tokens_per_pack);
+    json_number(&json, "tokens_per_step", tokens);
+    print_rates(&json, training->seconds, settings->steps, tokens);
+    json_number(&json, "operations_per_token", training_operations(bench));
+    json_number(&json, "memory_gib", memory_gib(bench));
+    json_number(&json, "loss_first", training->loss_first);
+    json_number(&json, "loss_last", training->loss_last);
+    json_number(&json, "gradient_norm", training->gradient_norm);
+    result_end(&json);
+}
+
+static enum status settings_check(const struct settings *settings, struct error *error)
+{
+    const char *moments = settings->moments;
+    if (settings->length < 2 || settings->tokens_per_pack < settings->length ||
+        settings->tokens_per_pack % settings->length != 0 || settings->accumulation < 1 ||
+        settings->lora < 0 || settings->steps < 1 || settings->warmup_steps < 0)
+        return error_set(error, STATUS_USAGE,
+                         "a pack holds whole documents of at least 2 tokens, and a step "
+                         "at least one pack");
+    if (!quantized(settings) && strcmp(settings->quantize, "none") != 0)
+        return error_set(error, STATUS_USAGE, "--quantize takes nf4 or none");
+    if (quantized(settings) && settings->lora == 0)
+        return error_set(error, STATUS_USAGE, "--quantize nf4 goes with --lora");
+    if (strcmp(moments, "f32") != 0 && strcmp(moments, "bf16") != 0 &&
+        strcmp(moments, "8bit") != 0)
+        return error_set(error, STATUS_USAGE, "--moments takes f32, bf16 or 8bit");
+    if (!masters_dropped(settings) && strcmp(settings->masters, "fp32") != 0)
+        return error_set(error, STATUS_USAGE, "--masters takes fp32 or none");
+    if (masters_dropped(settings) && settings->lora > 0)
+        return error_set(error, STATUS_USAGE, "--masters none does not go with --lora");
+    return STATUS_OK;
+}
+
+enum status train(struct bench *bench, struct error *error)
+{
+    const struct settings *settings = bench->settings;
+    const bool dropped = settings->lora > 0 || masters_dropped(settings);
+    struct training training = {0};
+    if (settings_check(settings, error))
+        return error->status;
+    enum status status = model_begin(bench,
+                                     quantized(settings) ? MASTERS_DROPPED_NF4
+                                     : dropped           ? MASTERS_DROPPED
+                                                         : MASTERS_KEPT,
+                                     error);
+    if (!status)
+        status = training_open(&training, bench, error);
+    if (!status)
+        status = training_run(&training, bench, error);
+    if (!status)
+        print_training(&training, bench);
+    training_close(&training, bench);
+    return status;
+}
