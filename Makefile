@@ -6,6 +6,9 @@
 # CUDA     0 leaves the CUDA back-end out     default: built where nvcc is
 # CUDA_ARCHITECTURES                          default: 80 90 (and PTX for later ones)
 
+# The built-in rules are not used here, and looking through them takes seconds.
+MAKEFLAGS += --no-builtin-rules
+
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
 LAYERS  ?= base backend text checkpoints model optim chat data_gen eval train ablate

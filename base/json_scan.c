@@ -117,70 +117,11 @@ static void scan_escape(struct json_scan *scan)
     scan->has_nul = scan->has_nul || unit == 0;
 }
 
-/* The next 64 bytes: bit i is set if byte i is '"', '\\' or below 0x20. */
-enum { BLOCK_BYTES = 64 };
-static uint64_t special_bytes(const char *at)
-{
-    typedef unsigned char byte_vector __attribute__((vector_size(16)));
-    uint64_t mask = 0;
-    for (int i = 0; i < BLOCK_BYTES; i += 16) {
-        byte_vector block;
-        memcpy(&block, at + i, sizeof block);
-        const byte_vector special =
-            (byte_vector)((block == '"') | (block == '\\') | (block < 0x20));
-#ifdef __SSE2__
-        typedef char sse_vector __attribute__((vector_size(16)));
-        const unsigned bits = (unsigned)__builtin_ia32_pmovmskb128((sse_vector)special);
-#else
-        unsigned bits = 0;
-        for (int k = 0; k < 16; k++)
-            bits |= (special[k] & 1U) << k;
-#endif
-        mask |= (uint64_t)bits << i;
-    }
-    return mask;
-}
-
-/*
- * In a string: moves over all that needs no look, blocks at a time and short escapes
- * included, to what does: its end, \u, a wrong byte; or to within a block of the text's
- * end.
- */
-static void skip_plain_blocks(struct json_scan *scan)
-{
-    const char *at = scan->bytes + scan->at;
-    const char *end = scan->bytes + scan->count;
-    while (end - at > BLOCK_BYTES) { /* an escape may reach one byte further */
-        size_t step = BLOCK_BYTES;
-        for (uint64_t mask = special_bytes(at); mask;) {
-            const int first = __builtin_ctzll(mask);
-            if (at[first] != '\\' || !is_short_escape(at[first + 1])) {
-                scan->at = (size_t)(at + first - scan->bytes);
-                return;
-            }
-            mask &= first < BLOCK_BYTES - 2 ? ~(uint64_t)3 << first : 0;
-            step = first == BLOCK_BYTES - 1 ? BLOCK_BYTES + 1 : BLOCK_BYTES;
-        }
-        at += step;
-    }
-    scan->at = (size_t)(at - scan->bytes);
-}
-
-static void skip_plain(struct json_scan *scan)
-{
-    skip_plain_blocks(scan);
-    const unsigned char *at = (const unsigned char *)scan->bytes + scan->at;
-    const unsigned char *end = (const unsigned char *)scan->bytes + scan->count;
-    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
-        at++;
-    scan->at = (size_t)((const char *)at - scan->bytes);
-}
-
 static void scan_string(struct json_scan *scan)
 {
     const size_t start = scan->at++;
     while (scan->at < scan->count && !scan->problem) {
-        skip_plain(scan);
+        scan->at = json_string_stop(&scan->block, scan->bytes, scan->count, scan->at);
         if (scan->at == scan->count)
             break;
         const unsigned char c = (unsigned char)scan->bytes[scan->at];
@@ -306,6 +247,7 @@ void json_scan_init(struct json_scan *scan, const char *bytes, size_t count)
     scan->at = 0;
     scan->expect = JSON_EXPECT_VALUE;
     scan->depth = 0; /* of is_object nothing is read above it */
+    scan->block = (struct json_block){0};
     scan->has_nul = false;
     scan->problem = NULL;
     scan->tape = NULL;

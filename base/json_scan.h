@@ -2,6 +2,7 @@
 #define HOLDFAST_BASE_JSON_SCAN_H
 
 #include "base/error.h"
+#include "base/json_string.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -51,6 +52,7 @@ struct json_scan {
     enum json_expect expect;
     size_t depth;                        /* brackets open at `at` */
     bool is_object[CJSON_NESTING_LIMIT]; /* for each of them */
+    struct json_block block;             /* for the stops of strings */
     bool has_nul;                        /* some string holds \u0000 */
     const char *problem;                 /* NULL while all is well */
     char unexpected[32];                 /* room for one such problem */

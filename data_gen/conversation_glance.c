@@ -79,7 +79,8 @@ static bool is_surely_text(const struct glance *glance, size_t at)
     const char *end = glance->bytes + token->end - 1;
     while (text < end && (*text == ' ' || (*text == '\\' && strchr("ntr", text[1]))))
         text += *text == ' ' ? 1 : 2;
-    return text < end && *text != '\\';
+    /* \u0020 and the like may be white space; no other escape is that is left. */
+    return text < end && (strncmp(text, "\\u00", 4) != 0 || text[4] > '2');
 }
 
 static bool is_plain(const struct glance *glance, size_t at)

@@ -39,7 +39,8 @@ static int punctuation_at(const char *c, const char **written)
         {"\xe2\x80\x9d", ""},  {"\xe2\x80\x93", "-"}, {"\xe2\x80\xa6", ""},
         {"\xc2\xab", ""},      {"\xc2\xbb", ""},      {"\xc2\xa0", " "},
     };
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+    const bool is_ascii = (unsigned char)*c < 0x80; /* as most bytes are */
+    for (size_t i = 0; !is_ascii && i < sizeof table / sizeof table[0]; i++)
         if (text_starts_with(c, table[i][0])) {
             *written = table[i][1];
             return (int)strlen(table[i][0]);

@@ -233,6 +233,8 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"prompt\":\"P\",\"completion\":\"C\"}",
         "{\"Instruction\":\"P\",\"OUTPUT\":\"C\",\"n\":[1,{\"a\":2}]}",
         "{\"question\":\" \\n x\",\"answer\":\"\\t\\ty\"}",
+        "{\"prompt\":\"\\\"P\\\"\",\"completion\":\" \\u00e9\"}",
+        "{\"prompt\":\"\\u0041\",\"completion\":\"\\b\"}",
         TURNS(HUMAN, "{\"value\":\"G\",\"weight\":{\"x\":[]},\"from\":\"gpt\"}"),
         MESSAGES(USER, "{\"role\":\"assistant\",\"content\":\"A\"}"),
     };
@@ -241,7 +243,8 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"prompt\":\"P\"}",
         "{\"prompt\":\"P\",\"completion\":\" \\n\"}",
         "{\"prompt\":\"P\",\"completion\":1}",
-        "{\"prompt\":\"P\",\"completion\":\"\\u0041\"}",
+        "{\"prompt\":\"P\",\"completion\":\"\\u0020\\u000a\"}",
+        "{\"prompt\":\"P\",\"completion\":\"\\u0000\"}",
         "{\"pro\\u006dpt\":\"P\",\"completion\":\"C\"}",
         "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
         "{\"prompt\":\"P\",\"completion\":\"C\",\"Conversations\":[]}",

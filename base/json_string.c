@@ -1,0 +1,164 @@
+#include "base/json_string.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Half a block; the compiler makes of it what the processor has. */
+typedef unsigned char byte_vector __attribute__((vector_size(32)));
+enum { VECTOR_BYTES = sizeof(byte_vector), DIGITS_BYTES = 4 /* behind \u */ };
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* Bit i of the result is the highest bit of byte i. */
+typedef uint32_t highest_bits(const byte_vector *bytes);
+
+static inline uint32_t highest_bits_baseline(const byte_vector *bytes)
+{
+#ifdef __SSE2__
+    typedef char half_vector __attribute__((vector_size(16)));
+    half_vector halves[2];
+    memcpy(halves, bytes, sizeof halves);
+    return (uint32_t)__builtin_ia32_pmovmskb128(halves[0]) |
+           (uint32_t)__builtin_ia32_pmovmskb128(halves[1]) << 16;
+#else
+    uint32_t bits = 0;
+    for (int i = 0; i < VECTOR_BYTES; i++)
+        bits |= (uint32_t)((*bytes)[i] >> 7) << i;
+    return bits;
+#endif
+}
+
+/* What the bytes of a block are, a bit each. */
+struct byte_kinds {
+    uint64_t quotes;
+    uint64_t backslashes;
+    uint64_t controls;
+    uint64_t n; /* with the two others above what most escapes end with */
+};
+
+static ALWAYS_INLINE struct byte_kinds byte_kinds_of(const char *bytes, highest_bits *bits)
+{
+    struct byte_kinds kinds = {0};
+    for (int i = 0; i < JSON_BLOCK_BYTES; i += VECTOR_BYTES) {
+        byte_vector block;
+        memcpy(&block, bytes + i, sizeof block);
+        const byte_vector quotes = (byte_vector)(block == '"');
+        const byte_vector backslashes = (byte_vector)(block == '\\');
+        const byte_vector controls = (byte_vector)(block < 0x20);
+        const byte_vector n = (byte_vector)(block == 'n');
+        kinds.quotes |= (uint64_t)bits(&quotes) << i;
+        kinds.backslashes |= (uint64_t)bits(&backslashes) << i;
+        kinds.controls |= (uint64_t)bits(&controls) << i;
+        kinds.n |= (uint64_t)bits(&n) << i;
+    }
+    return kinds;
+}
+
+/* Whether '\' and these bytes make a character by themselves, and not NUL. */
+static bool is_character(const char *bytes)
+{
+    enum { NONE, ZERO, OTHER, D };
+    static const unsigned char kinds[256] = {
+        ['0'] = ZERO,  ['1'] = OTHER, ['2'] = OTHER, ['3'] = OTHER, ['4'] = OTHER,
+        ['5'] = OTHER, ['6'] = OTHER, ['7'] = OTHER, ['8'] = OTHER, ['9'] = OTHER,
+        ['a'] = OTHER, ['b'] = OTHER, ['c'] = OTHER, ['d'] = D,     ['e'] = OTHER,
+        ['f'] = OTHER, ['A'] = OTHER, ['B'] = OTHER, ['C'] = OTHER, ['D'] = D,
+        ['E'] = OTHER, ['F'] = OTHER};
+    if (*bytes != 'u')
+        return *bytes != '\0' && strchr("\"\\/bfnrt", *bytes);
+    unsigned kind[DIGITS_BYTES];
+    for (int i = 0; i < DIGITS_BYTES; i++)
+        kind[i] = kinds[(unsigned char)bytes[1 + i]];
+    return kind[0] && kind[1] && kind[2] && kind[3] && kind[0] != D &&
+           (kind[0] | kind[1] | kind[2] | kind[3]) != ZERO;
+}
+
+/* Of backslashes in a row every second one is escaped itself. */
+static inline uint64_t escaping(uint64_t backslashes)
+{
+    for (uint64_t pairs; (pairs = backslashes & backslashes << 1) != 0;)
+        backslashes &= ~(pairs & -pairs);
+    return backslashes;
+}
+
+/* Of the block at `bytes`, behind which DIGITS_BYTES more can be read. */
+static ALWAYS_INLINE struct json_block block_examine(const char *bytes, size_t begin,
+                                                     uint64_t carry, highest_bits *bits)
+{
+    const struct byte_kinds kinds = byte_kinds_of(bytes, bits);
+    const uint64_t escapes = escaping(kinds.backslashes & ~carry);
+    const uint64_t escaped = escapes << 1 | carry;
+    uint64_t stops = (kinds.quotes & ~escaped) | kinds.controls;
+    uint64_t rare = escaped & ~(kinds.quotes | kinds.backslashes | kinds.n);
+    for (; rare; rare &= rare - 1)
+        if (!is_character(bytes + __builtin_ctzll(rare)))
+            stops |= rare & -rare;
+    return (struct json_block){.begin = begin,
+                               .next = begin + JSON_BLOCK_BYTES,
+                               .stops = stops,
+                               .escaped = escaped,
+                               .carry = escapes >> 63};
+}
+
+/* Of the last bytes of a text: the zeros behind them are stops. */
+static __attribute__((noinline)) struct json_block
+last_block_examine(const char *bytes, size_t count, size_t begin, uint64_t carry)
+{
+    char padded[JSON_BLOCK_BYTES + DIGITS_BYTES] = {0};
+    memcpy(padded, bytes, count);
+    return block_examine(padded, begin, carry, highest_bits_baseline);
+}
+
+static ALWAYS_INLINE size_t stop_with(struct json_block *block, const char *bytes,
+                                      size_t count, size_t at, highest_bits *bits)
+{
+    struct json_block now = *block;
+    uint64_t ahead = 0;
+    while (at < count && !ahead) {
+        const size_t begin = at - at % JSON_BLOCK_BYTES;
+        const uint64_t carry = now.next == begin ? now.carry : 0;
+        if (now.next == begin + JSON_BLOCK_BYTES)
+            ; /* it was examined for an earlier string */
+        else if (count - begin >= JSON_BLOCK_BYTES + DIGITS_BYTES)
+            now = block_examine(bytes + begin, begin, carry, bits);
+        else
+            now = last_block_examine(bytes + begin, count - begin, begin, carry);
+        ahead = now.stops >> (at - begin);
+        at = ahead ? at : now.next;
+    }
+    *block = now;
+    if (ahead)
+        return json_block_stop(block, at, ahead);
+    return now.next == count ? count - now.carry : count; /* a '\\' may be the last */
+}
+
+size_t json_string_stop_baseline(struct json_block *block, const char *bytes, size_t count,
+                                 size_t at)
+{
+    return stop_with(block, bytes, count, at, highest_bits_baseline);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static inline uint32_t
+highest_bits_avx2(const byte_vector *bytes)
+{
+    typedef char char_vector __attribute__((vector_size(32)));
+    return (uint32_t)__builtin_ia32_pmovmskb256((char_vector)*bytes);
+}
+
+__attribute__((target("avx2"))) static size_t
+stop_avx2(struct json_block *block, const char *bytes, size_t count, size_t at)
+{
+    return stop_with(block, bytes, count, at, highest_bits_avx2);
+}
+#endif
+
+size_t json_string_stop_far(struct json_block *block, const char *bytes, size_t count,
+                            size_t at)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return stop_avx2(block, bytes, count, at);
+#endif
+    return json_string_stop_baseline(block, bytes, count, at);
+}
