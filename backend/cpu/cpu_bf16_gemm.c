@@ -6,7 +6,8 @@ enum {
     DEPTH_BLOCK = 1024, /* of panels: 128 KiB a strip, of 1 MiB in L2 */
     STRIP =
         BF16_PANEL * BF16_TILE_PANELS,  /* columns that rows pass while they stay there */
-    ROUND_ROWS = 8,                     /* of a, in one job of rounding */
+    ROUND_ROWS = 8,                     /* of a, in one job of rounding, */
+    ROUND_ROWS_ACROSS = 32,             /* where they lie across: whole vectors */
     ROW_BLOCK_LEAST = 96,               /* of a job: each packs its columns of b anew */
     ROUNDED_ELEMENTS = 4 << 20,         /* 8 MiB of a at a time */
     PARALLEL_MULTIPLICATIONS = 1 << 19, /* below: one thread, some 10 us, */
@@ -22,6 +23,7 @@ struct plan {
     const struct gemm *gemm;
     int64_t depth_block;
     int64_t chunk_depth; /* a multiple of depth_block: what of a is rounded at a time */
+    int64_t round_rows;  /* of a job that rounds */
     int64_t job_rows;
     int64_t job_columns; /* a multiple of STRIP */
     uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16 */
@@ -74,6 +76,7 @@ static bool plan_make(struct plan *plan, struct cpu_backend *cpu, const struct g
 {
     *plan = (struct plan){.kernel = cpu->bf16, .gemm = gemm};
     plan->depth_block = depth_block_of(gemm->depth);
+    plan->round_rows = gemm->a_depth == 1 ? ROUND_ROWS : ROUND_ROWS_ACROSS;
     plan_jobs(plan, cpu->thread_count);
     const int64_t blocks =
         minimum(parts(gemm->depth, plan->depth_block),
@@ -100,7 +103,7 @@ static void round_job(const struct plan *plan, int64_t chunk, int64_t end, int64
     const struct gemm *gemm = plan->gemm;
     const float *a = gemm->a + row * gemm->a_row + chunk * gemm->a_depth;
     uint16_t *out = plan->rounded + row * plan->chunk_stride;
-    const int64_t rows = minimum(ROUND_ROWS, gemm->rows - row);
+    const int64_t rows = minimum(plan->round_rows, gemm->rows - row);
 
     if (gemm->a_depth == 1)
         plan->kernel->round(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_row, rows,
@@ -245,7 +248,7 @@ static void run_chunk(const struct plan *plan, int64_t chunk, int64_t end)
     const struct gemm *gemm = plan->gemm;
 
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t row = 0; row < gemm->rows; row += ROUND_ROWS)
+    for (int64_t row = 0; row < gemm->rows; row += plan->round_rows)
         round_job(plan, chunk, end, row);
 #pragma omp for collapse(2) schedule(dynamic, 1)
     for (int64_t column = 0; column < gemm->columns; column += plan->job_columns)
