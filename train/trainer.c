@@ -188,7 +188,7 @@ static enum status out_make(struct trainer *trainer, struct error *error)
     trainer->out.had_config = out_has(options, "config.yaml");
     trainer->out.had_start = out_has(options, "start");
     trainer->out.made = true;
-    return file_make_directories(options->out, error);
+    return options->show ? STATUS_OK : file_make_directories(options->out, error);
 }
 
 static void out_remove(const struct train_options *options, const char *name)
@@ -332,7 +332,7 @@ static enum status run(struct trainer *trainer, struct error *error)
     enum status status = options->show ? STATUS_OK : leak_guard(options, error);
     if (!status)
         status = devices_open(trainer, error);
-    if (!status && first && !options->show)
+    if (!status && first && options->out) /* --show needs none */
         status = out_make(trainer, error);
     if (!status)
         status = trainer_open_data(trainer, &architecture, error);
