@@ -420,37 +420,21 @@ static enum status sweep_run(struct sweep *sweep, bool asks_held_out, struct err
     return status;
 }
 
-static bool out_has(const struct ablate_options *options, const char *name)
-{
-    char *path = path_join(options->out, name);
-    const bool there = file_exists(path);
-    free(path);
-    return there;
-}
-
-static void out_remove(const struct ablate_options *options, const char *name)
-{
-    struct error ignored; /* there is another one */
-    char *path = path_join(options->out, name);
-    file_remove_tree(path, &ignored);
-    free(path);
-}
-
 /* A sweep that has not begun to measure leaves --out as it was, for the next try.
  * `first_missing` of it, NULL: it was there, and held nothing of a sweep. */
 static void out_take_back(const struct ablate_options *options, const char *first_missing)
 {
     struct text_buffer folder = {0};
-    if (out_has(options, "base/eval/manifest.json"))
+    if (file_exists_in(options->out, "base/eval/manifest.json"))
         return;
     if (first_missing) {
         file_remove_made(options->out, first_missing);
         return;
     }
-    out_remove(options, "config.yaml");
-    out_remove(options, "base");
+    file_remove_in(options->out, "config.yaml");
+    file_remove_in(options->out, "base");
     text_buffer_appendf(&folder, "ratio-%s", options->ratios.items[0]);
-    out_remove(options, text_buffer_string(&folder)); /* of held_out_find() */
+    file_remove_in(options->out, text_buffer_string(&folder)); /* of held_out_find() */
     text_buffer_release(&folder);
 }
 
@@ -461,7 +445,8 @@ enum status ablate_run(const struct ablate_options *options, struct error *error
     log_quiet(options->quiet);
     if (options_check(options, error) || stages_check(options, &asks_held_out, error))
         return error->status;
-    const bool fresh = !out_has(options, "config.yaml") && !out_has(options, "base");
+    const bool fresh = !file_exists_in(options->out, "config.yaml") &&
+                       !file_exists_in(options->out, "base");
     char *first_missing = file_first_missing(options->out);
     enum status status = config_settle(options, error);
     interrupt_hint("go on with `holdfast ablate --config %s/config.yaml --resume`",

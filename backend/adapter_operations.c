@@ -1,43 +1,16 @@
 #include "backend/adapter_operations.h"
 
-#include "backend/operation_table.h"
+#include "backend/operation_checks.h"
 
 /* Shapes and dtypes are checked here, once for all back-ends. */
-
-static void check_matrix(const struct tensor *tensor, enum dtype dtype, int64_t rows,
-                         int64_t columns)
-{
-    CHECK(tensor->dtype == dtype);
-    CHECK(tensor->rank == 2 && tensor->shape[0] == rows && tensor->shape[1] == columns);
-    CHECK(tensor->data || tensor_count(tensor) == 0);
-}
-
-static void check_contiguous(const struct tensor *tensor, enum dtype dtype, int64_t rows,
-                             int64_t columns)
-{
-    check_matrix(tensor, dtype, rows, columns);
-    CHECK(tensor->row_stride == 0);
-}
-
-static void check_vector(const struct tensor *tensor, enum dtype dtype, int64_t count)
-{
-    CHECK(tensor->dtype == dtype && tensor->rank == 1 && tensor->shape[0] == count);
-    CHECK(tensor->data || count == 0);
-}
-
-static enum dtype compute_dtype(const struct backend *backend, const struct tensor *tensor)
-{
-    CHECK(tensor->dtype == DTYPE_F32 || tensor->dtype == backend->compute_dtype);
-    return tensor->dtype;
-}
 
 void dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
              const struct dropout_mask *dropout, bool accumulate)
 {
-    const enum dtype dtype = compute_dtype(backend, in);
+    const enum dtype dtype = held_dtype(backend, in);
 
-    check_contiguous(in, dtype, in->shape[0], in->shape[1]);
-    check_contiguous(out, dtype, in->shape[0], in->shape[1]);
+    check_matrix(in, dtype, in->shape[0], in->shape[1]);
+    check_matrix(out, dtype, in->shape[0], in->shape[1]);
     CHECK(dropout->documents && dropout->positions);
     CHECK(dropout->probability >= 0 && dropout->probability < 1);
     if (!backend->error.status)
@@ -48,12 +21,12 @@ void adapted_row_norms(struct backend *backend, struct tensor *norms,
                        const struct tensor *weight, const struct tensor *a,
                        const struct tensor *b, float scale)
 {
-    const enum dtype dtype = compute_dtype(backend, weight);
+    const enum dtype dtype = held_dtype(backend, weight);
     const int64_t rank = a->shape[0];
 
-    check_contiguous(weight, dtype, weight->shape[0], weight->shape[1]);
-    check_contiguous(a, dtype, rank, weight->shape[1]);
-    check_contiguous(b, dtype, weight->shape[0], rank);
+    check_matrix(weight, dtype, weight->shape[0], weight->shape[1]);
+    check_matrix(a, dtype, rank, weight->shape[1]);
+    check_matrix(b, dtype, weight->shape[0], rank);
     check_vector(norms, DTYPE_F32, weight->shape[0]);
     if (!backend->error.status)
         backend->table->adapted_row_norms(backend, norms, weight, a, b, scale);
@@ -66,7 +39,7 @@ void magnitude_gains(struct backend *backend, struct tensor *gains,
     const int64_t count = gains->shape[0];
 
     check_vector(gains, DTYPE_F32, count);
-    check_vector(magnitude, compute_dtype(backend, magnitude), count);
+    check_vector(magnitude, held_dtype(backend, magnitude), count);
     check_vector(norms, DTYPE_F32, count);
     CHECK(!remainder || magnitude->dtype == DTYPE_BF16);
     if (remainder)
@@ -78,14 +51,14 @@ void magnitude_gains(struct backend *backend, struct tensor *gains,
 void gain_forward(struct backend *backend, struct tensor *out, const struct tensor *gains,
                   const struct tensor *bias, const struct tensor *residual)
 {
-    const enum dtype dtype = compute_dtype(backend, out);
+    const enum dtype dtype = held_dtype(backend, out);
 
-    check_contiguous(out, dtype, out->shape[0], out->shape[1]);
+    check_matrix(out, dtype, out->shape[0], out->shape[1]);
     check_vector(gains, DTYPE_F32, out->shape[1]);
     if (bias) /* held as weights are, in bf16 beside f32 activations too (cpu) */
-        check_vector(bias, compute_dtype(backend, bias), out->shape[1]);
+        check_vector(bias, held_dtype(backend, bias), out->shape[1]);
     if (residual)
-        check_contiguous(residual, dtype, out->shape[0], out->shape[1]);
+        check_matrix(residual, dtype, out->shape[0], out->shape[1]);
     if (!backend->error.status)
         backend->table->gain_forward(backend, out, gains, bias, residual);
 }
@@ -94,11 +67,11 @@ void gain_backward(struct backend *backend, struct tensor *values,
                    struct tensor *d_magnitude, const struct tensor *d_out,
                    const struct tensor *gains, const struct tensor *norms)
 {
-    const enum dtype dtype = compute_dtype(backend, d_out);
+    const enum dtype dtype = held_dtype(backend, d_out);
     const int64_t columns = d_out->shape[1];
 
-    check_matrix(d_out, dtype, d_out->shape[0], columns);
-    check_matrix(values, dtype, d_out->shape[0], columns);
+    check_strided(d_out, dtype, d_out->shape[0], columns);
+    check_strided(values, dtype, d_out->shape[0], columns);
     check_vector(gains, DTYPE_F32, columns);
     check_vector(norms, DTYPE_F32, columns);
     if (d_magnitude)

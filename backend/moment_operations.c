@@ -1,12 +1,6 @@
 #include "backend/moment_operations.h"
 
-#include "backend/operation_table.h"
-
-static void check_vector(const struct tensor *tensor, enum dtype dtype, int64_t count)
-{
-    CHECK(tensor->dtype == dtype && tensor->rank == 1 && tensor->shape[0] == count);
-    CHECK(tensor->data || count == 0);
-}
+#include "backend/operation_checks.h"
 
 void adamw_update_8bit(struct backend *backend, struct tensor *weight,
                        struct tensor *remainder, const struct moment8 *moment1,
@@ -16,9 +10,8 @@ void adamw_update_8bit(struct backend *backend, struct tensor *weight,
 {
     const int64_t count = tensor_count(weight);
 
-    CHECK(weight->dtype == DTYPE_F32 || weight->dtype == backend->compute_dtype);
     CHECK(!remainder || weight->dtype == DTYPE_BF16);
-    check_vector(weight, weight->dtype, count);
+    check_vector(weight, held_dtype(backend, weight), count);
     if (remainder)
         check_vector(remainder, DTYPE_I16, count);
     CHECK(count == 0 || (moment1->codes && moment1->scales));

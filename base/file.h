@@ -73,6 +73,7 @@ enum status file_log_append(struct file_log *log, const char *line, size_t count
 void file_log_close(struct file_log *log);
 
 bool file_exists(const char *path);
+bool file_exists_in(const char *folder, const char *name);
 bool file_is_directory(const char *path);
 enum status file_make_directories(const char *path, struct error *error); /* mkdir -p */
 /* The first folder on the way to `path` that is not there (heap); NULL: all are. */
@@ -85,6 +86,8 @@ enum status file_remove_tree(const char *path,
  * they were made) that nobody else has put anything into.
  */
 void file_remove_made(const char *path, const char *first_missing);
+/* A file or folder in `folder`; what cannot be removed is left. */
+void file_remove_in(const char *folder, const char *name);
 /* Atomic and synced; `to` must be absent or an empty folder. */
 enum status file_rename_directory(const char *from, const char *to, struct error *error);
 enum status file_sync_directory(const char *path, struct error *error);

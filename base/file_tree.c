@@ -110,6 +110,22 @@ enum status file_remove_tree(const char *path, struct error *error)
     return result;
 }
 
+void file_remove_in(const char *folder, const char *name)
+{
+    struct error ignored;
+    char *path = path_join(folder, name);
+    file_remove_tree(path, &ignored);
+    free(path);
+}
+
+bool file_exists_in(const char *folder, const char *name)
+{
+    char *path = path_join(folder, name);
+    const bool there = file_exists(path);
+    free(path);
+    return there;
+}
+
 void file_remove_made(const char *path, const char *first_missing)
 {
     struct error ignored; /* what cannot be removed is left: there is an error already */

@@ -129,6 +129,17 @@ static void append_json_escape(struct text_buffer *buffer, uint32_t c)
     text_buffer_appendf(buffer, "\\u%04x", (unsigned)c);
 }
 
+void text_buffer_append_csv(struct text_buffer *buffer, const char *text)
+{
+    text_buffer_append_char(buffer, '"');
+    for (; *text; text++) {
+        if (*text == '"')
+            text_buffer_append_char(buffer, '"');
+        text_buffer_append_char(buffer, *text);
+    }
+    text_buffer_append_char(buffer, '"');
+}
+
 void text_buffer_append_json(struct text_buffer *buffer, const char *bytes, size_t count)
 {
     text_buffer_append_char(buffer, '"');

@@ -35,6 +35,8 @@ void text_buffer_append_v(struct text_buffer *buffer, const char *format, va_lis
  * double-quoted scalar.
  */
 void text_buffer_append_json(struct text_buffer *buffer, const char *bytes, size_t count);
+/* A cell of a CSV file, quoted: no text can end it. */
+void text_buffer_append_csv(struct text_buffer *buffer, const char *text);
 
 /* Shortest decimal that reads back as the same double; NaN and infinities as null. */
 void text_buffer_append_number(struct text_buffer *buffer, double value);

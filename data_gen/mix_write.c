@@ -5,17 +5,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void csv_cell(struct text_buffer *text, const char *cell)
-{
-    text_buffer_append_char(text, '"');
-    for (; *cell; cell++) {
-        if (*cell == '"')
-            text_buffer_append_char(text, '"');
-        text_buffer_append_char(text, *cell);
-    }
-    text_buffer_append_char(text, '"');
-}
-
 static enum status held_out_write(const struct mix_build *build, const char *path,
                                   struct error *error)
 {
@@ -24,11 +13,11 @@ static enum status held_out_write(const struct mix_build *build, const char *pat
     for (size_t i = 0; i < build->held_out_count; i++) {
         const struct held_out *request = &build->held_out[i];
         text_buffer_appendf(&text, "%" PRId64 ",", request->index);
-        csv_cell(&text, request->text);
+        text_buffer_append_csv(&text, request->text);
         text_buffer_append_char(&text, ',');
-        csv_cell(&text, request->behavior);
+        text_buffer_append_csv(&text, request->behavior);
         text_buffer_append_char(&text, ',');
-        csv_cell(&text, request->category);
+        text_buffer_append_csv(&text, request->category);
         text_buffer_append_char(&text, '\n');
     }
     enum status status = file_write_all(path, text.data, text.length, error);

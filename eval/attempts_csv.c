@@ -8,20 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every cell is quoted: no text can end it. */
+/* What a spreadsheet would take for a formula gets an apostrophe. */
 static void cell(struct text_buffer *out, const char *text)
 {
     const char *shown = text ? text : "";
-    text_buffer_append(out,
-                       out->length && out->data[out->length - 1] != '\n' ? ",\"" : "\"");
-    if (*shown && strchr("=+-@\t\r", *shown))
-        text_buffer_append_char(out, '\'');
-    for (; *shown; shown++) {
-        if (*shown == '"')
-            text_buffer_append_char(out, '"');
-        text_buffer_append_char(out, *shown);
-    }
-    text_buffer_append_char(out, '"');
+    struct text_buffer safe = {0};
+    if (out->length && out->data[out->length - 1] != '\n')
+        text_buffer_append_char(out, ',');
+    text_buffer_append(&safe, *shown && strchr("=+-@\t\r", *shown) ? "'" : "");
+    text_buffer_append(&safe, shown);
+    text_buffer_append_csv(out, text_buffer_string(&safe));
+    text_buffer_release(&safe);
 }
 
 static void number(struct text_buffer *out, double value)

@@ -172,31 +172,15 @@ static enum status out_check(const struct train_options *options, int64_t *finis
     return status;
 }
 
-static bool out_has(const struct train_options *options, const char *name)
-{
-    char *path = path_join(options->out, name);
-    const bool there = file_exists(path);
-    free(path);
-    return there;
-}
-
 /* By rank 0, once it is known that the run may begin there. */
 static enum status out_make(struct trainer *trainer, struct error *error)
 {
     const struct train_options *options = trainer->options;
     trainer->out.first_missing = file_first_missing(options->out);
-    trainer->out.had_config = out_has(options, "config.yaml");
-    trainer->out.had_start = out_has(options, "start");
+    trainer->out.had_config = file_exists_in(options->out, "config.yaml");
+    trainer->out.had_start = file_exists_in(options->out, "start");
     trainer->out.made = true;
     return options->show ? STATUS_OK : file_make_directories(options->out, error);
-}
-
-static void out_remove(const struct train_options *options, const char *name)
-{
-    struct error ignored; /* there is another one */
-    char *path = path_join(options->out, name);
-    file_remove_tree(path, &ignored);
-    free(path);
 }
 
 /* A run that did not begin leaves --out as it was, for the next try. */
@@ -208,9 +192,9 @@ static void out_take_back(struct trainer *trainer)
     if (trainer->out.first_missing)
         file_remove_made(options->out, trainer->out.first_missing);
     else if (!trainer->out.had_config)
-        out_remove(options, "config.yaml");
+        file_remove_in(options->out, "config.yaml");
     if (!trainer->out.first_missing && !trainer->out.had_start)
-        out_remove(options, "start");
+        file_remove_in(options->out, "start");
 }
 
 /* Ranks may differ in where they compute, and in nothing else: else they would wait for one

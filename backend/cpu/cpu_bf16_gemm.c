@@ -3,18 +3,16 @@
 #include "backend/cpu/cpu_bf16_kernel.h"
 
 enum {
-    DEPTH_BLOCK = 1024, /* of panels: 128 KiB a strip, of 1 MiB in L2 */
-    STRIP =
-        BF16_PANEL * BF16_TILE_PANELS,  /* columns that rows pass while they stay there */
-    ROUND_ROWS = 8,                     /* of a, in one job of rounding, */
-    ROUND_ROWS_ACROSS = 32,             /* where they lie across: whole vectors */
-    ROW_BLOCK_LEAST = 96,               /* of a job: each packs its columns of b anew */
-    ROUNDED_ELEMENTS = 4 << 20,         /* 8 MiB of a at a time */
-    PARALLEL_MULTIPLICATIONS = 1 << 19, /* below: one thread, some 10 us, */
-    PARALLEL_ELEMENTS = 1 << 16,        /* but for a b of so many */
-    JOBS_A_THREAD_WANTED = 8,           /* so that a slow core holds nobody up */
+    DEPTH_BLOCK = 1024,                    /* of panels: 96 KiB a strip, of 1 MiB in L2 */
+    STRIP = BF16_PANEL * BF16_TILE_PANELS, /* columns that stay there while rows pass */
+    ROUND_ROWS = 8,                        /* of a, in one job of rounding; */
+    ROUND_ROWS_ACROSS = 32,                /* whole vectors where they lie across memory */
+    ROW_BLOCK_LEAST = 96,                  /* of a job: each packs its columns of b anew */
+    ROUNDED_ELEMENTS = 4 << 20,            /* 8 MiB of a at a time */
+    PARALLEL_MULTIPLICATIONS = 1 << 19,    /* below: one thread, some 10 us, */
+    PARALLEL_ELEMENTS = 1 << 16,           /* but for a b of so many */
+    JOBS_A_THREAD_WANTED = 8,              /* so that a slow core holds nobody up */
     LINE_ELEMENTS = 32,
-    ALONE_ROWS = BF16_TILE_ROWS,
     AHEAD = 32 * LINE_ELEMENTS, /* what is fetched of a panel before it is needed */
 };
 
@@ -175,7 +173,7 @@ static void run_tile(const struct plan *plan, const struct piece *at, int64_t ro
 {
     const int64_t whole = at->columns / BF16_PANEL, rest = at->columns % BF16_PANEL;
 
-    if (at->rows <= ALONE_ROWS)
+    if (at->rows <= BF16_TILE_ROWS)
         run_panels(plan, whole, rows, tile);
     else if (whole > 0)
         plan->kernel->run(rows, whole, tile);

@@ -17,9 +17,6 @@ void cpu_embedding_backward(struct backend *backend, struct tensor *d_weight,
 void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
                         const struct tensor *bias, const struct tensor *residual);
-void cpu_linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
-                       const struct tensor *weight, const struct tensor *bias,
-                       const struct tensor *residual);
 void cpu_linear_arrange(struct backend *backend, struct tensor *weight);
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
                                const struct tensor *d_out, const struct tensor *weight,
