@@ -16,7 +16,8 @@
  */
 struct operation_table {
     const char *name;
-    bool indices_on_host; /* int32 arrays can be read and are checked */
+    bool indices_on_host;   /* int32 arrays can be read and are checked */
+    bool prefill_continues; /* see attention_prefill() */
     bool (*memory)(const struct backend *, size_t *free_bytes, size_t *total_bytes);
     void (*close)(struct backend *);
     int (*thread_count)(const struct backend *);
@@ -94,9 +95,6 @@ struct operation_table {
                                const struct tensor *out, const struct tensor *log_sum,
                                const struct documents *documents,
                                const struct attention_shape *shape);
-    void (*attention_prefill)(struct backend *, struct tensor *out,
-                              const struct tensor *qkv, const struct documents *documents,
-                              const struct attention_shape *shape);
 
     void (*swiglu_forward)(struct backend *, struct tensor *out,
                            const struct tensor *gate_up);
@@ -119,6 +117,11 @@ struct operation_table {
     void (*cache_write)(struct backend *, struct key_value_cache_layer *cache,
                         const struct tensor *qkv, const int32_t *rows,
                         const struct attention_shape *shape);
+    void (*attention_prefill)(struct backend *, struct tensor *out,
+                              const struct tensor *qkv,
+                              const struct key_value_cache_layer *cache,
+                              const struct cached_documents *cached,
+                              const struct attention_shape *shape);
     void (*attention_decode)(struct backend *, struct tensor *out, const struct tensor *qkv,
                              const struct key_value_cache_layer *cache,
                              const struct cache_pages *pages, const int32_t *positions,

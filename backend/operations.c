@@ -338,15 +338,6 @@ void attention_backward(struct backend *backend, struct tensor *d_qkv,
                                            documents, shape);
 }
 
-void attention_prefill(struct backend *backend, struct tensor *out,
-                       const struct tensor *qkv, const struct documents *documents,
-                       const struct attention_shape *shape)
-{
-    check_attention(backend, out, qkv, documents, shape);
-    if (!backend->error.status)
-        backend->table->attention_prefill(backend, out, qkv, documents, shape);
-}
-
 void swiglu_forward(struct backend *backend, struct tensor *out,
                     const struct tensor *gate_up)
 {
@@ -459,17 +450,47 @@ void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
         backend->table->cache_write(backend, cache, qkv, rows, shape);
 }
 
+/* Of a sequence, the pages up to a position. */
 static void check_pages(const struct backend *backend,
                         const struct key_value_cache_layer *cache,
-                        const struct cache_pages *pages, const int32_t *positions,
-                        int64_t rows)
+                        const struct cache_pages *pages, int64_t sequence, int32_t position)
 {
-    const int64_t page_count = cache->keys.shape[0] / CACHE_PAGE_ROWS;
+    check_indices(backend, &position, 1, 0, pages->width * CACHE_PAGE_ROWS);
+    check_indices(backend, pages->table + sequence * pages->width,
+                  position / CACHE_PAGE_ROWS + 1, 0,
+                  cache->keys.shape[0] / CACHE_PAGE_ROWS);
+}
 
-    check_indices(backend, positions, rows, 0, pages->width * CACHE_PAGE_ROWS);
-    for (int64_t s = 0; s < rows && backend->table->indices_on_host; s++)
-        check_indices(backend, pages->table + s * pages->width,
-                      positions[s] / CACHE_PAGE_ROWS + 1, 0, page_count);
+bool backend_prefill_continues(const struct backend *backend)
+{
+    return backend->table->prefill_continues;
+}
+
+static void check_cached_documents(const struct backend *backend,
+                                   const struct key_value_cache_layer *cache,
+                                   const struct cached_documents *cached)
+{
+    const int32_t *starts = cached->documents.starts, *positions = cached->positions;
+
+    for (int64_t n = 0; n < cached->documents.count; n++) {
+        for (int64_t t = starts[n] + 1; t < starts[n + 1]; t++)
+            CHECK(positions[t] == positions[t - 1] + 1);
+        if (starts[n] < starts[n + 1])
+            check_pages(backend, cache, &cached->pages, n, positions[starts[n + 1] - 1]);
+    }
+}
+
+void attention_prefill(struct backend *backend, struct tensor *out,
+                       const struct tensor *qkv, const struct key_value_cache_layer *cache,
+                       const struct cached_documents *cached,
+                       const struct attention_shape *shape)
+{
+    check_cache(backend, cache, qkv, shape);
+    check_attention(backend, out, qkv, &cached->documents, shape);
+    if (backend->table->indices_on_host)
+        check_cached_documents(backend, cache, cached);
+    if (!backend->error.status)
+        backend->table->attention_prefill(backend, out, qkv, cache, cached, shape);
 }
 
 void attention_decode(struct backend *backend, struct tensor *out, const struct tensor *qkv,
@@ -479,7 +500,8 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
 {
     const enum dtype dtype = check_cache(backend, cache, qkv, shape);
 
-    check_pages(backend, cache, pages, positions, qkv->shape[0]);
+    for (int64_t s = 0; s < qkv->shape[0] && backend->table->indices_on_host; s++)
+        check_pages(backend, cache, pages, s, positions[s]);
     check_matrix(out, dtype, qkv->shape[0], shape->heads * shape->head_size);
     check_scores(shape);
     if (!backend->error.status)

@@ -158,9 +158,6 @@ void rope_backward(struct backend *backend, struct tensor *d_qkv,
  * document by softmax(cap(scale q k)). out [T, H D]; log_sum [H, T] is the log of each
  * row's sum of exponentials, kept for the backward. Works by tiles with an online softmax:
  * no T x T matrix exists (Dao 2023, arXiv:2307.08691). d_qkv is written.
- *
- * attention_prefill() is the forward for generation: what a document gives does not depend
- * on the other documents of the batch, bit for bit, and there is no log_sum.
  */
 void attention_forward(struct backend *backend, struct tensor *out, struct tensor *log_sum,
                        const struct tensor *qkv, const struct documents *documents,
@@ -170,9 +167,6 @@ void attention_backward(struct backend *backend, struct tensor *d_qkv,
                         const struct tensor *out, const struct tensor *log_sum,
                         const struct documents *documents,
                         const struct attention_shape *shape);
-void attention_prefill(struct backend *backend, struct tensor *out,
-                       const struct tensor *qkv, const struct documents *documents,
-                       const struct attention_shape *shape);
 
 /* SwiGLU, Shazeer 2020, arXiv:2002.05202: out[T,F] = silu(gate) * up, where
  * gate_up[T,2F] holds gate in columns [0,F) and up in [F,2F). d_gate_up is written; the
@@ -246,6 +240,26 @@ struct cache_pages {
 void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
                  const struct tensor *qkv, const int32_t *rows,
                  const struct attention_shape *shape);
+/*
+ * Prompts, or what of them is not in the cache yet: document n is a part of sequence n, its
+ * rows at positions that follow one another, and each row attends to the positions of its
+ * sequence up to its own, as attention_forward() does from 0 on. All of them are in the
+ * cache already, the rows' own ones too. What a row gives does not depend on the other
+ * rows, on where its document begins, nor on which pages it has, bit for bit.
+ *
+ * Where backend_prefill_continues() is false, a document begins at position 0, and `qkv`
+ * alone is read.
+ */
+struct cached_documents {
+    struct documents documents;
+    const int32_t *positions; /* [T] */
+    struct cache_pages pages; /* [documents.count, width] */
+};
+bool backend_prefill_continues(const struct backend *backend);
+void attention_prefill(struct backend *backend, struct tensor *out,
+                       const struct tensor *qkv, const struct key_value_cache_layer *cache,
+                       const struct cached_documents *cached,
+                       const struct attention_shape *shape);
 /*
  * One new token for each of S = qkv.shape[0] sequences: row s attends to positions
  * [0, positions[s]] of its pages (its own key is there already). out [S, H D]. A row's

@@ -121,11 +121,13 @@ static void attend(const struct cached_pass *pass, int64_t layer, struct tensor 
     const struct cached_rows *rows = pass->rows;
     const struct attention_shape shape =
         model_attention_shape(&pass->model->architecture, layer);
+    const struct key_value_cache_layer *cache = &pass->cache->layers[layer];
+    const struct cached_documents cached = {rows->documents, rows->positions, rows->pages};
     if (rows->documents.count > 0)
-        attention_prefill(pass->backend, out, query_key_value, &rows->documents, &shape);
+        attention_prefill(pass->backend, out, query_key_value, cache, &cached, &shape);
     else
-        attention_decode(pass->backend, out, query_key_value, &pass->cache->layers[layer],
-                         &rows->pages, rows->positions, &shape);
+        attention_decode(pass->backend, out, query_key_value, cache, &rows->pages,
+                         rows->positions, &shape);
 }
 
 /* Of the last block, a prefill needs keys and values only. */

@@ -30,8 +30,8 @@ struct cached_rows {
     const int32_t *positions;
     const int32_t *turns;       /* rows of the rotary table */
     const int32_t *cache_rows;  /* where their keys and values go */
-    struct documents documents; /* whole prompts from their first token; count 0: decode */
-    struct cache_pages pages;   /* decode: one row a sequence */
+    struct documents documents; /* see attention_prefill(); count 0: decode */
+    struct cache_pages pages;   /* of each document; decode: of each row */
 };
 
 /* Brings prompts into the cache. */

@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "model/decode_step.h"
 #include "model/page_pool.h"
+#include "model/prefill.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,20 +35,6 @@ struct sequence {
     int64_t page_limit; /* what was promised */
 };
 
-/* Prompts packed for one prefill; the arrays are host memory. */
-struct prefill_rows {
-    int64_t count;
-    int64_t longest;
-    int32_t *tokens; /* [row_limit], as the next three */
-    int32_t *positions;
-    int32_t *turns;
-    int32_t *cache_rows;
-    int32_t *document_starts; /* [S + 1] */
-    int64_t document_count;
-    int32_t *packed; /* [4 row_limit + S + 1] all of them, without gaps */
-    int32_t *device; /* likewise */
-};
-
 /* Sizes, chosen once from the requests and the device. */
 struct generation_plan {
     int64_t slot_count;
@@ -64,13 +51,13 @@ struct generator {
     struct backend *backend;
     struct generation_plan plan;
     struct key_value_cache cache;
+    struct prefill prefill;
     struct decode_step step;
     struct page_pool pool;
     struct arena host;
-    struct prefill_rows rows;
     int32_t *sampled;        /* [S] */
     int32_t *pages;          /* [S, width] */
-    int32_t *pool_memory;    /* [pages of the cache] */
+    int32_t *pool_memory;    /* [2 pages of the cache] */
     int32_t *free_slots;     /* [S] */
     struct sequence *active; /* [S], the first active_count run */
     int64_t active_count;
@@ -116,39 +103,6 @@ static void sequence_grow(struct generator *generator, struct sequence *sequence
         sequence->pages[sequence->page_count++] = page_pool_take(&generator->pool);
 }
 
-static int32_t *append(int32_t *to, const int32_t *from, int64_t count)
-{
-    memcpy(to, from, (size_t)count * sizeof *to);
-    return to + count;
-}
-
-/* Runs what prefill() has packed. */
-static void prefill_flush(struct generator *generator)
-{
-    struct prefill_rows *rows = &generator->rows;
-    const int64_t count = rows->count;
-    if (count > 0) {
-        int32_t *end = append(rows->packed, rows->tokens, count);
-        end = append(end, rows->positions, count);
-        end = append(end, rows->turns, count);
-        end = append(end, rows->cache_rows, count);
-        rows->document_starts[rows->document_count] = (int32_t)count;
-        end = append(end, rows->document_starts, rows->document_count + 1);
-        backend_copy_in(generator->backend, rows->device, rows->packed,
-                        (size_t)(end - rows->packed) * sizeof *end);
-        const struct cached_rows pass = {
-            .count = count,
-            .tokens = rows->device,
-            .positions = rows->device + count,
-            .turns = rows->device + 2 * count,
-            .cache_rows = rows->device + 3 * count,
-            .documents = {rows->device + 4 * count, rows->document_count, rows->longest},
-        };
-        cached_pass_prefill(generator->model, &generator->cache, &pass);
-    }
-    rows->count = rows->document_count = rows->longest = 0;
-}
-
 static int32_t token_at(const struct generation_request *request, int64_t position)
 {
     const int64_t prompt = request->prompt_count;
@@ -156,41 +110,81 @@ static int32_t token_at(const struct generation_request *request, int64_t positi
                              : request->reply[position - prompt];
 }
 
-/* All that comes before next_token. */
-static void prefill_add(struct generator *generator, struct sequence *sequence)
+/* All that comes before next_token, from position `first` on. */
+static void prefill_sequence(struct generator *generator, struct sequence *sequence,
+                             int32_t first)
 {
     const struct architecture *a = &generator->model->architecture;
-    struct prefill_rows *rows = &generator->rows;
-    const int64_t count = sequence->position;
-    if (rows->count + count > generator->plan.row_limit)
-        prefill_flush(generator);
-    if (count == 0)
+    struct prefill *prefill = &generator->prefill;
+    const int32_t end = sequence->position;
+    if (first == end)
         return;
-    sequence_grow(generator, sequence, count);
-    rows->document_starts[rows->document_count++] = (int32_t)rows->count;
-    rows->longest = greatest(rows->longest, count);
-    for (int32_t position = 0; position < count; position++) {
-        const int32_t page = sequence->pages[position / CACHE_PAGE_ROWS];
-        rows->tokens[rows->count] = token_at(sequence->request, position);
-        rows->positions[rows->count] = position;
-        rows->turns[rows->count] = rope_table_row(a, position, sequence->longer);
-        rows->cache_rows[rows->count++] =
-            page * CACHE_PAGE_ROWS + position % CACHE_PAGE_ROWS;
+    sequence_grow(generator, sequence, end);
+    prefill_begin(prefill, sequence->pages, sequence->page_count, end - first);
+    for (int32_t position = first; position < end; position++)
+        prefill_row(prefill, token_at(sequence->request, position), position,
+                    rope_table_row(a, position, sequence->longer));
+}
+
+/* ---- Prompts that begin alike ------------------------------------------------------- */
+
+/* Whether lengthen() may make its part of the cache again. */
+static bool may_lengthen(const struct architecture *a, const struct sequence *sequence)
+{
+    return !sequence->longer &&
+           architecture_rope_longer(a, cached_positions(a, sequence->request));
+}
+
+/* Whole pages at the beginning of two sequences that hold, or will hold, the same. */
+static int64_t pages_alike(const struct sequence *one, const struct sequence *other)
+{
+    const int64_t limit = least(one->position, other->position);
+    int64_t alike = 0;
+    if (one->longer != other->longer)
+        return 0;
+    while (alike < limit &&
+           token_at(one->request, alike) == token_at(other->request, alike))
+        alike++;
+    return alike / CACHE_PAGE_ROWS;
+}
+
+/*
+ * System prompts, a judge's instructions, many attempts of one request: what a running
+ * sequence has computed of them serves a new one too. Keys and values of a position are a
+ * function of the tokens up to it, so replies do not change by it. Returns how many pages
+ * are shared.
+ */
+static int64_t share_pages(struct generator *generator, struct sequence *sequence)
+{
+    const struct architecture *a = &generator->model->architecture;
+    const struct sequence *best = NULL;
+    int64_t shared = 0;
+    if (!backend_prefill_continues(generator->backend) || may_lengthen(a, sequence))
+        return 0;
+    for (int64_t i = 0; i < generator->active_count; i++) {
+        const struct sequence *other = &generator->active[i];
+        const int64_t alike = may_lengthen(a, other) ? 0 : pages_alike(sequence, other);
+        if (alike <= shared)
+            continue;
+        best = other;
+        shared = alike;
     }
+    for (int64_t i = 0; i < shared; i++) {
+        sequence->pages[i] = best->pages[i];
+        page_pool_share(&generator->pool, best->pages[i]);
+    }
+    return shared;
 }
 
 /* ---- Admission ---------------------------------------------------------------------- */
 
-static struct sequence sequence_begin(struct generator *generator,
-                                      struct generation_request *request)
+static void sequence_begin(struct generator *generator, struct generation_request *request)
 {
     const struct architecture *a = &generator->model->architecture;
     const int64_t limit = reply_limit(a, request);
-    const int64_t page_limit = pages_for(cached_positions(a, request));
     const int32_t slot = generator->free_slots[--generator->free_count];
-    CHECK(page_pool_promise(&generator->pool, page_limit));
     request->reply = memory_allocate_array((size_t)limit + 1, sizeof *request->reply);
-    return (struct sequence){
+    struct sequence sequence = {
         .request = request,
         .random = random_stream(request->seed, request->stream),
         .slot = slot,
@@ -199,8 +193,13 @@ static struct sequence sequence_begin(struct generator *generator,
         .token_limit = limit,
         .longer = architecture_rope_longer(a, request->prompt_count),
         .pages = generator->pages + slot * generator->plan.width,
-        .page_limit = page_limit,
+        .page_limit = pages_for(cached_positions(a, request)),
     };
+    sequence.page_count = share_pages(generator, &sequence);
+    CHECK(page_pool_promise(&generator->pool, sequence.page_limit - sequence.page_count));
+    prefill_sequence(generator, &sequence,
+                     (int32_t)(sequence.page_count * CACHE_PAGE_ROWS));
+    generator->active[generator->active_count++] = sequence;
 }
 
 static void sequence_end(struct generator *generator, const struct sequence *sequence)
@@ -238,12 +237,9 @@ static int64_t admit(struct generator *generator, struct generation_request *req
                      int64_t next, int64_t count)
 {
     const int64_t end = next + admissible(generator, requests + next, count - next);
-    for (; next < end; next++) {
-        struct sequence *sequence = &generator->active[generator->active_count++];
-        *sequence = sequence_begin(generator, &requests[next]);
-        prefill_add(generator, sequence);
-    }
-    prefill_flush(generator);
+    for (; next < end; next++)
+        sequence_begin(generator, &requests[next]);
+    prefill_run(&generator->prefill);
     return next;
 }
 
@@ -333,9 +329,9 @@ static void lengthen(struct generator *generator)
         if (sequence->longer || !architecture_rope_longer(a, sequence->position + 1))
             continue;
         sequence->longer = true;
-        prefill_add(generator, sequence);
+        prefill_sequence(generator, sequence, 0);
     }
-    prefill_flush(generator);
+    prefill_run(&generator->prefill);
 }
 
 /* One token for every running sequence. */
@@ -458,23 +454,15 @@ static enum status cache_reserve(struct generator *generator, size_t bytes,
             (long long)(greatest(pages - 1, 0) * CACHE_PAGE_ROWS),
             (long long)plan->longest_request, (long long)plan->longest);
     generator->pool_memory =
-        memory_allocate_array((size_t)pages, sizeof *generator->pool_memory);
+        memory_allocate_array((size_t)pages, 2 * sizeof *generator->pool_memory);
     page_pool_init(&generator->pool, generator->pool_memory, 1, pages - 1);
     return key_value_cache_reserve(&generator->cache, generator->model, pages, error);
 }
 
 static void host_place(struct generator *generator, struct arena *arena)
 {
-    struct prefill_rows *rows = &generator->rows;
-    const size_t limit = (size_t)generator->plan.row_limit;
     const size_t slots = (size_t)generator->plan.slot_count;
     const size_t width = (size_t)generator->plan.width;
-    rows->tokens = arena_push_array(arena, limit, sizeof(int32_t));
-    rows->positions = arena_push_array(arena, limit, sizeof(int32_t));
-    rows->turns = arena_push_array(arena, limit, sizeof(int32_t));
-    rows->cache_rows = arena_push_array(arena, limit, sizeof(int32_t));
-    rows->document_starts = arena_push_array(arena, slots + 1, sizeof(int32_t));
-    rows->packed = arena_push_array(arena, 4 * limit + slots + 1, sizeof(int32_t));
     generator->sampled = arena_push_array(arena, slots, sizeof(int32_t));
     generator->pages = arena_push_array(arena, slots, width * sizeof(int32_t));
     generator->free_slots = arena_push_array(arena, slots, sizeof(int32_t));
@@ -499,7 +487,6 @@ static enum status reserve(struct generator *generator, size_t cache_bytes,
 {
     const struct generation_plan *plan = &generator->plan;
     struct transformer *model = generator->model;
-    const size_t indices = (size_t)(4 * plan->row_limit + plan->slot_count + 1);
     enum status status = transformer_inference_begin(model, plan->row_limit, error);
     if (!status)
         status = rope_table_reserve(model, plan->longest, error);
@@ -508,20 +495,17 @@ static enum status reserve(struct generator *generator, size_t cache_bytes,
     if (!status)
         status = decode_step_reserve(&generator->step, model, &generator->cache,
                                      plan->slot_count, plan->width, error);
-    if (status)
-        return status;
-    generator->rows.device =
-        backend_allocate(generator->backend, indices * sizeof(int32_t), error);
-    if (!generator->rows.device)
-        return error_prefix(error, "prompts of %lld tokens", (long long)plan->row_limit);
-    return cache_reserve(generator, cache_bytes, error);
+    if (!status)
+        status = prefill_reserve(&generator->prefill, model, &generator->cache,
+                                 plan->row_limit, plan->slot_count, plan->width, error);
+    return status ? status : cache_reserve(generator, cache_bytes, error);
 }
 
 static void release(struct generator *generator)
 {
     decode_step_release(&generator->step);
     key_value_cache_release(&generator->cache);
-    backend_free(generator->backend, generator->rows.device);
+    prefill_release(&generator->prefill);
     arena_release(&generator->host);
     free(generator->pool_memory);
 }

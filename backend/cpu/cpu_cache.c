@@ -1,3 +1,5 @@
+#include "backend/cpu/cpu_cache.h"
+
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
@@ -67,6 +69,40 @@ void cpu_cache_write(struct backend *backend, struct key_value_cache_layer *cach
     for (int64_t t = 0; t < count; t++)
         write_row(cache, rows[t], f32(qkv) + t * width + shape->heads * shape->head_size,
                   shape);
+}
+
+static const void *page_of(const struct cached_head *head, const struct tensor *cache,
+                           int64_t position)
+{
+    const int64_t row = (int64_t)head->pages[position / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS;
+
+    return element_at(cache,
+                      head_begin(row, head->group, cache->shape[1], head->head_size));
+}
+
+void cpu_cache_keys(float *out, int64_t stride, const struct cached_head *head,
+                    int64_t first, int64_t count)
+{
+    const struct tensor *keys = &head->layer->keys;
+    const int64_t line = CACHE_PAGE_ROWS * (int64_t)dtype_bytes(keys->dtype);
+
+    for (int64_t at = 0; at < count; at += CACHE_PAGE_ROWS) {
+        const char *page = page_of(head, keys, first + at);
+        for (int64_t i = 0; i < head->head_size; i++)
+            dtype_convert(out + i * stride + at, DTYPE_F32, page + i * line, keys->dtype,
+                          CACHE_PAGE_ROWS);
+    }
+}
+
+void cpu_cache_values(float *out, const struct cached_head *head, int64_t first,
+                      int64_t count)
+{
+    const struct tensor *values = &head->layer->values;
+
+    for (int64_t at = 0; at < count; at += CACHE_PAGE_ROWS)
+        dtype_convert(out + at * head->head_size, DTYPE_F32,
+                      page_of(head, values, first + at), values->dtype,
+                      minimum(CACHE_PAGE_ROWS, count - at) * head->head_size);
 }
 
 /* What is read below, f32 or bf16: `type` is a constant where this is inlined. */

@@ -151,12 +151,15 @@ void cuda_attention_forward(struct backend *backend, struct tensor *out,
 }
 
 void cuda_attention_prefill(struct backend *backend, struct tensor *out,
-                            const struct tensor *qkv, const struct documents *documents,
+                            const struct tensor *qkv,
+                            const struct key_value_cache_layer *cache,
+                            const struct cached_documents *cached,
                             const struct attention_shape *shape)
 {
+    (void)cache; /* holds what qkv does */
     if (qkv->shape[0] == 0)
         return;
-    own_forward(cuda_of(backend), out, NULL, qkv, documents, shape);
+    own_forward(cuda_of(backend), out, NULL, qkv, &cached->documents, shape);
 }
 
 void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,

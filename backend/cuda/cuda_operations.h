@@ -68,7 +68,9 @@ void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
                              const struct documents *documents,
                              const struct attention_shape *shape);
 void cuda_attention_prefill(struct backend *backend, struct tensor *out,
-                            const struct tensor *qkv, const struct documents *documents,
+                            const struct tensor *qkv,
+                            const struct key_value_cache_layer *cache,
+                            const struct cached_documents *cached,
                             const struct attention_shape *shape);
 void cuda_swiglu_forward(struct backend *backend, struct tensor *out,
                          const struct tensor *gate_up);

@@ -423,6 +423,97 @@ static void test_decode(void **state)
     decode_case(20, 0, 6.0f);
 }
 
+/* Rows [splits[n], end) of each document, with their positions, as a batch of its own. */
+struct continuation {
+    struct tensor qkv, out;
+    int32_t starts[17];
+    int32_t positions[512];
+    int64_t T;
+};
+
+static void continuation_init(struct continuation *c, const struct batch *b,
+                              const int64_t *splits)
+{
+    const int64_t width = b->qkv.shape[1];
+
+    c->T = 0;
+    for (int64_t n = 0; n < b->count; n++) {
+        c->starts[n] = (int32_t)c->T;
+        for (int64_t t = splits[n]; t < b->starts[n + 1] - b->starts[n]; t++)
+            c->positions[c->T++] = (int32_t)t;
+    }
+    c->starts[b->count] = (int32_t)c->T;
+    c->qkv = matrix(c->T, width);
+    c->out = matrix(c->T, b->shape.heads * b->shape.head_size);
+    for (int64_t n = 0; n < b->count; n++)
+        memcpy(f32(&c->qkv) + c->starts[n] * width,
+               f32(&b->qkv) + (b->starts[n] + splits[n]) * width,
+               (size_t)((c->starts[n + 1] - c->starts[n]) * width) * sizeof(float));
+}
+
+static void continue_on(struct backend *on, struct continuation *c, const struct batch *b,
+                        const struct decoding *d, const int64_t *splits)
+{
+    continuation_init(c, b, splits);
+    const struct cached_documents cached = {
+        {c->starts, b->count, c->T}, c->positions, d->pages};
+    attention_prefill(on, &c->out, &c->qkv, &d->cache, &cached, &b->shape);
+}
+
+/* What of a document is given in a second pass has the bits that it has in one; on an fp32
+ * cache, those of attention_forward(). */
+static void prefill_case(struct backend *on, int64_t head_size, int64_t window, float cap)
+{
+    enum { COUNT = 7, LONGEST = 130 };
+    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 96, 97, 50};
+    const int64_t splits[][COUNT] = {
+        {0}, {0, 16, 0, 16, 96, 96, 48}, {1, 129, 5, 17, 50, 1, 33}};
+    struct batch b;
+    struct decoding d;
+    struct continuation whole, part;
+
+    batch_init(&b, lengths, COUNT, 6, 2, head_size);
+    b.shape.window = window;
+    b.shape.cap = cap;
+    decoding_init_on(on, &d, &b, LONGEST);
+    continue_on(on, &whole, &b, &d, splits[0]);
+    if (d.cache.keys.dtype == DTYPE_F32) {
+        batch_forward(&b);
+        assert_same_bits(&whole.out, &b.out);
+    }
+    for (int i = 1; i < 3; i++) {
+        continue_on(on, &part, &b, &d, splits[i]);
+        for (int64_t n = 0; n < COUNT; n++) {
+            const int64_t rows = part.starts[n + 1] - part.starts[n];
+            const struct tensor made = tensor_rows(&part.out, part.starts[n], rows);
+            const struct tensor wanted =
+                tensor_rows(&whole.out, b.starts[n] + splits[i][n], rows);
+            assert_same_bits(&made, &wanted);
+        }
+        tensor_free(&part.qkv);
+        tensor_free(&part.out);
+    }
+    tensor_free(&whole.qkv);
+    tensor_free(&whole.out);
+    decoding_release(&d);
+    batch_release(&b);
+}
+
+static void prefill_cases(struct backend *on)
+{
+    prefill_case(on, 64, 0, 0.0f);
+    prefill_case(on, 71, 0, 6.0f);
+    prefill_case(on, 20, 1, 0.0f);
+    prefill_case(on, 20, 37, 0.0f);
+    prefill_case(on, 20, 100, 2.0f);
+}
+
+static void test_prefill(void **state)
+{
+    (void)state;
+    prefill_cases(backend);
+}
+
 /* A cache in bf16 gives the bits of one in fp32 where keys and values are bf16 numbers. */
 static void bf16_cache_case(struct backend *narrow, int64_t head_size, int64_t window)
 {
@@ -459,6 +550,7 @@ static void test_bf16_cache(void **state)
     bf16_cache_case(narrow, 64, 0);
     bf16_cache_case(narrow, 71, 0);
     bf16_cache_case(narrow, 20, 19);
+    prefill_cases(narrow);
     backend_close(narrow);
 }
 
@@ -473,6 +565,7 @@ int main(void)
         cmocka_unit_test(test_bits_repeat),
         cmocka_unit_test(test_large_scores),
         cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_prefill),
         cmocka_unit_test(test_bf16_cache),
     };
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);

@@ -1,3 +1,4 @@
+#include "backend/operation_table.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/generator.h"
@@ -335,6 +336,119 @@ static void small_caches_change_nothing(void **state)
         free(alone[i].reply);
 }
 
+/* Counts the rows that go into a layer of the cache. */
+static const struct operation_table *untaped;
+static struct operation_table taped;
+static int64_t rows_written;
+
+static void write_and_count(struct backend *b, struct key_value_cache_layer *cache,
+                            const struct tensor *qkv, const int32_t *rows,
+                            const struct attention_shape *shape)
+{
+    rows_written += qkv->shape[0];
+    untaped->cache_write(b, cache, qkv, rows, shape);
+}
+
+static int64_t rows_of_run(struct generation_request *requests, int64_t count,
+                           int64_t batch_limit)
+{
+    untaped = backend->table;
+    taped = *untaped;
+    taped.cache_write = write_and_count;
+    rows_written = 0;
+    backend->table = &taped;
+    run(requests, count, batch_limit);
+    backend->table = untaped;
+    return rows_written / architecture.layer_count;
+}
+
+/* A system prompt of 100 tokens, and questions that leave it, or one another, at these
+ * positions: around the ends of pages of 16. */
+enum { ALIKE = 12, ALIKE_LENGTH = 120 };
+static const int64_t leaves_at[ALIKE] = {120, 120, 100, 15, 16,  17,
+                                         95,  96,  97,  0,  119, 111};
+
+static void make_alike(int32_t prompts[ALIKE][ALIKE_LENGTH])
+{
+    struct random random = random_stream(23, 1);
+    for (int64_t t = 0; t < ALIKE_LENGTH; t++)
+        prompts[0][t] = (int32_t)random_below(&random, VOCABULARY);
+    for (int i = 1; i < ALIKE; i++) {
+        memcpy(prompts[i], prompts[0], sizeof prompts[0]);
+        for (int64_t t = leaves_at[i]; t < ALIKE_LENGTH; t++)
+            prompts[i][t] = (prompts[0][t] + i) % VOCABULARY;
+    }
+}
+
+static struct generation_request alike_of(int32_t prompts[ALIKE][ALIKE_LENGTH], int index)
+{
+    return (struct generation_request){
+        .prompt = prompts[index],
+        .prompt_count = ALIKE_LENGTH,
+        .seed = 5,
+        .stream = (uint64_t)index,
+        .sampling = {0.9, 0.95, 3 + 5 * (index % 4)},
+    };
+}
+
+/* Replies are those of each prompt alone, whether its beginning was computed for it or for
+ * another one; which of both it was shows in the rows that were computed. */
+static void alike_equals_alone(int64_t shared_pages)
+{
+    static const int64_t batch_limits[] = {0, 5, 2, 1};
+    int32_t prompts[ALIKE][ALIKE_LENGTH];
+    struct generation_request alone[ALIKE], together[ALIKE];
+    int64_t rows_alone = 0;
+    make_alike(prompts);
+    for (int i = 0; i < ALIKE; i++) {
+        alone[i] = alike_of(prompts, i);
+        rows_alone += rows_of_run(&alone[i], 1, 0);
+    }
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < ALIKE; i++)
+            together[i] = alike_of(prompts, i);
+        const int64_t rows = rows_of_run(together, ALIKE, batch_limits[round]);
+        if (batch_limits[round] == 0)
+            assert_int_equal(rows_alone - rows, 16 * shared_pages);
+        if (batch_limits[round] == 1)
+            assert_int_equal(rows, rows_alone);
+        for (int i = 0; i < ALIKE; i++) {
+            assert_int_equal(together[i].reply_count, alone[i].reply_count);
+            assert_memory_equal(together[i].reply, alone[i].reply,
+                                (size_t)alone[i].reply_count * sizeof(int32_t));
+            free(together[i].reply);
+        }
+    }
+    for (int i = 0; i < ALIKE; i++)
+        free(alone[i].reply);
+}
+
+static void prompts_that_begin_alike(void **state)
+{
+    (void)state; /* 119 rows before the last token: 7 pages of 16 */
+    alike_equals_alone(7 + 6 + 0 + 1 + 1 + 5 + 6 + 6 + 0 + 7 + 6);
+}
+
+/* With ROPE_LONG, what one sequence makes again as it grows is not another one's. */
+static void alike_prompts_that_lengthen(void **state)
+{
+    struct architecture longer = architecture;
+    struct transformer *plain = model;
+    struct error error;
+    longer.rope_kind = ROPE_LONG;
+    longer.rope_original_limit = 126; /* passed by replies of 8 tokens, not by those of 3 */
+    for (int i = 0; i < ROPE_FACTORS; i++) {
+        longer.rope_short[i] = 1.0;
+        longer.rope_long[i] = 3.0;
+    }
+    if (transformer_create(&model, backend, &longer, 7, MASTERS_DROPPED, &error))
+        fail_msg("%s", error.message);
+    (void)state;
+    alike_equals_alone(1 + 6); /* of 4 and 8: 0, too, does not grow so far */
+    transformer_free(model);
+    model = plain;
+}
+
 static void refuses_a_cache_that_is_too_small(void **state)
 {
     const int32_t prompt[40] = {0};
@@ -429,6 +543,8 @@ int main(void)
         cmocka_unit_test(reports_replies_as_they_end),
         cmocka_unit_test(adapters_take_part),
         cmocka_unit_test(small_caches_change_nothing),
+        cmocka_unit_test(prompts_that_begin_alike),
+        cmocka_unit_test(alike_prompts_that_lengthen),
         cmocka_unit_test(refuses_a_cache_that_is_too_small),
         cmocka_unit_test(refuses_bad_requests),
         cmocka_unit_test(reports_broken_weights),

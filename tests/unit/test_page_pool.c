@@ -13,7 +13,7 @@ enum { FIRST = 3, COUNT = 10 };
 static void takes_each_page_once(void **state)
 {
     struct page_pool pool;
-    int32_t memory[COUNT];
+    int32_t memory[2 * COUNT];
     bool seen[FIRST + COUNT] = {false};
     (void)state;
     page_pool_init(&pool, memory, FIRST, COUNT);
@@ -31,7 +31,7 @@ static void takes_each_page_once(void **state)
 static void promises_no_more_than_there_is(void **state)
 {
     struct page_pool pool;
-    int32_t memory[COUNT], page;
+    int32_t memory[2 * COUNT], page;
     (void)state;
     page_pool_init(&pool, memory, FIRST, COUNT);
     assert_true(page_pool_promise(&pool, 6));
@@ -58,40 +58,79 @@ static void pages_can_be_empty(void **state)
     assert_false(page_pool_promise(&pool, 1));
 }
 
-/* Sequences of random sizes come, grow and go: no page ever has two owners. */
+enum { SEQUENCES = 7, PAGES = 40 };
+struct owner {
+    int32_t pages[PAGES];
+    int64_t taken, limit; /* limit 0: does not run */
+};
+
+/* Begins with some of the pages of another one, and with a promise of `wanted` more. */
+static void owner_begin(struct owner *owner, const struct owner *other, int64_t shared,
+                        int64_t wanted, struct page_pool *pool, int *holders)
+{
+    if (!page_pool_promise(pool, wanted))
+        return;
+    for (int64_t i = 0; i < shared; i++) {
+        owner->pages[i] = other->pages[i];
+        page_pool_share(pool, other->pages[i]);
+        holders[other->pages[i]]++;
+    }
+    owner->taken = shared;
+    owner->limit = shared + wanted;
+}
+
+static void owner_take(struct owner *owner, struct page_pool *pool, int *holders)
+{
+    const int32_t page = page_pool_take(pool);
+    assert_in_range(page, 0, PAGES - 1);
+    assert_int_equal(holders[page], 0);
+    holders[page] = 1;
+    owner->pages[owner->taken++] = page;
+}
+
+static void owner_end(struct owner *owner, struct page_pool *pool, int *holders)
+{
+    for (int64_t i = 0; i < owner->taken; i++)
+        holders[owner->pages[i]]--;
+    page_pool_give(pool, owner->pages, owner->taken, owner->limit - owner->taken);
+    owner->taken = owner->limit = 0;
+}
+
+/* What is neither held by somebody nor promised. */
+static int64_t room_expected(const struct owner owners[SEQUENCES], const int *holders)
+{
+    int64_t room = PAGES;
+    for (int i = 0; i < PAGES; i++)
+        room -= holders[i] > 0;
+    for (int s = 0; s < SEQUENCES; s++)
+        room -= owners[s].limit - owners[s].taken;
+    return room;
+}
+
+/* Sequences of random sizes come, grow and go, some beginning with pages of others: a page
+ * is taken by nobody while anybody holds it. */
 static void random_sequences_share_well(void **state)
 {
-    enum { SEQUENCES = 7, PAGES = 40, STEPS = 20000 };
+    enum { STEPS = 20000 };
     struct random random = random_stream(17, 1);
+    struct owner owners[SEQUENCES] = {0};
     struct page_pool pool;
-    int32_t memory[PAGES], pages[SEQUENCES][PAGES];
-    int64_t limit[SEQUENCES] = {0}, taken[SEQUENCES] = {0}, promised = 0;
-    int owner[PAGES];
+    int32_t memory[2 * PAGES];
+    int holders[PAGES] = {0};
     (void)state;
     page_pool_init(&pool, memory, 0, PAGES);
-    for (int i = 0; i < PAGES; i++)
-        owner[i] = -1;
     for (int step = 0; step < STEPS; step++) {
-        const int s = (int)random_below(&random, SEQUENCES);
-        if (limit[s] == 0) {
-            const int64_t wanted = 1 + (int64_t)random_below(&random, 15);
-            assert_int_equal(page_pool_promise(&pool, wanted), promised + wanted <= PAGES);
-            limit[s] = promised + wanted <= PAGES ? wanted : 0;
-            promised += limit[s];
-        } else if (taken[s] < limit[s] && random_below(&random, 4)) {
-            const int32_t page = page_pool_take(&pool);
-            assert_in_range(page, 0, PAGES - 1);
-            assert_int_equal(owner[page], -1);
-            owner[page] = s;
-            pages[s][taken[s]++] = page;
-        } else {
-            for (int64_t i = 0; i < taken[s]; i++)
-                owner[pages[s][i]] = -1;
-            page_pool_give(&pool, pages[s], taken[s], limit[s] - taken[s]);
-            promised -= limit[s];
-            limit[s] = taken[s] = 0;
-        }
-        assert_int_equal(page_pool_room(&pool), PAGES - promised);
+        struct owner *owner = &owners[random_below(&random, SEQUENCES)];
+        const struct owner *other = &owners[random_below(&random, SEQUENCES)];
+        if (owner->limit == 0)
+            owner_begin(owner, other,
+                        (int64_t)random_below(&random, (uint64_t)other->taken + 1),
+                        1 + (int64_t)random_below(&random, 15), &pool, holders);
+        else if (owner->taken < owner->limit && random_below(&random, 4))
+            owner_take(owner, &pool, holders);
+        else
+            owner_end(owner, &pool, holders);
+        assert_int_equal(page_pool_room(&pool), room_expected(owners, holders));
     }
 }
 
