@@ -63,6 +63,19 @@ static struct documents documents_of(const struct pack *p, enum side side)
     return (struct documents){p->starts_on.on[side], p->count, p->longest};
 }
 
+/* The prefill of the device, which reads no cache. */
+static void device_prefill(struct tensor *out, const struct tensor *qkv,
+                           const struct documents *documents,
+                           const struct attention_shape *shape)
+{
+    const struct tensor none =
+        tensor_view_2d(NULL, qkv->dtype, 0, shape->key_value_heads * shape->head_size);
+    const struct key_value_cache_layer cache = {none, none};
+    const struct cached_documents cached = {.documents = *documents};
+
+    attention_prefill(backends[DEVICE], out, qkv, &cache, &cached, shape);
+}
+
 static void run_forward(struct pack *p, enum side side)
 {
     const struct documents documents = documents_of(p, side);
@@ -263,8 +276,7 @@ static void numbers_case(const int64_t *lengths, int64_t count, int64_t H, int64
     case_name("prefill", &p);
     const struct documents documents = documents_of(&p, DEVICE);
     poison(&p.out);
-    attention_prefill(backends[DEVICE], &p.out.on[DEVICE], &p.qkv.on[DEVICE], &documents,
-                      &p.shape);
+    device_prefill(&p.out.on[DEVICE], &p.qkv.on[DEVICE], &documents, &p.shape);
     check_floats("out", fetch_floats(&p.out), dtype, p.out_exact, p.T * H * D);
 
     case_name("backward", &p);
@@ -379,7 +391,7 @@ static void prefill_alone(const struct pack *p, int64_t n, const unsigned char *
 
     snprintf(what, sizeof what, "document %lld of %lld tokens", (long long)n,
              (long long)length);
-    attention_prefill(backends[DEVICE], &out.on[DEVICE], &qkv, &document, &p->shape);
+    device_prefill(&out.on[DEVICE], &qkv, &document, &p->shape);
     assert_same_bits(what, fetch(&out.on[DEVICE]), packed + (size_t)start * row,
                      (size_t)length * row);
 }
@@ -393,8 +405,7 @@ static void prefill_case(int64_t H, int64_t G, int64_t D, enum dtype dtype)
     const struct documents documents = documents_of(&p, DEVICE);
 
     case_name("prefill in pack and alone", &p);
-    attention_prefill(backends[DEVICE], &p.out.on[DEVICE], &p.qkv.on[DEVICE], &documents,
-                      &p.shape);
+    device_prefill(&p.out.on[DEVICE], &p.qkv.on[DEVICE], &documents, &p.shape);
     const unsigned char *packed = fetch(&p.out.on[DEVICE]);
     for (int64_t n = 0; n < COUNT; n++)
         prefill_alone(&p, n, packed);
@@ -499,8 +510,8 @@ static void no_tokens(enum dtype dtype)
         case_name("without tokens", &none[i]);
         run_forward(&none[i], DEVICE);
         run_backward(&none[i], DEVICE);
-        attention_prefill(backends[DEVICE], &none[i].out.on[DEVICE],
-                          &none[i].qkv.on[DEVICE], &documents, &none[i].shape);
+        device_prefill(&none[i].out.on[DEVICE], &none[i].qkv.on[DEVICE], &documents,
+                       &none[i].shape);
     }
     release_all();
 }

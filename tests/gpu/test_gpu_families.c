@@ -180,7 +180,6 @@ static void forward_and_backward(const struct pack *p, const struct indices *sta
     struct operand log_sum = poisoned_matrix(DTYPE_F32, H, p->T);
     struct operand d_out = random_matrix(p->dtype, p->T, H * D);
     struct operand d_qkv = poisoned_matrix(p->dtype, p->T, p->width);
-    struct operand alone = poisoned_matrix(p->dtype, p->T, H * D);
 
     EACH_SIDE(side)
     {
@@ -190,13 +189,54 @@ static void forward_and_backward(const struct pack *p, const struct indices *sta
         attention_backward(backends[side], &d_qkv.on[side], &d_out.on[side],
                            &p->qkv.on[side], &out.on[side], &log_sum.on[side], &documents,
                            &p->shape);
-        attention_prefill(backends[side], &alone.on[side], &p->qkv.on[side], &documents,
-                          &p->shape);
     }
     compare("attention", &out, p->dtype);
-    compare("prefill", &alone, p->dtype);
     compare("log_sum", &log_sum, p->dtype);
     compare("d_qkv", &d_qkv, p->dtype);
+}
+
+/* The table of pages: the last one first. */
+static struct indices table_of(const struct pack *p)
+{
+    const int64_t count = DOCUMENTS * p->pages;
+    int32_t *table = keep(int32_t, count);
+
+    for (int64_t i = 0; i < count; i++)
+        table[i] = (int32_t)(count - 1 - i);
+    return indices_of(table, count);
+}
+
+/* All documents, brought into the cache. */
+static void prefill(const struct pack *p, const struct indices *starts, int64_t longest)
+{
+    const int64_t H = p->shape.heads, G = p->shape.key_value_heads, D = p->shape.head_size;
+    const int64_t pool = DOCUMENTS * p->pages * CACHE_PAGE_ROWS;
+    struct operand keys = random_matrix(p->dtype, pool, G * D);
+    struct operand values = random_matrix(p->dtype, pool, G * D);
+    struct operand out = poisoned_matrix(p->dtype, p->T, H * D);
+    int32_t *positions = keep(int32_t, p->T), *rows = keep(int32_t, p->T);
+    const struct indices table = table_of(p);
+
+    for (int32_t n = 0; n < DOCUMENTS; n++)
+        for (int32_t t = p->starts[n]; t < p->starts[n + 1]; t++) {
+            const int32_t position = t - p->starts[n];
+            const int32_t page = table.on[HOST][n * p->pages + position / CACHE_PAGE_ROWS];
+            positions[t] = position;
+            rows[t] = page * CACHE_PAGE_ROWS + position % CACHE_PAGE_ROWS;
+        }
+    const struct indices positions_on = indices_of(positions, p->T);
+    const struct indices rows_on = indices_of(rows, p->T);
+    EACH_SIDE(side)
+    {
+        struct key_value_cache_layer cache = {keys.on[side], values.on[side]};
+        const struct cached_documents cached = {{starts->on[side], DOCUMENTS, longest},
+                                                positions_on.on[side],
+                                                {table.on[side], p->pages}};
+        cache_write(backends[side], &cache, &p->qkv.on[side], rows_on.on[side], &p->shape);
+        attention_prefill(backends[side], &out.on[side], &p->qkv.on[side], &cache, &cached,
+                          &p->shape);
+    }
+    compare("prefill", &out, p->dtype);
 }
 
 /* The last token of each document, from the cache. */
@@ -208,18 +248,14 @@ static void decode(const struct pack *p)
     struct operand values = random_matrix(p->dtype, pool, G * D);
     struct operand last = random_matrix(p->dtype, DOCUMENTS, p->width);
     struct operand out = poisoned_matrix(p->dtype, DOCUMENTS, H * D);
-    int32_t *table = keep(int32_t, DOCUMENTS * p->pages);
-
-    for (int32_t i = 0; i < DOCUMENTS * p->pages; i++)
-        table[i] = (int32_t)(DOCUMENTS * p->pages) - 1 - i;
+    const struct indices table = table_of(p);
     int32_t *positions = keep(int32_t, DOCUMENTS);
     memcpy(positions, p->lasts, sizeof p->lasts);
-    const struct indices table_on = indices_of(table, DOCUMENTS * p->pages);
     const struct indices positions_on = indices_of(positions, DOCUMENTS);
     EACH_SIDE(side)
     {
         const struct key_value_cache_layer cache = {keys.on[side], values.on[side]};
-        const struct cache_pages pages = {table_on.on[side], p->pages};
+        const struct cache_pages pages = {table.on[side], p->pages};
         attention_decode(backends[side], &out.on[side], &last.on[side], &cache, &pages,
                          positions_on.on[side], &p->shape);
     }
@@ -247,6 +283,8 @@ static void attention_case(enum dtype dtype, const int64_t *heads, int64_t windo
     p.qkv = random_matrix(dtype, p.T, p.width);
     const struct indices starts_on = indices_of(starts, DOCUMENTS + 1);
     forward_and_backward(&p, &starts_on, small ? 200 : 700);
+    memcpy(p.starts, starts, sizeof p.starts);
+    prefill(&p, &starts_on, small ? 200 : 700);
     decode(&p);
     release_all();
 }

@@ -115,6 +115,9 @@ static void attention_length(struct bench *bench, const struct shapes *s, int64_
     struct tensor out = matrix(bench, T, s->H * s->D);
     struct tensor d_out = matrix(bench, T, s->H * s->D);
     struct tensor log_sum = tensor_new(bench, DTYPE_F32, s->H, T);
+    const struct tensor no_rows = tensor_view_2d(NULL, qkv.dtype, 0, s->G * s->D);
+    const struct key_value_cache_layer none = {no_rows, no_rows}; /* cuda reads qkv */
+    const struct cached_documents cached = {.documents = documents};
     const char *model = bench->settings->own_attention ? "own kernel" : "";
     char details[96];
 
@@ -127,7 +130,7 @@ static void attention_length(struct bench *bench, const struct shapes *s, int64_
             attention_backward(bench->backend, &d_qkv, &d_out, &qkv, &out, &log_sum,
                                &documents, &shape));
     MEASURE(bench, "attention_prefill", model, details, work, "TFLOP/s",
-            attention_prefill(bench->backend, &out, &qkv, &documents, &shape));
+            attention_prefill(bench->backend, &out, &qkv, &none, &cached, &shape));
     blocks_free(bench);
 }
 
