@@ -19,6 +19,8 @@
  *     step 1   a2 b1 -> a3 b2           decode: one row a sequence
  *     step 2   a3 b2 -> a4 b3
  *
+ * Where a prompt begins like a running sequence, whole pages of that one's serve it too.
+ *
  * Both use linear_decode() and operations whose rows, or documents, do not see each
  * other, so which sequences run together changes nothing.
  */
