@@ -2,26 +2,24 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/memory.h"
 #include "base/text_buffer.h"
 #include "checkpoints/safetensors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static const struct {
-    const char *name;
-    bool required;
-} metadata_files[] = {
-    {"config.json", true},
-    {"tokenizer.json", false},
-    {"tokenizer_config.json", false},
-    {"chat_template.jinja", false},
-    {"generation_config.json", false},
-    {"special_tokens_map.json", false},
-    {"added_tokens.json", false},
-    {"vocab.json", false},
-    {"merges.txt", false},
-    {"tokenizer.model", false},
+static const char *const metadata_files[] = {
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer.model",
 };
 
 static enum status file_copy(const char *from, const char *to, struct error *error)
@@ -50,15 +48,79 @@ enum status model_directory_copy_metadata(const char *from, const char *to,
         return error_set(error, STATUS_IO,
                          "%s: neither tokenizer.json nor tokenizer.model is there", from);
     for (size_t i = 0; i < sizeof metadata_files / sizeof *metadata_files && !status; i++) {
-        char *source = path_join(from, metadata_files[i].name);
-        char *target = path_join(to, metadata_files[i].name);
-        if (metadata_files[i].required || file_exists(source))
+        char *source = path_join(from, metadata_files[i]);
+        char *target = path_join(to, metadata_files[i]);
+        if (file_exists(source))
             status = file_copy(source, target, error);
         free(source);
         free(target);
     }
     return status;
 }
+
+/* --- config.json --- */
+
+static const char *config_dtype(enum dtype dtype)
+{
+    CHECK(dtype == DTYPE_F32 || dtype == DTYPE_BF16 || dtype == DTYPE_F16);
+    return dtype == DTYPE_F32 ? "float32" : dtype == DTYPE_BF16 ? "bfloat16" : "float16";
+}
+
+static bool names_dtype(const char *key, size_t bytes)
+{
+    static const char *const keys[] = {"\"dtype\"", "\"torch_dtype\""};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (bytes == strlen(keys[i]) && memcmp(key, keys[i], bytes) == 0)
+            return true;
+    return false;
+}
+
+/* Appends the text with other values of the outermost object's keys that name a type. */
+static enum status config_print(struct text_buffer *out, const struct text_buffer *text,
+                                enum dtype stored, const char *where, struct error *error)
+{
+    struct json_scan scan;
+    size_t begin, end;
+    size_t copied = 0;
+    const size_t mark = text_starts_with(text_buffer_string(text), "\xEF\xBB\xBF") ? 3 : 0;
+    const char *bytes = text->data + mark;
+    json_scan_init(&scan, bytes, text->length - mark);
+    if (json_scan_peek(&scan) != '{')
+        return error_set(error, STATUS_FORMAT, "%s: is no JSON object", where);
+    json_scan_step(&scan);
+    while (!scan.problem && json_scan_member(&scan, &begin, &end)) {
+        const bool is_text = json_scan_peek(&scan) == '"';
+        const size_t value = scan.at;
+        if (!json_scan_value(&scan) || !is_text || !names_dtype(bytes + begin, end - begin))
+            continue;
+        text_buffer_append_bytes(out, bytes + copied, value - copied);
+        text_buffer_appendf(out, "\"%s\"", config_dtype(stored));
+        copied = scan.at;
+    }
+    text_buffer_append_bytes(out, bytes + copied, scan.count - copied);
+    return scan.problem ? json_scan_fail(&scan, where, error) : STATUS_OK;
+}
+
+enum status model_directory_copy_config(const char *from, const char *to, enum dtype stored,
+                                        struct error *error)
+{
+    struct text_buffer text = {0};
+    struct text_buffer out = {0};
+    char *source = path_join(from, "config.json");
+    char *target = path_join(to, "config.json");
+    enum status status = file_read(&text, source, 0, error);
+    if (!status)
+        status = config_print(&out, &text, stored, source, error);
+    if (!status)
+        status = file_write_all(target, text_buffer_string(&out), out.length, error);
+    text_buffer_release(&text);
+    text_buffer_release(&out);
+    free(source);
+    free(target);
+    return status;
+}
+
+/* --- adapters, fingerprints --- */
 
 enum status model_directory_base(char **base, const char *directory, struct error *error)
 {

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_CHECKPOINTS_MODEL_DIRECTORY_H
 #define HOLDFAST_CHECKPOINTS_MODEL_DIRECTORY_H
 
+#include "base/dtype.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -24,9 +25,19 @@
  */
 enum status model_directory_check(const char *directory, struct error *error);
 
-/* Copies all of these that are there; fails if a required one is missing. Byte for byte. */
+/* Copies those of them but config.json that are there, byte for byte; fails without a
+ * tokenizer. It is all of them that belongs beside an adapter: transformers takes an
+ * adapter's folder with a config.json for a whole model, and misses its weights. */
 enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error);
+
+/*
+ * Copies config.json, which says of the weights in `to` that they are stored as `stored`:
+ * transformers loads them in the type that "dtype" (of old "torch_dtype") names, whatever
+ * the files hold. All other bytes stay; where it names no type, none is added.
+ */
+enum status model_directory_copy_config(const char *from, const char *to, enum dtype stored,
+                                        struct error *error);
 
 /*
  * A directory with adapter_config.json is an adapter in PEFT's layout: *base (heap) is

@@ -287,6 +287,9 @@ void lora_config_print(const struct lora_options *options, const char *base_name
     text_buffer_append_char(out, '\n');
 }
 
+/* As PEFT writes it: which library's tensors these are. */
+static const char *const metadata[] = {"format", "pt"};
+
 static enum status write_config(const struct adapters *adapters, const char *base_name,
                                 const char *directory, struct error *error)
 {
@@ -322,7 +325,7 @@ enum status transformer_write_adapter(const struct transformer *model,
     if (!status)
         status = write_config(model->adapters, base_name, directory, error);
     if (!status)
-        status = safetensors_write(path, tensors, block->entry_count, NULL, 0, error);
+        status = safetensors_write(path, tensors, block->entry_count, metadata, 1, error);
     free(path);
     free(tensors);
     free(values);

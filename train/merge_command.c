@@ -85,6 +85,8 @@ static enum status merged_write(const struct transformer *model,
     if (!status)
         status = model_directory_copy_metadata(options->model, folder, error);
     if (!status)
+        status = model_directory_copy_config(options->model, folder, stored, error);
+    if (!status)
         status = trained_on_copy(options->adapter, folder, error);
     if (!status)
         status = transformer_write_merged(model, folder, stored, error);

@@ -88,6 +88,8 @@ static enum status trained_write(const struct trainer *trainer, const char *dire
     if (trainer->options->lora)
         return transformer_write_adapter(trainer->model, trainer->options->model, directory,
                                          stored, error);
+    if (model_directory_copy_config(trainer->start, directory, stored, error))
+        return error->status;
     return transformer_write_weights(trainer->model, directory, stored, error);
 }
 
