@@ -8,21 +8,86 @@
 #include <string.h>
 #include <strings.h>
 
-const cJSON *record_get(const cJSON *object, const char *key)
+/* The member whose name is the first `length` bytes of `key`, in any case. */
+static const cJSON *member_get(const cJSON *object, const char *key, size_t length)
 {
-    const cJSON *exact = json_get(object, key);
-    if (exact)
-        return exact;
     const cJSON *item;
-    cJSON_ArrayForEach(item, object) if (item->string &&
-                                         strcasecmp(item->string, key) == 0) return item;
+    const cJSON *other_case = NULL;
+    if (!cJSON_IsObject(object))
+        return NULL;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (!item->string || strlen(item->string) != length)
+            continue;
+        if (memcmp(item->string, key, length) == 0)
+            return item;
+        if (!other_case && strncasecmp(item->string, key, length) == 0)
+            other_case = item;
+    }
+    return other_case;
+}
+
+/* Element "2" of an array, or "-1", its last. */
+static const cJSON *element_get(const cJSON *array, const char *key, size_t length)
+{
+    char *end;
+    const cJSON *item;
+    if (!cJSON_IsArray(array) || length == 0 || length > 9 ||
+        strspn(key, "-0123456789") < length)
+        return NULL;
+    long number = strtol(key, &end, 10);
+    if (end != key + length)
+        return NULL;
+    if (number < 0)
+        number += cJSON_GetArraySize(array);
+    if (number < 0)
+        return NULL;
+    cJSON_ArrayForEach(item, array) if (number-- == 0) return item;
     return NULL;
 }
 
-const char *record_text(const cJSON *object, const char *key,
+/* What the longest beginning of the path names; *rest is what is left of it. */
+static const cJSON *step(const cJSON *value, const char *path, const char **rest)
+{
+    for (size_t length = strlen(path); length > 0; length--) {
+        if (path[length] != '\0' && path[length] != '.')
+            continue;
+        const cJSON *found = cJSON_IsArray(value) ? element_get(value, path, length)
+                                                  : member_get(value, path, length);
+        *rest = path + length + (path[length] == '.');
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+const cJSON *record_get(const cJSON *object, const char *path)
+{
+    while (object && *path)
+        object = step(object, path, &path);
+    return object;
+}
+
+void record_each(const cJSON *value, const char *path, record_found *found, void *context)
+{
+    const cJSON *item;
+    while (value && *path && !(*path == '*' && (path[1] == '.' || path[1] == '\0')))
+        value = step(value, path, &path);
+    if (!value || !*path)
+        found(context, value);
+    else
+        cJSON_ArrayForEach(item, value)
+            record_each(item, path + (path[1] == '.' ? 2 : 1), found, context);
+}
+
+const char *record_text(const cJSON *object, const char *path,
                         char scratch[RECORD_SCRATCH_BYTES])
 {
-    const cJSON *value = record_get(object, key);
+    return record_value_text(record_get(object, path), scratch);
+}
+
+const char *record_value_text(const cJSON *value, char scratch[RECORD_SCRATCH_BYTES])
+{
     if (cJSON_IsString(value))
         return value->valuestring;
     if (cJSON_IsBool(value))

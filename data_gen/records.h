@@ -21,13 +21,24 @@ enum status records_read_hashed(const char *path, char sha256[SHA256_HEX_BYTES],
 enum status records_parse(const char *bytes, size_t count, const char *where,
                           record_visit *visit, void *context, struct error *error);
 
-/* The member of this name, in any case ("Goal" for "goal"); NULL if there is none. */
-const cJSON *record_get(const cJSON *object, const char *key);
+/*
+ * The member of this name, in any case ("Goal" for "goal"); NULL if there is none. A name
+ * with dots that no member has is a path: "doc.goal" is member goal of member doc,
+ * "turns.0.text" goes through the first element of an array, "turns.-1.text" through its
+ * last. Members whose own names have dots are found ("results.a.B" with {"a.B": …}).
+ */
+const cJSON *record_get(const cJSON *object, const char *path);
+
+/* The same for a path with '*' parts, each of which stands for all elements of an array or
+ * all members of an object, in order: visits each value, NULL where one has none. */
+typedef void record_found(void *context, const cJSON *value);
+void record_each(const cJSON *value, const char *path, record_found *found, void *context);
 
 /* Its text: a string as it is, a number or boolean in `scratch`; NULL if absent, null or a
  * list. */
 enum { RECORD_SCRATCH_BYTES = 32 };
-const char *record_text(const cJSON *object, const char *key,
+const char *record_text(const cJSON *object, const char *path,
                         char scratch[RECORD_SCRATCH_BYTES]);
+const char *record_value_text(const cJSON *value, char scratch[RECORD_SCRATCH_BYTES]);
 
 #endif

@@ -125,7 +125,8 @@ static enum status paper_read(struct artifact *artifact, const cJSON *file,
         return error_set(error, STATUS_FORMAT,
                          "%s: no \"jb_artifacts\" (the paper's files), no \"jailbreaks\" "
                          "(JailbreakBench's) and no attempts.jsonl: the lists are missing "
-                         "or empty",
+                         "or empty; of another layout say what stands where with "
+                         "--columns",
                          where);
     if (json_optional_string(file, "target_model", &model, where, error) ||
         json_optional_string(file, "attack", &attack, where, error) ||
@@ -169,9 +170,16 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
         line_next(&lines) &&
         json_parse(&value, lines.line, lines.line_bytes, where, NULL) == STATUS_OK &&
         json_get(value, "attempt");
+    const bool is_lines = cJSON_IsObject(value) && line_next(&lines);
     cJSON_Delete(value);
     value = NULL;
-    if (is_own) {
+    if (is_lines && !is_own) {
+        status =
+            error_set(error, STATUS_FORMAT,
+                      "%s: JSONL, but no attempts.jsonl of ours: say what stands where "
+                      "with --columns",
+                      where);
+    } else if (is_own) {
         status = own_read(artifact, bytes, count, where, error);
     } else {
         status = json_parse(&value, bytes, count, where, error);

@@ -16,7 +16,8 @@
  *      "jb_artifacts":[{"i_request","request","request_reformulated","response","i_restart",
  *                       "jailbroken_gpt","jailbroken_llama","jailbroken_rules"}]}
  *
- * and holdfast's own attempts.jsonl, told apart by content. In the paper's files only the
+ * and holdfast's own attempts.jsonl, told apart by content; any other layout by a map of its
+ * columns (artifact_columns.h). In the paper's files only the
  * last attempt of a behaviour is stored, number i_restart + 1; those before it were misses
  * of the GPT-4 judge. "attack" is missing in the earliest files, which are past tense;
  * n_requests may be larger than the number of rows. A verdict that is null is none.
@@ -28,6 +29,7 @@ struct artifact {
     char *model;      /* "" if the file does not say */
     int64_t attempts; /* made for a behaviour at most */
     bool earlier_missed;
+    bool attempts_may_lack; /* behaviours have as many attempts as there are */
     bool is_published;      /* no run of ours: the stored judges speak of hits */
     int64_t given_up_count; /* behaviours that the attack had no prompt for: misses */
     struct attempt_list list;

@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "chat/chat.h"
 #include "eval/artifact.h"
+#include "eval/artifact_columns.h"
 #include "eval/bench.h"
 #include "eval/eval_command.h"
 #include "eval/gate.h"
@@ -16,6 +17,8 @@
 
 struct score_options {
     char *artifact;
+    struct string_list columns;
+    char *benign;
     char *behaviors;
     struct string_list judges;
     char *refusal_judge;
@@ -37,8 +40,18 @@ struct score_options {
 
 static const struct option_entry entries[] = {
     {"artifact", OPTION_STRING, FIELD(artifact), "FILE",
-     "the paper's result file or JailbreakBench's (JSON), or a run's attempts.jsonl",
+     "the paper's result file or JailbreakBench's (JSON), or a run's attempts.jsonl; with "
+     "--columns any CSV, JSON or JSONL, FILE?FIELD=VALUE for the rows that match",
      "Score"},
+    {"columns", OPTION_LIST, FIELD(columns), "NAME=PATH",
+     "where things stand in a file of others: request and response, and if they are there "
+     "prompt, index, attempt, attack, category, hit or miss (a stored verdict), rows "
+     "(where "
+     "the rows are). a.b is b in a, a.0 and a.-1 the first and the last, a.* all",
+     NULL},
+    {"benign", OPTION_STRING, FIELD(benign), "NAME",
+     "with --columns: the requests are harmless, refusals are counted; the set's name",
+     NULL},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
      "the list that was asked, for categories; joined on the index", NULL},
     {"judge", OPTION_LIST, FIELD(judges), "JUDGE",
@@ -49,7 +62,9 @@ static const struct option_entry entries[] = {
     {"verdicts", OPTION_STRING, FIELD(verdicts), "FILE",
      "keep what chat models say of each reply there (JSONL), and go on from it", NULL},
     {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
-     "whose stored verdict counts refusals of benign sets", NULL},
+     "whose verdict counts refusals of benign sets (default xstest; with --benign "
+     "xstest_replayed)",
+     NULL},
     JUDGE_PROMPT_ENTRIES(FIELD(judging)),
     JUDGE_ERROR_ENTRIES(FIELD(judging)),
     HOSTED_OPTION_ENTRIES(FIELD(hosted)),
@@ -81,6 +96,18 @@ static const struct command_line command_line = {
                 "  holdfast score --artifact results.json --judge "
                 "rating:openai:http://localhost:8000/v1#NAME --verdicts said.jsonl\n"
                 "  holdfast score --artifact attack-artifacts/PAIR/black_box/NAME.json\n"
+                "  # garak, promptfoo, lm-evaluation-harness, HarmBench, StrongREJECT\n"
+                "  holdfast score --artifact 'garak.report.jsonl?status=2' --columns "
+                "request=prompt.turns.-1.content.text,response=outputs.*.text\n"
+                "  holdfast score --artifact promptfoo.json --columns "
+                "rows=results.results,request=vars.request,response=response.output,"
+                "miss=success\n"
+                "  holdfast score --artifact samples_TASK_DATE.jsonl --columns "
+                "request=doc.goal,response=resps.*.*,index=doc_id\n"
+                "  holdfast score --artifact completions.json --columns "
+                "'rows=*.*,request=test_case,response=generation,hit=label'\n"
+                "  holdfast score --artifact strongreject.csv --columns "
+                "request=forbidden_prompt,response=response,hit=score\n"
                 "  holdfast score --artifact results.json --q0 0.95 --q1 0.9 --m0 50 --m1 "
                 "50\n",
     .positional = NULL,
@@ -119,8 +146,9 @@ static void names_find(struct found_names *names, const struct attempt_list *lis
     for (int i = 0; i < TENSE_COUNT; i++)
         if (has_attack(list, tense_name((enum tense)i)))
             names->attacks[names->attack_count++] = tense_name((enum tense)i);
-    if (names->attack_count == 0 && list->count && list->items[0].attack)
-        names->attacks[names->attack_count++] = list->items[0].attack;
+    for (size_t i = 0; i < list->count && names->attack_count == 0; i++)
+        if (strcmp(list->items[i].set, "harmful") == 0)
+            names->attacks[names->attack_count++] = list->items[i].attack;
     for (size_t i = 0; i < list->count; i++)
         if (text_starts_with(list->items[i].set, prefix))
             names->benign[names->benign_count++] = list->items[i].set + strlen(prefix);
@@ -157,6 +185,7 @@ static struct summary_plan plan_make(const struct score_options *options,
         .earlier_missed = artifact->earlier_missed,
         .given_up_count = artifact->given_up_count,
         .judge_count = artifact->list.judge_count,
+        .attempts_may_lack = artifact->attempts_may_lack,
         .refusal_judge = options->refusal_judge,
         .attacks = names->attacks,
         .attack_count = names->attack_count,
@@ -304,17 +333,47 @@ static enum status bench_make(struct score_options *options, struct bench *bench
     return STATUS_OK;
 }
 
+/* Sets --judge and --refusal-judge where they follow from --benign. */
+static enum status judges_choose(struct score_options *options, struct error *error)
+{
+    if (options->benign && options->columns.count == 0)
+        return error_set(error, STATUS_USAGE, "--benign NAME goes with --columns");
+    if (options->judges.count == 0)
+        string_list_add(&options->judges, options->benign ? "xstest" : "rules");
+    if (options->refusal_judge)
+        return STATUS_OK;
+    struct text_buffer name = {0};
+    text_buffer_append(&name, "xstest");
+    if (options->benign) /* none of these files has a verdict of that name */
+        text_buffer_append(&name, "_replayed");
+    options->refusal_judge = memory_duplicate_string(text_buffer_string(&name));
+    text_buffer_release(&name);
+    return STATUS_OK;
+}
+
+static enum status stored_read(const struct score_options *options,
+                               struct artifact *artifact, struct error *error)
+{
+    struct artifact_columns columns;
+    if (options->columns.count == 0)
+        return artifact_read(artifact, options->artifact, error);
+    if (artifact_columns_parse(&columns, &options->columns, error))
+        return error->status;
+    columns.benign = options->benign;
+    return artifact_read_columns(artifact, options->artifact, &columns, error);
+}
+
 static enum status score_run(struct score_options *options, struct error *error)
 {
     struct artifact artifact = {0};
     struct bench bench = {0};
     if (!options->artifact)
         return error_set(error, STATUS_USAGE, "--artifact FILE is missing");
-    if (options->judges.count == 0)
-        string_list_add(&options->judges, "rules");
+    if (judges_choose(options, error))
+        return error->status;
     enum status status = bench_make(options, &bench, error);
     if (!status)
-        status = artifact_read(&artifact, options->artifact, error);
+        status = stored_read(options, &artifact, error);
     if (!status)
         status = behaviors_join(options, &artifact, error);
     if (!status)
@@ -329,7 +388,6 @@ static enum status score_run(struct score_options *options, struct error *error)
 int score_command(int argc, char **argv)
 {
     struct score_options options = {
-        .refusal_judge = memory_duplicate_string("xstest"),
         .unscored_limit = 0.1,
         .device = memory_duplicate_string("cpu"),
         .precision = memory_duplicate_string("auto"),
