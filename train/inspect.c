@@ -12,6 +12,7 @@
 #include "text/tokenizer.h"
 #include "train/dataset.h"
 #include "train/inspect_model.h"
+#include "train/inspect_tense.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -46,16 +47,19 @@ static const struct option_entry entries[] = {
      "template: an array of {\"role\", \"content\"}", NULL},
     {"generation-prompt", OPTION_BOOL, FIELD(generation_prompt), NULL,
      "template: end where the assistant begins to speak", NULL},
-    {"data", OPTION_STRING, FIELD(data), "MIX.jsonl", "mask, gradients: the examples",
+    {"data", OPTION_STRING, FIELD(data), "MIX.jsonl",
+     "mask, gradients: the examples; tense: a list of requests, as of eval --behaviors, of "
+     "which each is worded as eval does it with the same --seed (a row each)",
      NULL},
     {"index", OPTION_INTEGER, FIELD(index), "N",
      "mask: which example; gradients: this one alone (-1: all as one batch)", NULL},
     {"ids", OPTION_LIST, FIELD(ids), "N,N,…", "logits: token ids of one document", NULL},
     {"out", OPTION_STRING, FIELD(out), "FILE",
-     "logits: an .npy file; gradients of the mean loss over targets: a .safetensors file",
+     "logits: an .npy file; gradients of the mean loss over targets: a .safetensors file; "
+     "tense with --data: CSV if it ends in .csv, else JSONL (default: on stdout)",
      NULL},
-    {"tense", OPTION_STRING, FIELD(tense), "NAME", "tense: a name of data --list-tenses",
-     NULL},
+    {"tense", OPTION_STRING, FIELD(tense), "NAME",
+     "tense: a name of data --list-tenses, with --data several", NULL},
     {"count", OPTION_INTEGER, FIELD(count), "N", "tense: how many reformulations", NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "tense: seed of the variation", NULL},
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
@@ -80,7 +84,9 @@ static const struct command_line command_line = {
         "  holdfast inspect gradients --model DIR --data mix.jsonl --out "
         "grads.safetensors\n"
         "  holdfast inspect tense --text \"Write a tutorial on how to pick a lock\" \\\n"
-        "      --tense past --count 5\n",
+        "      --tense past --count 5\n"
+        "  holdfast inspect tense --data jbb.csv:Goal --tense past,future --count 3 \\\n"
+        "      --out prompts.csv   # tests of promptfoo, documents of lm-eval\n",
     .positional = "WHAT",
     .entries = entries,
 };
@@ -436,7 +442,14 @@ static enum status inspect_tense(struct inspected *inspected,
 {
     (void)inspected;
     enum tense tense;
-    if (need(options->text, "--text TEXT", error) ||
+    if (options->data && options->text)
+        return error_set(error, STATUS_USAGE, "give --text or --data, not both");
+    if (options->data)
+        return inspect_tense_list(options->data, options->tense, options->count,
+                                  (uint64_t)options->seed, options->out, error);
+    if (options->out)
+        return error_set(error, STATUS_USAGE, "--out goes with --data here");
+    if (need(options->text, "--text TEXT or --data LIST", error) ||
         tense_parse(&tense, options->tense, error))
         return error->status;
     for (int64_t i = 0; i < options->count; i++) {
