@@ -16,11 +16,11 @@
  *      "jb_artifacts":[{"i_request","request","request_reformulated","response","i_restart",
  *                       "jailbroken_gpt","jailbroken_llama","jailbroken_rules"}]}
  *
- * and holdfast's own attempts.jsonl, told apart by content; any other layout by a map of its
- * columns (artifact_columns.h). In the paper's files only the
- * last attempt of a behaviour is stored, number i_restart + 1; those before it were misses
- * of the GPT-4 judge. "attack" is missing in the earliest files, which are past tense;
- * n_requests may be larger than the number of rows. A verdict that is null is none.
+ * and holdfast's own attempts.jsonl, told apart by content; any other layout by a map of
+ * its columns (artifact_columns.h). In the paper's files only the last attempt of a
+ * behaviour is stored, number i_restart + 1; those before it were misses of the GPT-4
+ * judge. "attack" is missing in the earliest files, which are past tense; n_requests may be
+ * larger than the number of rows. A verdict that is null is none.
  *
  * Each attempt has the stored verdicts (gpt, llama, rules; or those of the run) and after
  * artifact_replay() also NAME_replayed, our judge NAME run afresh, where there is one.
