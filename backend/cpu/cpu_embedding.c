@@ -1,14 +1,15 @@
 #include "backend/cpu/cpu_backend.h"
-#include "backend/cpu/cpu_bf16_panels.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_panels.h"
 #include "backend/cpu/cpu_target.h"
 
-static void row_take(float *out, const struct tensor *weight, int64_t row)
+static void row_take(const struct cpu_backend *cpu, float *out, const struct tensor *weight,
+                     int64_t row)
 {
     const int64_t columns = weight->shape[1];
 
     if (weight->arranged)
-        bf16_panels_row(out, weight, row);
+        panels_row(cpu, out, weight, row);
     else
         dtype_convert(out, DTYPE_F32,
                       (const char *)weight->data +
@@ -23,7 +24,7 @@ void cpu_embedding_forward(struct backend *backend, struct tensor *out,
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        row_take(f32(out) + t * columns, weight, tokens[t]);
+        row_take(cpu_of(backend), f32(out) + t * columns, weight, tokens[t]);
 }
 
 TARGET_CLONES

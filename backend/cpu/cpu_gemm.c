@@ -67,7 +67,7 @@ static void run_tile(const struct gemm_kernel *kernel, const struct gemm *gemm,
 
 /* All tiles of one block of rows with one panel. */
 static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
-                      const struct row_block *block, int64_t row, const float *panel,
+                      const struct row_block *block, int64_t row, struct gemm_panel panel,
                       int64_t column, int64_t first, int64_t depth)
 {
     for (int64_t i = 0; i < block->rows; i += kernel->rows) {
@@ -77,7 +77,8 @@ static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
             .a = block->packed ? block->a + i * depth : block->a + i * gemm->a_row,
             .a_row = block->packed ? 1 : gemm->a_row,
             .a_depth = block->packed ? rows : gemm->a_depth,
-            .b = panel,
+            .b = panel.b,
+            .b_pairs = panel.pairs,
             .c = gemm->c + (row + i) * gemm->c_row + column,
         };
         run_tile(kernel, gemm, &tile, rows, column, first);
@@ -182,10 +183,11 @@ static void run_job(const struct gemm_kernel *kernel, const struct gemm *gemm,
         const struct row_block block =
             row_block_take(kernel, gemm, row, minimum(plan->row_block, gemm->rows - row),
                            first, depth, scratch);
-        for (int64_t j = group; j < end; j += kernel->columns)
-            run_panel(kernel, gemm, &block, row,
-                      packed_panel(kernel, plan, chunk, j, first, depth), chunk->column + j,
-                      first, depth);
+        for (int64_t j = group; j < end; j += kernel->columns) {
+            const struct gemm_panel panel = {
+                .b = packed_panel(kernel, plan, chunk, j, first, depth)};
+            run_panel(kernel, gemm, &block, row, panel, chunk->column + j, first, depth);
+        }
     }
 }
 
@@ -233,32 +235,41 @@ static void gemm_many_rows(struct cpu_backend *cpu, const struct gemm *gemm)
         }
 }
 
+/* A block of rows with one panel, in all its depth. */
+static void run_column(const struct gemm_kernel *kernel, const struct gemm *gemm,
+                       int64_t row, int64_t column, float *scratch)
+{
+    const int64_t block = depth_block(gemm->depth);
+
+    for (int64_t first = 0; first < gemm->depth; first += block) {
+        const int64_t depth = minimum(block, gemm->depth - first);
+        const struct row_block rows =
+            row_block_take(kernel, gemm, row, minimum(ROW_BLOCK, gemm->rows - row), first,
+                           depth, scratch + block * kernel->columns);
+        const struct gemm_panel panel =
+            gemm_panel_take(kernel, gemm, column, first, depth, scratch);
+        run_panel(kernel, gemm, &rows, row, panel, column, first, depth);
+    }
+}
+
 /*
- * Few rows, as in decoding: each panel is packed into the cache of the thread that
- * multiplies it with all rows at once, so b is read from memory once and written nowhere.
+ * Few rows, as in decoding, or a b that is arranged: each panel is read where it lies, or
+ * brought into the cache of the thread that multiplies it with all rows of a block at once,
+ * so b is read from memory once for them, in its order, and written nowhere.
  */
-static void gemm_few_rows(struct cpu_backend *cpu, const struct gemm *gemm)
+static void gemm_by_panels(struct cpu_backend *cpu, const struct gemm *gemm)
 {
     const struct gemm_kernel *kernel = cpu->kernel;
-    const int64_t block = depth_block(gemm->depth);
-    const int64_t floats = block * (kernel->columns + FEW_ROWS);
+    const int64_t floats = depth_block(gemm->depth) * (kernel->columns + ROW_BLOCK);
     float *scratch = cpu_thread_scratch(cpu, floats);
 
     if (!scratch)
         return;
-#pragma omp parallel for num_threads(cpu->thread_count)                                    \
+#pragma omp parallel for collapse(2) num_threads(cpu->thread_count)                        \
     schedule(dynamic, 2) if (gemm->columns * gemm->depth >= PARALLEL_FEW_ROWS)
-    for (int64_t j = 0; j < gemm->columns; j += kernel->columns) {
-        float *panel = cpu_thread_piece(scratch, floats);
-        for (int64_t first = 0; first < gemm->depth; first += block) {
-            const int64_t depth = minimum(block, gemm->depth - first);
-            const struct row_block rows = row_block_take(
-                kernel, gemm, 0, gemm->rows, first, depth, panel + block * kernel->columns);
-            gemm_pack_panels(kernel, gemm, j, minimum(kernel->columns, gemm->columns - j),
-                             first, depth, panel);
-            run_panel(kernel, gemm, &rows, 0, panel, j, first, depth);
-        }
-    }
+    for (int64_t row = 0; row < gemm->rows; row += ROW_BLOCK)
+        for (int64_t j = 0; j < gemm->columns; j += kernel->columns)
+            run_column(kernel, gemm, row, j, cpu_thread_piece(scratch, floats));
 }
 
 /* A product over nothing: c = bias, 0, or what it was. */
@@ -277,8 +288,8 @@ void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)
         gemm_empty(gemm);
     else if (gemm->in_bf16 && cpu->bf16)
         bf16_gemm_parallel(cpu, gemm);
-    else if (gemm->rows <= FEW_ROWS)
-        gemm_few_rows(cpu, gemm);
+    else if (gemm->rows <= FEW_ROWS || gemm->b_panels)
+        gemm_by_panels(cpu, gemm);
     else
         gemm_many_rows(cpu, gemm);
 }
@@ -310,8 +321,9 @@ void gemm_packed(const struct gemm_kernel *kernel, const struct gemm *gemm,
         const int64_t depth = minimum(block, gemm->depth - first);
         const struct row_block rows =
             row_block_take(kernel, gemm, 0, gemm->rows, first, depth, NULL);
-        for (int64_t j = 0; j < gemm->columns; j += kernel->columns)
-            run_panel(kernel, gemm, &rows, 0, packed + first * padded + j * depth, j, first,
-                      depth);
+        for (int64_t j = 0; j < gemm->columns; j += kernel->columns) {
+            const struct gemm_panel panel = {.b = packed + first * padded + j * depth};
+            run_panel(kernel, gemm, &rows, 0, panel, j, first, depth);
+        }
     }
 }

@@ -40,8 +40,8 @@ struct gemm {
     const float *bias; /* [columns] or NULL; not together with `accumulate` */
     bool accumulate;
     bool in_bf16;
-    bool b_panels; /* b is what bf16_panels_arrange() made of it; b_depth, b_column say
-                      nothing */
+    bool
+        b_panels; /* b is what panels_arrange() made of it; b_depth, b_column say nothing */
 };
 
 /* On all threads; uses SCRATCH_PACKED and SCRATCH_THREADS. */

@@ -4,6 +4,15 @@
 #include <stddef.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define ALL_16(x)                                                                          \
+    {                                                                                      \
+        x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x                                     \
+    }
+
+static const uint32_t high_halves[] = ALL_16(0xFFFF0000);
+
+/* What was read through the pointer is read again: AVX2's registers are for sums. */
+#define FORGET(pointer) __asm__ volatile("" : "+r"(pointer))
 
 /*
  * One tile of ROWS x 2 vectors, for a vector type of LANES floats. A macro, because the
@@ -13,28 +22,45 @@
  * type, because gcc 12 spills sums of the other one.
  */
 #define DEFINE_TILE(name, vector, lanes, maximum_rows, target_attribute)                   \
-    target_attribute INLINE void name(const int rows, const struct gemm_tile *tile)        \
+    target_attribute INLINE void name(const int rows, const bool pairs,                    \
+                                      const struct gemm_tile *tile)                        \
     {                                                                                      \
         vector sum[maximum_rows][2];                                                       \
-        const float *a = tile->a, *b = tile->b;                                            \
+        const float *a = tile->a;                                                          \
+        const vector##_words *b = tile->b;                                                 \
         const int64_t a_row = tile->a_row, a_depth = tile->a_depth;                        \
+        const int steps = pairs ? 2 : 1;                                                   \
         _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)                            \
         {                                                                                  \
             sum[i][0] = sum[i][1] = (vector){0};                                           \
             __builtin_prefetch(tile->c + i * tile->c_row, 1);                              \
         }                                                                                  \
-        _Pragma("GCC unroll 4") for (int64_t k = 0; k < tile->depth; k++)                  \
+        _Pragma("GCC unroll 4") for (int64_t k = 0; k < tile->depth; k += steps)           \
         {                                                                                  \
-            const vector b0 = *(const vector##_any *)b;                                    \
-            const vector b1 = *(const vector##_any *)(b + (lanes));                        \
-            _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)                        \
+            _Pragma("GCC unroll 2") for (int step = 0; step < steps; step++)               \
             {                                                                              \
-                const vector x = a[i * a_row] - (vector){0};                               \
-                sum[i][0] += x * b0;                                                       \
-                sum[i][1] += x * b1;                                                       \
+                vector##_words w0 = b[0], w1 = b[1];                                       \
+                if (pairs && step == 0) {                                                  \
+                    w0 <<= 16;                                                             \
+                    w1 <<= 16;                                                             \
+                } else if (pairs) {                                                        \
+                    const vector##_words *in = b,                                          \
+                                         *high = (const vector##_words *)high_halves;      \
+                    FORGET(in);                                                            \
+                    FORGET(high);                                                          \
+                    w0 = in[0] & *high;                                                    \
+                    w1 = in[1] & *high;                                                    \
+                }                                                                          \
+                const vector b0 = (vector)w0, b1 = (vector)w1;                             \
+                _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)                    \
+                {                                                                          \
+                    const vector x = a[i * a_row] - (vector){0};                           \
+                    sum[i][0] += x * b0;                                                   \
+                    sum[i][1] += x * b1;                                                   \
+                }                                                                          \
+                a += a_depth;                                                              \
             }                                                                              \
-            a += a_depth;                                                                  \
-            b += 2 * (lanes);                                                              \
+            b += 2;                                                                        \
         }                                                                                  \
         _Pragma("GCC unroll 12") for (int i = 0; i < rows; i++)                            \
         {                                                                                  \
@@ -49,18 +75,28 @@
         }                                                                                  \
     }
 
-/* A function of its own for each number of rows. */
+/* A function of its own for each number of rows and kind of b. */
 #define DEFINE_ROWS(name, rows, target_attribute)                                          \
     target_attribute                                                                       \
         __attribute__((noinline)) static void name##_##rows(const struct gemm_tile *tile)  \
     {                                                                                      \
-        name(rows, tile);                                                                  \
+        name(rows, false, tile);                                                           \
+    }                                                                                      \
+    target_attribute __attribute__((noinline)) static void name##_##rows##_pairs(          \
+        const struct gemm_tile *tile)                                                      \
+    {                                                                                      \
+        name(rows, true, tile);                                                            \
+    }
+#define BOTH(name)                                                                         \
+    {                                                                                      \
+        name, name##_pairs                                                                 \
     }
 
 typedef void tile_function(const struct gemm_tile *tile);
 
 typedef float vector4 __attribute__((vector_size(16)));
 typedef float vector4_any __attribute__((vector_size(16), aligned(4), may_alias));
+typedef uint32_t vector4_words __attribute__((vector_size(16), aligned(4), may_alias));
 DEFINE_TILE(portable_tile, vector4, 4, 4, )
 DEFINE_ROWS(portable_tile, 1, )
 DEFINE_ROWS(portable_tile, 2, )
@@ -69,13 +105,13 @@ DEFINE_ROWS(portable_tile, 4, )
 
 static void portable_run(int64_t tile_rows, const struct gemm_tile *tile)
 {
-    static tile_function *const by_rows[] = {
-        portable_tile_1,
-        portable_tile_2,
-        portable_tile_3,
-        portable_tile_4,
+    static tile_function *const by_rows[][2] = {
+        BOTH(portable_tile_1),
+        BOTH(portable_tile_2),
+        BOTH(portable_tile_3),
+        BOTH(portable_tile_4),
     };
-    by_rows[tile_rows - 1](tile);
+    by_rows[tile_rows - 1][tile->b_pairs](tile);
 }
 
 static bool portable_runs_here(void)
@@ -86,8 +122,10 @@ static bool portable_runs_here(void)
 #if defined(__x86_64__)
 typedef float vector8 __attribute__((vector_size(32)));
 typedef float vector8_any __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t vector8_words __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float vector16 __attribute__((vector_size(64)));
 typedef float vector16_any __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t vector16_words __attribute__((vector_size(64), aligned(4), may_alias));
 #define AVX2   __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,avx512vl,avx2,fma")))
 DEFINE_TILE(avx2_tile, vector8, 8, 6, AVX2)
@@ -107,10 +145,11 @@ DEFINE_ROWS(avx512_tile, 12, AVX512)
 
 static void avx2_run(int64_t tile_rows, const struct gemm_tile *tile)
 {
-    static tile_function *const by_rows[] = {
-        avx2_tile_1, avx2_tile_2, avx2_tile_3, avx2_tile_4, avx2_tile_5, avx2_tile_6,
+    static tile_function *const by_rows[][2] = {
+        BOTH(avx2_tile_1), BOTH(avx2_tile_2), BOTH(avx2_tile_3),
+        BOTH(avx2_tile_4), BOTH(avx2_tile_5), BOTH(avx2_tile_6),
     };
-    by_rows[tile_rows - 1](tile);
+    by_rows[tile_rows - 1][tile->b_pairs](tile);
 }
 
 /* Rows left over are done in tiles of 8, 4, 2 and 1: fewer variants, same bits. */
@@ -118,18 +157,18 @@ static void avx512_run(int64_t tile_rows, const struct gemm_tile *tile)
 {
     static const struct {
         int64_t rows;
-        tile_function *run;
-    } parts[] = {{12, avx512_tile_12},
-                 {8, avx512_tile_8},
-                 {4, avx512_tile_4},
-                 {2, avx512_tile_2},
-                 {1, avx512_tile_1}};
+        tile_function *run[2];
+    } parts[] = {{12, BOTH(avx512_tile_12)},
+                 {8, BOTH(avx512_tile_8)},
+                 {4, BOTH(avx512_tile_4)},
+                 {2, BOTH(avx512_tile_2)},
+                 {1, BOTH(avx512_tile_1)}};
     struct gemm_tile rest = *tile;
 
     for (int i = 0; tile_rows > 0; i++) {
         if (tile_rows < parts[i].rows)
             continue;
-        parts[i].run(&rest);
+        parts[i].run[rest.b_pairs](&rest);
         tile_rows -= parts[i].rows;
         rest.a += parts[i].rows * rest.a_row;
         rest.c += parts[i].rows * rest.c_row;

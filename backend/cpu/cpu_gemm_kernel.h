@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_BACKEND_CPU_CPU_GEMM_KERNEL_H
 #define HOLDFAST_BACKEND_CPU_CPU_GEMM_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -10,7 +11,8 @@
  *              + base[i base_row + j]          for i < tile_rows and j < columns
  *
  * b is packed: `columns` neighbours, then the next k. base may be NULL (nothing is added),
- * c itself (accumulation) or a bias (base_row 0).
+ * c itself (accumulation) or a bias (base_row 0). With b_pairs the numbers of b are bf16,
+ * in pairs of neighbours of the depth, which is even: [depth / 2][columns][2].
  *
  * Each element is one chain of fused multiply-adds in the order of k, from zero, whatever
  * tile_rows is: a row of C does not depend on the rows beside it, bit for bit.
@@ -20,7 +22,8 @@ struct gemm_tile {
     const float *a;
     int64_t a_row;
     int64_t a_depth;
-    const float *b;
+    const void *b;
+    bool b_pairs;
     float *c;
     int64_t c_row;
     const float *base;

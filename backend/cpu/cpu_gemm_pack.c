@@ -136,6 +136,39 @@ void gemm_pack_panels(const struct gemm_kernel *kernel, const struct gemm *gemm,
                   kernel->columns, depth, packed + full * depth);
 }
 
+/* packed[k][j] <- a panel of cpu_panels.h that has only `width` columns. */
+static void widen_narrow(const void *panel, enum dtype dtype, int64_t width,
+                         int64_t columns, int64_t depth, float *packed)
+{
+    const uint16_t *pairs = panel;
+
+    if (dtype == DTYPE_F32) {
+        pack_edge(panel, width, 1, width, columns, depth, packed);
+        return;
+    }
+    memset(packed, 0, (size_t)(depth * columns) * sizeof *packed);
+    for (int64_t k = 0; k < depth; k++)
+        for (int64_t j = 0; j < width; j++)
+            packed[k * columns + j] = bf16_to_float(pairs[(k / 2 * width + j) * 2 + k % 2]);
+}
+
+struct gemm_panel gemm_panel_take(const struct gemm_kernel *kernel, const struct gemm *gemm,
+                                  int64_t column, int64_t first, int64_t depth,
+                                  float *scratch)
+{
+    const int64_t width = minimum(kernel->columns, gemm->columns - column);
+    const void *arranged = (const char *)gemm->b + (column * gemm->depth + first * width) *
+                                                       (int64_t)dtype_bytes(gemm->b_dtype);
+
+    if (gemm->b_panels && width == kernel->columns)
+        return (struct gemm_panel){arranged, gemm->b_dtype == DTYPE_BF16};
+    if (gemm->b_panels)
+        widen_narrow(arranged, gemm->b_dtype, width, kernel->columns, depth, scratch);
+    else
+        gemm_pack_panels(kernel, gemm, column, width, first, depth, scratch);
+    return (struct gemm_panel){scratch, false};
+}
+
 /* All full tiles, step by step of the depth, as the rows lie in memory. */
 static inline __attribute__((always_inline)) void pack_tiles(const float *a,
                                                              int64_t a_depth, int64_t tiles,

@@ -12,6 +12,17 @@ void gemm_pack_panels(const struct gemm_kernel *kernel, const struct gemm *gemm,
                       int64_t column, int64_t columns, int64_t first, int64_t depth,
                       float *packed);
 
+/* One panel as gemm_kernel.run reads it. */
+struct gemm_panel {
+    const void *b;
+    bool pairs; /* of bf16 */
+};
+
+/* Where b has it, if it is arranged and the panel whole; else brought into `scratch`. */
+struct gemm_panel gemm_panel_take(const struct gemm_kernel *kernel, const struct gemm *gemm,
+                                  int64_t column, int64_t first, int64_t depth,
+                                  float *scratch);
+
 /*
  * Copies `rows` rows of a that are neighbours in memory (a_row 1) into tiles of
  * kernel->rows rows, [depth][rows of the tile] each; the last tile may have fewer.

@@ -1,6 +1,6 @@
-#include "backend/cpu/cpu_bf16_panels.h"
 #include "backend/cpu/cpu_gemm.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_panels.h"
 #include "backend/cpu/cpu_target.h"
 
 /* sum[t,:] += addend[t,:]; addend_stride 0 adds one row to all. */
@@ -63,7 +63,7 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
 
 void cpu_linear_arrange(struct backend *backend, struct tensor *weight)
 {
-    weight->arranged = bf16_panels_arrange(cpu_of(backend), weight);
+    weight->arranged = panels_arrange(cpu_of(backend), weight);
 }
 
 void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,

@@ -1,37 +1,15 @@
-#include "tests/unit/operations_fixture.h"
+#include "tests/unit/bf16_fixture.h"
 
 /*
  * linear_arrange(): products and rows of an arranged weight have the bits that they had
- * before. Where the processor has no bf16 instructions nothing is arranged, and the same
- * must hold.
+ * before, in batches and alone, with every kernel that this processor runs.
  */
-static struct backend *mixed;
+static struct backend *device; /* of the case that runs */
+static enum dtype dtype;       /* of its weights */
 
-static int open_both(void **state)
+static struct tensor weight_matrix(int64_t rows, int64_t columns)
 {
-    struct error error = {0};
-    const struct backend_options options = {.precision = "bf16", .thread_count = 2};
-
-    if (backend_open(&mixed, &options, &error))
-        fail_msg("%s", error.message);
-    return fixture_open(state);
-}
-
-static int close_both(void **state)
-{
-    backend_close(mixed);
-    return fixture_close(state);
-}
-
-static struct tensor bf16_matrix(int64_t rows, int64_t columns)
-{
-    struct tensor wide = matrix(rows, columns), narrow = wide;
-
-    narrow.dtype = DTYPE_BF16;
-    narrow.data = memory_allocate_array((size_t)(rows * columns), sizeof(uint16_t));
-    dtype_convert(narrow.data, DTYPE_BF16, wide.data, DTYPE_F32, rows * columns);
-    tensor_free(&wide);
-    return narrow;
+    return dtype == DTYPE_BF16 ? bf16_matrix(rows, columns) : matrix(rows, columns);
 }
 
 static void take_rows(struct tensor *out, const struct tensor *weight)
@@ -41,70 +19,147 @@ static void take_rows(struct tensor *out, const struct tensor *weight)
     for (int64_t t = 0; t < out->shape[0]; t++)
         tokens[t] = (int32_t)random_between(0, weight->shape[0] - 1);
     tokens[0] = (int32_t)weight->shape[0] - 1; /* in the panel of fewer columns */
-    embedding_forward(mixed, out, weight, tokens);
+    embedding_forward(device, out, weight, tokens);
+}
+
+/* One product of all rows and, where it stands in `out` before, added to what is there. */
+static struct tensor product(const struct tensor *in, const struct tensor *weight,
+                             const struct tensor *bias, const struct tensor *residual,
+                             bool in_place)
+{
+    struct tensor out = copy_of(residual);
+
+    linear_decode(device, &out, in, weight, bias, in_place ? &out : residual);
+    return out;
+}
+
+static void assert_rows_alone(const struct tensor *expected, const struct tensor *in,
+                              const struct tensor *weight)
+{
+    struct tensor alone = matrix(1, weight->shape[0]);
+
+    for (int64_t t = 0; t < in->shape[0]; t++) {
+        const struct tensor row = tensor_rows(in, t, 1);
+        const struct tensor expected_row = tensor_rows(expected, t, 1);
+        linear_decode(device, &alone, &row, weight, NULL, NULL);
+        assert_same_bits(&alone, &expected_row);
+    }
+    tensor_free(&alone);
 }
 
 static void arranged_case(int64_t T, int64_t M, int64_t K)
 {
-    enum { ROWS = 8 };
-    struct tensor in = matrix(T, K), weight = bf16_matrix(M, K);
-    struct tensor before = matrix(T, M), after = matrix(T, M), alone = matrix(1, M);
+    enum { WAYS = 3, ROWS = 8 };
+    struct tensor in = matrix(T, K), weight = weight_matrix(M, K),
+                  bias = weight_matrix(1, M);
+    struct tensor residual = matrix(T, M), before[WAYS], after[WAYS];
     struct tensor rows_before = matrix(ROWS, K), rows_after = matrix(ROWS, K);
-    const struct random draws = numbers;
 
-    linear_decode(mixed, &before, &in, &weight, NULL, NULL);
+    bias = tensor_view_1d(bias.data, dtype, M);
+    struct tensor plain = matrix(T, M);
+    linear_decode(device, &plain, &in, &weight, NULL, NULL);
+    for (int i = 0; i < WAYS; i++)
+        before[i] = product(&in, &weight, i > 0 ? &bias : NULL, &residual, i < 2);
+    const struct random draws = numbers;
     take_rows(&rows_before, &weight);
-    linear_arrange(mixed, &weight);
-    assert_int_equal(weight.arranged, cpu_of(mixed)->bf16 && K % 2 == 0);
-    linear_decode(mixed, &after, &in, &weight, NULL, NULL);
-    assert_same_bits(&before, &after);
+
+    linear_arrange(device, &weight);
+    assert_int_equal(weight.arranged, dtype == DTYPE_F32 || K % 2 == 0);
     numbers = draws; /* the same rows again */
     take_rows(&rows_after, &weight);
     assert_same_bits(&rows_before, &rows_after);
-    for (int64_t t = 0; t < T; t++) {
-        const struct tensor row = tensor_rows(&in, t, 1);
-        const struct tensor expected = tensor_rows(&before, t, 1);
-        linear_decode(mixed, &alone, &row, &weight, NULL, NULL);
-        assert_same_bits(&alone, &expected);
+    assert_rows_alone(&plain, &in, &weight);
+    for (int i = 0; i < WAYS; i++) {
+        after[i] = product(&in, &weight, i > 0 ? &bias : NULL, &residual, i < 2);
+        assert_same_bits(&before[i], &after[i]);
+        tensor_free(&before[i]);
+        tensor_free(&after[i]);
     }
-    struct tensor *all[] = {&in,    &weight,      &before,    &after,
-                            &alone, &rows_before, &rows_after};
+    struct tensor *all[] = {&in,    &weight,      &bias,      &residual,
+                            &plain, &rows_before, &rows_after};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         tensor_free(all[i]);
 }
 
-static void test_arranged(void **state)
+static void arranged_cases(void)
 {
-    (void)state;
     arranged_case(1, 1, 2);
     arranged_case(5, 15, 64);
     arranged_case(7, 16, 34);
-    arranged_case(33, 257, 768);
-    arranged_case(13, 65, 2050); /* blocks of depth, and a panel of one column */
-    arranged_case(14, 200, 33);  /* an odd depth stays as it is */
-    for (int i = 0; i < 10; i++)
+    arranged_case(33, 257, 768); /* blocks of depth, and a panel of one column */
+    arranged_case(13, 65, 2050);
+    arranged_case(14, 200, 33);  /* an odd depth: of bf16 it stays as it is */
+    arranged_case(200, 70, 390); /* blocks of rows */
+    for (int i = 0; i < 6; i++)
         arranged_case(random_between(1, 70), random_between(1, 300),
-                      2 * random_between(1, 1100));
+                      random_between(1, 1100));
 }
 
-/* In fp32 nothing is arranged. */
-static void test_other_types(void **state)
+static void test_bf16(void **state)
 {
-    struct tensor weight = matrix(20, 32), before = copy_of(&weight);
+    (void)state;
+    device = mixed;
+    dtype = DTYPE_BF16;
+    with_each_mixed_kernel(arranged_cases);
+}
+
+static void test_fp32(void **state)
+{
+    (void)state;
+    device = backend;
+    dtype = DTYPE_F32;
+    with_each_kernel(device, arranged_cases);
+}
+
+/* Weights of fp32 in a back-end that multiplies bf16, as adapters have them. */
+static void test_fp32_beside_bf16(void **state)
+{
+    (void)state;
+    device = mixed;
+    dtype = DTYPE_F32;
+    arranged_cases();
+}
+
+/* Without bf16 instructions weights of bf16 are multiplied as if they were widened first.
+ */
+static void widened_case(void)
+{
+    const int64_t T = random_between(1, 50), M = random_between(1, 200);
+    const int64_t K = 2 * random_between(1, 600);
+    struct tensor narrow = bf16_matrix(M, K), wide = matrix(M, K), in = matrix(T, K);
+    struct tensor out = matrix(T, M), expected = matrix(T, M);
+
+    dtype_convert(wide.data, DTYPE_F32, narrow.data, DTYPE_BF16, M * K);
+    cpu_of(backend)->kernel = cpu_of(mixed)->kernel;
+    linear_decode(backend, &expected, &in, &wide, NULL, NULL);
+    linear_arrange(mixed, &narrow);
+    linear_decode(mixed, &out, &in, &narrow, NULL, NULL);
+    assert_same_bits(&out, &expected);
+    struct tensor *all[] = {&narrow, &wide, &in, &out, &expected};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        tensor_free(all[i]);
+}
+
+static void test_widened(void **state)
+{
+    struct cpu_backend *cpu = cpu_of(mixed);
+    const struct bf16_kernel *bf16 = cpu->bf16;
 
     (void)state;
-    linear_arrange(backend, &weight);
-    assert_false(weight.arranged);
-    assert_same_bits(&weight, &before);
-    tensor_free(&weight);
-    tensor_free(&before);
+    cpu->bf16 = NULL;
+    for (int i = 0; i < 5; i++)
+        with_each_kernel(mixed, widened_case);
+    cpu->bf16 = bf16;
+    cpu_of(backend)->kernel = cpu->kernel;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arranged),
-        cmocka_unit_test(test_other_types),
+        cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_fp32),
+        cmocka_unit_test(test_fp32_beside_bf16),
+        cmocka_unit_test(test_widened),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);
 }
