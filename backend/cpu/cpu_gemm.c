@@ -79,6 +79,7 @@ static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
             .a_depth = block->packed ? rows : gemm->a_depth,
             .b = panel.b,
             .b_pairs = panel.pairs,
+            .ahead = block->rows > kernel->rows ? panel.bytes : 0,
             .c = gemm->c + (row + i) * gemm->c_row + column,
         };
         run_tile(kernel, gemm, &tile, rows, column, first);

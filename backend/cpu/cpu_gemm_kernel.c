@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 #define INLINE static inline __attribute__((always_inline))
+enum { LINE = 64 };
+
 #define ALL_16(x)                                                                          \
     {                                                                                      \
         x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x                                     \
@@ -37,6 +39,9 @@ static const uint32_t high_halves[] = ALL_16(0xFFFF0000);
         }                                                                                  \
         _Pragma("GCC unroll 4") for (int64_t k = 0; k < tile->depth; k += steps)           \
         {                                                                                  \
+            const char *soon = (const char *)b + tile->ahead;                              \
+            for (size_t line = 0; rows > 2 && line < 2 * sizeof *b; line += LINE)          \
+                __builtin_prefetch(soon + line, 0, 2);                                     \
             _Pragma("GCC unroll 2") for (int step = 0; step < steps; step++)               \
             {                                                                              \
                 vector##_words w0 = b[0], w1 = b[1];                                       \

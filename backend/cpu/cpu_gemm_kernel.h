@@ -24,6 +24,7 @@ struct gemm_tile {
     int64_t a_depth;
     const void *b;
     bool b_pairs;
+    int64_t ahead; /* bytes from b to what is read next, for the cache; or 0 */
     float *c;
     int64_t c_row;
     const float *base;

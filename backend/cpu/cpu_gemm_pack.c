@@ -157,16 +157,18 @@ struct gemm_panel gemm_panel_take(const struct gemm_kernel *kernel, const struct
                                   float *scratch)
 {
     const int64_t width = minimum(kernel->columns, gemm->columns - column);
-    const void *arranged = (const char *)gemm->b + (column * gemm->depth + first * width) *
-                                                       (int64_t)dtype_bytes(gemm->b_dtype);
+    const int64_t each = (int64_t)dtype_bytes(gemm->b_dtype);
+    const void *arranged =
+        (const char *)gemm->b + (column * gemm->depth + first * width) * each;
 
     if (gemm->b_panels && width == kernel->columns)
-        return (struct gemm_panel){arranged, gemm->b_dtype == DTYPE_BF16};
+        return (struct gemm_panel){arranged, gemm->b_dtype == DTYPE_BF16,
+                                   width * depth * each};
     if (gemm->b_panels)
         widen_narrow(arranged, gemm->b_dtype, width, kernel->columns, depth, scratch);
     else
         gemm_pack_panels(kernel, gemm, column, width, first, depth, scratch);
-    return (struct gemm_panel){scratch, false};
+    return (struct gemm_panel){.b = scratch};
 }
 
 /* All full tiles, step by step of the depth, as the rows lie in memory. */

@@ -15,7 +15,8 @@ void gemm_pack_panels(const struct gemm_kernel *kernel, const struct gemm *gemm,
 /* One panel as gemm_kernel.run reads it. */
 struct gemm_panel {
     const void *b;
-    bool pairs; /* of bf16 */
+    bool pairs;    /* of bf16 */
+    int64_t bytes; /* if what lies behind it is read next, else 0 */
 };
 
 /* Where b has it, if it is arranged and the panel whole; else brought into `scratch`. */
