@@ -254,9 +254,9 @@ static void run_column(const struct gemm_kernel *kernel, const struct gemm *gemm
 }
 
 /*
- * Few rows, as in decoding, or a b that is arranged: each panel is read where it lies, or
- * brought into the cache of the thread that multiplies it with all rows of a block at once,
- * so b is read from memory once for them, in its order, and written nowhere.
+ * Few rows, as in decoding, or a b that is arranged: a thread multiplies a panel with all
+ * rows of a block at once, from where it lies or from its cache, into which it packs it. So
+ * b is read from memory once for these rows, and written nowhere.
  */
 static void gemm_by_panels(struct cpu_backend *cpu, const struct gemm *gemm)
 {

@@ -21,8 +21,12 @@
  * depends on nothing else: not on the other rows or columns, their number, or the number
  * of threads. Row t of a product has the same bits in every batch.
  *
- * b may be bf16: it is widened as it is packed. With `in_bf16` the elements of a and b may
- * be rounded to bf16 first, and are where the processor multiplies those (cpu_bf16_gemm.h).
+ * A b in panels, an arranged weight, is read where it is, from memory's beginning to its
+ * end: decoding reads weights once, and packs none.
+ *
+ * b may be bf16: it is widened as it is packed, or by the kernel. With `in_bf16` the
+ * elements of a and b may be rounded to bf16 first, and are where the processor multiplies
+ * those (cpu_bf16_gemm.h).
  */
 struct gemm {
     int64_t rows;
