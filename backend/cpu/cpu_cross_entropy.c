@@ -8,7 +8,7 @@
 
 /* Rows of a chunk: enough that reading the vocabulary matrix costs little beside the
  * products, few enough that the logits of a small vocabulary stay in cache. */
-enum { CHUNK_ROWS = 512, LOGITS_FLOATS = 32 << 20 };
+enum { CHUNK_ROWS = 1024, LOGITS_FLOATS = 64 << 20 };
 
 struct problem {
     struct cpu_backend *cpu;
