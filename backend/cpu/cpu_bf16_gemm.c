@@ -24,7 +24,8 @@ struct plan {
     int64_t round_rows;  /* of a job that rounds */
     int64_t job_rows;
     int64_t job_columns; /* a multiple of STRIP */
-    uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16; across memory, in panels */
+    uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16; across memory, in panels;
+                            NULL: a is read where it lies, in one chunk */
     int64_t chunk_stride;
     float *scratch; /* of the threads: a strip of b in panels; NULL: b is in panels */
     int64_t scratch_floats;
@@ -76,18 +77,21 @@ static bool plan_make(struct plan *plan, struct cpu_backend *cpu, const struct g
     plan->depth_block = depth_block_of(gemm->depth);
     plan->round_rows = gemm->a_depth == 1 ? ROUND_ROWS : ROUND_ROWS_ACROSS;
     plan_jobs(plan, cpu->thread_count);
-    const int64_t blocks =
-        minimum(parts(gemm->depth, plan->depth_block),
-                maximum(1, ROUNDED_ELEMENTS / (gemm->rows * plan->depth_block)));
+    const bool in_place = gemm->a_dtype == DTYPE_BF16 && gemm->a_depth == 1 &&
+                          (gemm->depth % 2 == 0 || gemm->a_ends_in_zero);
+    const int64_t most = ROUNDED_ELEMENTS / (gemm->rows * plan->depth_block);
+    const int64_t blocks = minimum(parts(gemm->depth, plan->depth_block),
+                                   in_place ? INT64_MAX : maximum(1, most));
     plan->chunk_depth = blocks * plan->depth_block;
     plan->chunk_stride = round_up(minimum(plan->chunk_depth, gemm->depth), BF16_STEP);
-    plan->rounded = cpu_scratch(cpu, SCRATCH_PACKED, gemm->rows * plan->chunk_stride,
-                                sizeof *plan->rounded);
+    if (!in_place)
+        plan->rounded = cpu_scratch(cpu, SCRATCH_PACKED, gemm->rows * plan->chunk_stride,
+                                    sizeof *plan->rounded);
     if (gemm->b_panels)
-        return plan->rounded;
+        return plan->rounded || in_place;
     plan->scratch_floats = STRIP * plan->depth_block / 2;
     plan->scratch = cpu_thread_scratch(cpu, plan->scratch_floats);
-    return plan->rounded && plan->scratch;
+    return (plan->rounded || in_place) && plan->scratch;
 }
 
 static const void *element(const void *matrix, enum dtype type, int64_t offset)
@@ -99,15 +103,16 @@ static const void *element(const void *matrix, enum dtype type, int64_t offset)
 static void round_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t row)
 {
     const struct gemm *gemm = plan->gemm;
-    const float *a = gemm->a + row * gemm->a_row + chunk * gemm->a_depth;
+    const void *a =
+        element(gemm->a, gemm->a_dtype, row * gemm->a_row + chunk * gemm->a_depth);
     uint16_t *out = plan->rounded + row * plan->chunk_stride;
     const int64_t rows = minimum(plan->round_rows, gemm->rows - row);
 
     if (gemm->a_depth == 1)
-        plan->kernel->round(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_row, rows,
+        plan->kernel->round(out, plan->chunk_stride, a, gemm->a_dtype, gemm->a_row, rows,
                             end - chunk);
     else
-        plan->kernel->pack_across(out, BF16_PANEL * plan->chunk_stride, a, DTYPE_F32,
+        plan->kernel->pack_across(out, BF16_PANEL * plan->chunk_stride, a, gemm->a_dtype,
                                   gemm->a_depth, rows, end - chunk);
 }
 
@@ -117,6 +122,11 @@ static void find_rows(const struct plan *plan, const struct piece *at, int64_t r
 {
     const int64_t depth = at->first - at->chunk, panel = row / BF16_PANEL * BF16_PANEL;
 
+    if (!plan->rounded) {
+        tile->a = (const uint16_t *)plan->gemm->a + row * plan->gemm->a_row + at->first;
+        tile->a_row = plan->gemm->a_row;
+        return;
+    }
     if (plan->gemm->a_depth == 1) {
         tile->a = plan->rounded + row * plan->chunk_stride + depth;
         return;
@@ -264,7 +274,7 @@ static void run_chunk(const struct plan *plan, int64_t chunk, int64_t end)
     const struct gemm *gemm = plan->gemm;
 
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t row = 0; row < gemm->rows; row += plan->round_rows)
+    for (int64_t row = 0; row < (plan->rounded ? gemm->rows : 0); row += plan->round_rows)
         round_job(plan, chunk, end, row);
 #pragma omp for collapse(2) schedule(dynamic, 1)
     for (int64_t column = 0; column < gemm->columns; column += plan->job_columns)
