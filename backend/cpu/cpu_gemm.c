@@ -272,6 +272,7 @@ static void gemm_empty(const struct gemm *gemm)
 
 void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)
 {
+    CHECK(gemm->a_dtype == DTYPE_F32 || (gemm->in_bf16 && cpu->bf16));
     if (gemm->rows == 0 || gemm->columns == 0)
         return;
     if (gemm->depth == 0)
