@@ -73,6 +73,11 @@ enum dtype backend_activation_dtype(const struct backend *backend)
     return backend->activation_dtype;
 }
 
+enum dtype backend_operand_dtype(const struct backend *backend)
+{
+    return backend->operand_dtype;
+}
+
 bool backend_memory(struct backend *backend, size_t *free_bytes, size_t *total_bytes)
 {
     return backend->table->memory(backend, free_bytes, total_bytes);

@@ -37,6 +37,9 @@ int backend_thread_count(const struct backend *backend);
 enum dtype backend_compute_dtype(const struct backend *backend);
 /* Of activations and their gradients: the same, or DTYPE_F32 beside bf16 weights (cpu). */
 enum dtype backend_activation_dtype(const struct backend *backend);
+/* Of activations and gradients that only products read: the same, or DTYPE_BF16 where
+ * products round such an operand to bf16 anyway. */
+enum dtype backend_operand_dtype(const struct backend *backend);
 
 /* One line on the device and the libraries used, for the log (borrowed). */
 const char *backend_description(const struct backend *backend);

@@ -43,6 +43,16 @@ static inline enum dtype compute_dtype(const struct backend *backend,
     return tensor->dtype;
 }
 
+/* The same, where `tensor` may be in the type of operands that only products read. */
+static inline enum dtype operand_compute_dtype(const struct backend *backend,
+                                               const struct tensor *tensor)
+{
+    const bool mixed = backend->activation_dtype != backend->operand_dtype;
+    return mixed && tensor->dtype == backend->operand_dtype
+               ? backend->activation_dtype
+               : compute_dtype(backend, tensor);
+}
+
 /* That of weights beside activations of type `dtype`. */
 static inline enum dtype weight_dtype(const struct backend *backend,
                                       const struct tensor *weight, enum dtype dtype)

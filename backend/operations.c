@@ -69,12 +69,12 @@ static void check_linear(const struct backend *backend, const struct tensor *out
                          const struct tensor *in, const struct tensor *weight,
                          const struct tensor *bias, const struct tensor *residual)
 {
-    const enum dtype dtype = compute_dtype(backend, in);
+    const enum dtype dtype = operand_compute_dtype(backend, in);
     const struct tensor plain = in_rows(weight);
 
     check_strided(&plain, weight_dtype(backend, weight, dtype), weight->shape[0],
                   weight->shape[1]);
-    check_strided(in, dtype, in->shape[0], weight->shape[1]);
+    check_strided(in, in->dtype, in->shape[0], weight->shape[1]);
     CHECK(out->dtype == dtype || out->dtype == DTYPE_F32);
     check_strided(out, out->dtype, in->shape[0], weight->shape[0]);
     if (bias)
@@ -117,7 +117,8 @@ void linear_backward_input(struct backend *backend, struct tensor *d_in,
     check_strided(weight, weight_dtype(backend, weight, dtype), weight->shape[0],
                   weight->shape[1]);
     check_strided(d_in, dtype, d_in->shape[0], weight->shape[1]);
-    check_strided(d_out, dtype, d_in->shape[0], weight->shape[0]);
+    CHECK(operand_compute_dtype(backend, d_out) == dtype);
+    check_strided(d_out, d_out->dtype, d_in->shape[0], weight->shape[0]);
     if (!backend->error.status)
         backend->table->linear_backward_input(backend, d_in, d_out, weight, accumulate);
 }
@@ -126,13 +127,16 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
                             struct tensor *d_bias, const struct tensor *d_out,
                             const struct tensor *in)
 {
-    const enum dtype dtype = compute_dtype(backend, d_out);
+    const enum dtype dtype = operand_compute_dtype(backend, d_out);
 
     check_strided(d_weight, DTYPE_F32, d_weight->shape[0], d_weight->shape[1]);
-    check_strided(in, dtype, in->shape[0], d_weight->shape[1]);
-    check_strided(d_out, dtype, in->shape[0], d_weight->shape[0]);
-    if (d_bias)
+    CHECK(operand_compute_dtype(backend, in) == dtype);
+    check_strided(in, in->dtype, in->shape[0], d_weight->shape[1]);
+    check_strided(d_out, d_out->dtype, in->shape[0], d_weight->shape[0]);
+    if (d_bias) {
+        CHECK(d_out->dtype == dtype);
         check_vector(d_bias, DTYPE_F32, d_weight->shape[0]);
+    }
     if (!backend->error.status)
         backend->table->linear_backward_weight(backend, d_weight, d_bias, d_out, in);
 }
@@ -338,12 +342,20 @@ void attention_backward(struct backend *backend, struct tensor *d_qkv,
                                            documents, shape);
 }
 
+/* In the type of the call's activations, `dtype`, or in that of operands. */
+static void check_operand(const struct backend *backend, const struct tensor *tensor,
+                          enum dtype dtype, int64_t rows, int64_t columns)
+{
+    CHECK(operand_compute_dtype(backend, tensor) == dtype);
+    check_matrix(tensor, tensor->dtype, rows, columns);
+}
+
 void swiglu_forward(struct backend *backend, struct tensor *out,
                     const struct tensor *gate_up)
 {
-    const enum dtype dtype = compute_dtype(backend, out);
+    const enum dtype dtype = operand_compute_dtype(backend, out);
 
-    check_matrix(out, dtype, out->shape[0], out->shape[1]);
+    check_matrix(out, out->dtype, out->shape[0], out->shape[1]);
     check_matrix(gate_up, dtype, out->shape[0], 2 * out->shape[1]);
     if (!backend->error.status)
         backend->table->swiglu_forward(backend, out, gate_up);
@@ -356,9 +368,9 @@ void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct t
 
     check_matrix(d_out, dtype, d_out->shape[0], d_out->shape[1]);
     check_matrix(gate_up, dtype, d_out->shape[0], 2 * d_out->shape[1]);
-    check_matrix(d_gate_up, dtype, d_out->shape[0], 2 * d_out->shape[1]);
+    check_operand(backend, d_gate_up, dtype, d_out->shape[0], 2 * d_out->shape[1]);
     if (out)
-        check_matrix(out, dtype, d_out->shape[0], d_out->shape[1]);
+        check_operand(backend, out, dtype, d_out->shape[0], d_out->shape[1]);
     if (!backend->error.status)
         backend->table->swiglu_backward(backend, d_gate_up, out, d_out, gate_up);
 }
@@ -367,10 +379,10 @@ void swiglu_backward(struct backend *backend, struct tensor *d_gate_up, struct t
 static void check_gelu(const struct backend *backend, const struct tensor *out,
                        const struct tensor *in)
 {
-    const enum dtype dtype = compute_dtype(backend, out);
+    const enum dtype dtype = operand_compute_dtype(backend, out);
 
     CHECK(in->shape[1] == out->shape[1] || in->shape[1] == 2 * out->shape[1]);
-    check_matrix(out, dtype, out->shape[0], out->shape[1]);
+    check_matrix(out, out->dtype, out->shape[0], out->shape[1]);
     check_matrix(in, dtype, out->shape[0], in->shape[1]);
 }
 
@@ -386,9 +398,10 @@ void gelu_backward(struct backend *backend, struct tensor *d_in, struct tensor *
                    const struct tensor *d_out, const struct tensor *in, enum gelu_kind kind)
 {
     check_gelu(backend, d_out, in);
-    check_matrix(d_in, in->dtype, in->shape[0], in->shape[1]);
+    CHECK(d_out->dtype == in->dtype);
+    check_operand(backend, d_in, in->dtype, in->shape[0], in->shape[1]);
     if (out)
-        check_matrix(out, in->dtype, d_out->shape[0], d_out->shape[1]);
+        check_operand(backend, out, in->dtype, d_out->shape[0], d_out->shape[1]);
     if (!backend->error.status)
         backend->table->gelu_backward(backend, d_in, out, d_out, in, kind);
 }

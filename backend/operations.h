@@ -17,9 +17,11 @@
  * in one call (bf16 only where backend_compute_dtype() knows it). Where
  * backend_activation_dtype() is f32 and backend_compute_dtype() bf16, only weights (and
  * biases) are bf16; their products round the other operand to bf16, and so do those of
- * linear_backward_weight(), if the machine multiplies bf16. Always f32: gradients of
- * weights and biases, rstd, log_sum, rotary tables, moments, logits. Sums inside an
- * operation run in f32 or better.
+ * linear_backward_weight(), if the machine multiplies bf16. Where that is so, what a
+ * product would round may be bf16 already: `in` and `d_out` of linear operations (not
+ * beside d_bias), and what activations (SwiGLU, GELU) and their backwards write. Always
+ * f32: gradients of weights and biases, rstd, log_sum, rotary tables, moments, logits. Sums
+ * inside an operation run in f32 or better.
  *
  * Indices: arrays of int32 (tokens, positions, cache rows, …) live where the back-end
  * computes, like tensors; the structs that hold them are read at once.

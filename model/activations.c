@@ -99,7 +99,10 @@ static void gradients_place(struct activations *activations, const struct archit
         push_matrix(arena, dtype, token_count, query_key_value_width(a));
     activations->d_attended =
         push_matrix(arena, dtype, token_count, a->heads * a->head_size);
-    activations->d_gate_up = push_matrix(arena, dtype, token_count, gate_up_width(a));
+    /* A bias takes sums of d_gate_up as it is, before products round it. */
+    activations->d_gate_up =
+        push_matrix(arena, a->feed_forward_bias ? dtype : activations->operands,
+                    token_count, gate_up_width(a));
     activations->d_activated = push_matrix(arena, dtype, token_count, a->feed_forward);
     if (activations->lora)
         activations->adapter_scratch = push_matrix(
@@ -125,7 +128,7 @@ static void activations_place(struct activations *activations, const struct arch
     activations->last_rstd = push_rstd(arena, token_count);
     activations->normed = push_matrix(arena, activations->dtype, token_count, a->channels);
     activations->activated =
-        push_matrix(arena, activations->dtype, token_count, a->feed_forward);
+        push_matrix(arena, activations->operands, token_count, a->feed_forward);
     if (activations->use != FORWARD_ONLY)
         gradients_place(activations, a, arena);
 }
@@ -142,6 +145,9 @@ enum status activations_reserve(struct activations *activations,
                                         .token_count = token_count,
                                         .dtype = backend_activation_dtype(model->backend),
                                         .lora = transformer_lora(model)};
+    activations->operands = use == FORWARD_ONLY || activations->lora
+                                ? activations->dtype
+                                : backend_operand_dtype(model->backend);
     activations->indices.host =
         memory_allocate_array(index_count(token_count), sizeof(int32_t));
     activations->blocks =
@@ -169,8 +175,11 @@ size_t activations_measure(const struct architecture *architecture,
                            const struct lora_options *lora, enum dtype dtype,
                            enum activations_use use, int64_t token_count)
 {
-    struct activations activations = {
-        .use = use, .token_count = token_count, .dtype = dtype, .lora = lora};
+    struct activations activations = {.use = use,
+                                      .token_count = token_count,
+                                      .dtype = dtype,
+                                      .operands = dtype,
+                                      .lora = lora};
     struct arena arena = {0};
     activations.blocks = memory_allocate_array((size_t)architecture->layer_count,
                                                sizeof *activations.blocks);

@@ -99,6 +99,7 @@ struct activations {
     enum activations_use use;
     int64_t token_count;             /* 0: nothing reserved */
     enum dtype dtype;                /* of what has no other */
+    enum dtype operands;             /* of what only products read */
     const struct lora_options *lora; /* NULL: no adapters */
     struct batch_indices indices;
     void *memory; /* device */

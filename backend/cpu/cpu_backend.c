@@ -226,6 +226,7 @@ static void precision_choose(struct cpu_backend *cpu, const char *precision)
     if (strcmp(precision, "bf16") == 0 || (strcmp(precision, "auto") == 0 && kernel)) {
         cpu->backend.compute_dtype = DTYPE_BF16;
         cpu->bf16 = kernel;
+        cpu->backend.operand_dtype = kernel ? DTYPE_BF16 : DTYPE_F32;
         if (kernel)
             snprintf(how, sizeof how, "bf16, %s", kernel->name);
         else
@@ -245,6 +246,7 @@ enum status cpu_backend_open(struct backend **backend,
     cpu->backend.table = &cpu_table;
     cpu->backend.compute_dtype = DTYPE_F32;
     cpu->backend.activation_dtype = DTYPE_F32;
+    cpu->backend.operand_dtype = DTYPE_F32;
     cpu->thread_count = core_count();
 #ifdef _OPENMP
     if (options->thread_count > 0)

@@ -6,7 +6,7 @@ enum {
     DEPTH_BLOCK = 1024,                    /* of panels: 96 KiB a strip, of 1 MiB in L2 */
     STRIP = BF16_PANEL * BF16_TILE_PANELS, /* columns that stay there while rows pass */
     ROUND_ROWS = 8,                        /* of a, in one job of rounding; */
-    ROUND_ROWS_ACROSS = 32,                /* whole vectors where they lie across memory */
+    ROUND_ROWS_ACROSS = 64,                /* four lines where they lie across memory */
     ROW_BLOCK_LEAST = 96,                  /* of a job: each packs its columns of b anew */
     ROUNDED_ELEMENTS = 4 << 20,            /* 8 MiB of a at a time */
     PARALLEL_MULTIPLICATIONS = 1 << 19,    /* below: one thread, some 10 us, */
@@ -24,7 +24,8 @@ struct plan {
     int64_t round_rows;  /* of a job that rounds */
     int64_t job_rows;
     int64_t job_columns; /* a multiple of STRIP */
-    uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16 */
+    uint16_t *rounded;   /* [rows][chunk_stride]: a in bf16; across memory, in panels;
+                            NULL: a is read where it lies, in one chunk */
     int64_t chunk_stride;
     float *scratch; /* of the threads: a strip of b in panels; NULL: b is in panels */
     int64_t scratch_floats;
@@ -76,18 +77,21 @@ static bool plan_make(struct plan *plan, struct cpu_backend *cpu, const struct g
     plan->depth_block = depth_block_of(gemm->depth);
     plan->round_rows = gemm->a_depth == 1 ? ROUND_ROWS : ROUND_ROWS_ACROSS;
     plan_jobs(plan, cpu->thread_count);
-    const int64_t blocks =
-        minimum(parts(gemm->depth, plan->depth_block),
-                maximum(1, ROUNDED_ELEMENTS / (gemm->rows * plan->depth_block)));
+    const bool in_place = gemm->a_dtype == DTYPE_BF16 && gemm->a_depth == 1 &&
+                          (gemm->depth % 2 == 0 || gemm->a_ends_in_zero);
+    const int64_t most = ROUNDED_ELEMENTS / (gemm->rows * plan->depth_block);
+    const int64_t blocks = minimum(parts(gemm->depth, plan->depth_block),
+                                   in_place ? INT64_MAX : maximum(1, most));
     plan->chunk_depth = blocks * plan->depth_block;
     plan->chunk_stride = round_up(minimum(plan->chunk_depth, gemm->depth), BF16_STEP);
-    plan->rounded = cpu_scratch(cpu, SCRATCH_PACKED, gemm->rows * plan->chunk_stride,
-                                sizeof *plan->rounded);
+    if (!in_place)
+        plan->rounded = cpu_scratch(cpu, SCRATCH_PACKED, gemm->rows * plan->chunk_stride,
+                                    sizeof *plan->rounded);
     if (gemm->b_panels)
-        return plan->rounded;
+        return plan->rounded || in_place;
     plan->scratch_floats = STRIP * plan->depth_block / 2;
     plan->scratch = cpu_thread_scratch(cpu, plan->scratch_floats);
-    return plan->rounded && plan->scratch;
+    return (plan->rounded || in_place) && plan->scratch;
 }
 
 static const void *element(const void *matrix, enum dtype type, int64_t offset)
@@ -95,40 +99,62 @@ static const void *element(const void *matrix, enum dtype type, int64_t offset)
     return (const char *)matrix + offset * (int64_t)dtype_bytes(type);
 }
 
-/* Rows of a chunk of a, in bf16, along the depth. */
+/* Rows of a chunk of a, in bf16: as they lie along the depth, else as columns of panels. */
 static void round_job(const struct plan *plan, int64_t chunk, int64_t end, int64_t row)
 {
     const struct gemm *gemm = plan->gemm;
-    const float *a = gemm->a + row * gemm->a_row + chunk * gemm->a_depth;
+    const void *a =
+        element(gemm->a, gemm->a_dtype, row * gemm->a_row + chunk * gemm->a_depth);
     uint16_t *out = plan->rounded + row * plan->chunk_stride;
     const int64_t rows = minimum(plan->round_rows, gemm->rows - row);
 
     if (gemm->a_depth == 1)
-        plan->kernel->round(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_row, rows,
+        plan->kernel->round(out, plan->chunk_stride, a, gemm->a_dtype, gemm->a_row, rows,
                             end - chunk);
     else
-        plan->kernel->round_across(out, plan->chunk_stride, a, DTYPE_F32, gemm->a_depth,
-                                   rows, end - chunk);
+        plan->kernel->pack_across(out, BF16_PANEL * plan->chunk_stride, a, gemm->a_dtype,
+                                  gemm->a_depth, rows, end - chunk);
+}
+
+/* Where the tile from `row` on finds its rows of a. */
+static void find_rows(const struct plan *plan, const struct piece *at, int64_t row,
+                      struct bf16_tile *tile)
+{
+    const int64_t depth = at->first - at->chunk, panel = row / BF16_PANEL * BF16_PANEL;
+
+    if (!plan->rounded) {
+        tile->a = (const uint16_t *)plan->gemm->a + row * plan->gemm->a_row + at->first;
+        tile->a_row = plan->gemm->a_row;
+        return;
+    }
+    if (plan->gemm->a_depth == 1) {
+        tile->a = plan->rounded + row * plan->chunk_stride + depth;
+        return;
+    }
+    const int64_t width = minimum(BF16_PANEL, plan->gemm->rows - panel);
+    tile->a =
+        plan->rounded + panel * plan->chunk_stride + depth * width + 2 * (row - panel);
+    tile->a_row = 2;
+    tile->a_pair = 2 * width;
 }
 
 /* The piece's strip of b in panels, one after another. */
 static void pack_strip(const struct plan *plan, const struct piece *at, uint16_t *out)
 {
     const struct gemm *gemm = plan->gemm;
-    const bool along = gemm->b_depth == 1;
+    const char *in = element(gemm->b, gemm->b_dtype,
+                             at->first * gemm->b_depth + at->column * gemm->b_column);
+    const int64_t panel = BF16_PANEL * round_up(at->depth, 2);
 
-    for (int64_t j = 0; j < at->columns; j += BF16_PANEL) {
-        const int64_t width = minimum(BF16_PANEL, at->columns - j);
-        const void *in =
-            element(gemm->b, gemm->b_dtype,
-                    at->first * gemm->b_depth + (at->column + j) * gemm->b_column);
-        uint16_t *panel = out + j * round_up(at->depth, 2);
-        if (along)
-            plan->kernel->pack(panel, in, gemm->b_dtype, gemm->b_column, width, at->depth);
-        else
-            plan->kernel->pack_across(panel, in, gemm->b_dtype, gemm->b_depth, width,
-                                      at->depth);
+    if (gemm->b_depth != 1) {
+        plan->kernel->pack_across(out, panel, in, gemm->b_dtype, gemm->b_depth, at->columns,
+                                  at->depth);
+        return;
     }
+    for (int64_t j = 0; j < at->columns; j += BF16_PANEL)
+        plan->kernel->pack(out + j / BF16_PANEL * panel,
+                           element(in, gemm->b_dtype, j * gemm->b_column), gemm->b_dtype,
+                           gemm->b_column, minimum(BF16_PANEL, at->columns - j), at->depth);
 }
 
 /* Where the strip's panels lie: as packed, or in b. */
@@ -206,12 +232,14 @@ static void fetch_set(const struct plan *plan, const struct piece *at, int64_t i
 static void run_strip(const struct plan *plan, const struct piece *at)
 {
     const struct gemm *gemm = plan->gemm;
-    struct bf16_tile tile = {
-        .pairs = (at->depth + 1) / 2, .a_row = plan->chunk_stride, .c_row = gemm->c_row};
+    struct bf16_tile tile = {.pairs = (at->depth + 1) / 2,
+                             .a_row = plan->chunk_stride,
+                             .a_pair = 2,
+                             .c_row = gemm->c_row};
 
     find_panels(plan, at, &tile);
     for (int64_t i = 0; i < at->rows; i += BF16_TILE_ROWS) {
-        tile.a = plan->rounded + (at->row + i) * plan->chunk_stride + at->first - at->chunk;
+        find_rows(plan, at, at->row + i, &tile);
         tile.c = gemm->c + (at->row + i) * gemm->c_row + at->column;
         tile.base = at->first > 0 || gemm->accumulate ? tile.c
                     : gemm->bias                      ? gemm->bias + at->column
@@ -246,7 +274,7 @@ static void run_chunk(const struct plan *plan, int64_t chunk, int64_t end)
     const struct gemm *gemm = plan->gemm;
 
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t row = 0; row < gemm->rows; row += plan->round_rows)
+    for (int64_t row = 0; row < (plan->rounded ? gemm->rows : 0); row += plan->round_rows)
         round_job(plan, chunk, end, row);
 #pragma omp for collapse(2) schedule(dynamic, 1)
     for (int64_t column = 0; column < gemm->columns; column += plan->job_columns)

@@ -1,5 +1,6 @@
 #include "backend/cpu/cpu_bf16_kernel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -67,7 +68,7 @@ INLINE void tile_run(const int rows, const int panels, const struct bf16_tile *t
     _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++) sum[i][j] =
             _mm512_setzero_ps();
-    for (int64_t pair = 0; pair < tile->pairs; pair++, a += 2, b += 2 * width) {
+    for (int64_t pair = 0; pair < tile->pairs; pair++, a += tile->a_pair, b += 2 * width) {
         if (pair < fetching)
             for (int64_t i = 0; i < each; i++, next += LINE)
                 _mm_prefetch(next, _MM_HINT_T0);
@@ -201,48 +202,6 @@ INLINE void transpose(__m512i x[VECTOR])
     }
 }
 
-/* A block of 16 rows and 32 steps of the depth: pairs of the depth are numbers of 32 bits.
- */
-INLINE void block_across(uint16_t *out, int64_t stride, const void *in, enum dtype type,
-                         int64_t in_depth, int64_t rows, int64_t depth)
-{
-    const __mmask16 mask = mask_of(rows);
-    __m512i pairs[VECTOR];
-
-    _Pragma("GCC unroll 16") for (int i = 0; i < VECTOR; i++)
-    {
-        const int64_t k = 2 * i;
-        const __m512i even = halves(in, type, k * in_depth, k < depth ? mask : 0);
-        const __m512i odd = halves(in, type, (k + 1) * in_depth, k + 1 < depth ? mask : 0);
-        pairs[i] = _mm512_or_si512(even, _mm512_slli_epi32(odd, 16));
-    }
-    transpose(pairs);
-    for (int64_t i = 0; i < VECTOR && i < rows; i++)
-        _mm512_storeu_si512(out + i * stride, pairs[i]);
-}
-
-INLINE void across(uint16_t *out, int64_t stride, const void *in, enum dtype type,
-                   int64_t in_depth, int64_t rows, int64_t depth)
-{
-    const int64_t each = type == DTYPE_BF16 ? 2 : 4;
-
-    for (int64_t k = 0; k < stride; k += BF16_STEP)
-        for (int64_t i = 0; i < rows; i += VECTOR)
-            block_across(out + i * stride + k, stride,
-                         (const char *)in + (k * in_depth + i) * each, type, in_depth,
-                         rows - i, depth - k);
-}
-
-BF16 static void avx512_round_across(uint16_t *out, int64_t stride, const void *in,
-                                     enum dtype type, int64_t in_depth, int64_t rows,
-                                     int64_t depth)
-{
-    if (type == DTYPE_BF16)
-        across(out, stride, in, DTYPE_BF16, in_depth, rows, depth);
-    else
-        across(out, stride, in, DTYPE_F32, in_depth, rows, depth);
-}
-
 /* 16 pairs of the depth of up to 16 columns that lie along it. */
 INLINE void pack_block(uint16_t *out, const void *in, enum dtype type, int64_t in_column,
                        int64_t width, int64_t depth)
@@ -276,33 +235,46 @@ BF16 static void avx512_pack(uint16_t *out, const void *in, enum dtype type,
         pack_panel(out, in, DTYPE_F32, in_column, width, depth);
 }
 
-INLINE void pack_panel_across(uint16_t *out, const void *in, enum dtype type,
-                              int64_t in_depth, int64_t width, int64_t depth)
+/* 16 columns of two neighbours of the depth as pairs; `mask`: which are there. */
+INLINE __m512i pairs_across(const void *in, enum dtype type, int64_t even, int64_t odd,
+                            __mmask16 mask, __mmask16 odd_mask)
 {
-    const __mmask16 mask = mask_of(width);
+    return _mm512_or_si512(halves(in, type, even, mask),
+                           _mm512_slli_epi32(halves(in, type, odd, odd_mask), 16));
+}
 
+/* Row by row of the depth, through all panels: memory is read in its order. */
+INLINE void panels_across(uint16_t *out, int64_t out_panel, const void *in, enum dtype type,
+                          int64_t in_depth, int64_t columns, int64_t depth)
+{
     for (int64_t k = 0; k < depth; k += 2) {
-        const __m512i even = halves(in, type, k * in_depth, mask);
-        const __m512i odd = halves(in, type, (k + 1) * in_depth, k + 1 < depth ? mask : 0);
-        _mm512_mask_storeu_epi32(out + k * width, mask,
-                                 _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+        const bool paired = k + 1 < depth;
+        for (int64_t j = 0; j < columns; j += VECTOR) {
+            const int64_t width = columns - j < VECTOR ? columns - j : VECTOR;
+            const __mmask16 mask = mask_of(width);
+            const int64_t at = k * in_depth + j;
+            _mm512_mask_storeu_epi32(
+                out + j / VECTOR * out_panel + k * width, mask,
+                pairs_across(in, type, at, at + in_depth, mask, paired ? mask : 0));
+        }
     }
 }
 
-BF16 static void avx512_pack_across(uint16_t *out, const void *in, enum dtype type,
-                                    int64_t in_depth, int64_t width, int64_t depth)
+BF16 static void avx512_pack_across(uint16_t *out, int64_t out_panel, const void *in,
+                                    enum dtype type, int64_t in_depth, int64_t columns,
+                                    int64_t depth)
 {
     if (type == DTYPE_BF16)
-        pack_panel_across(out, in, DTYPE_BF16, in_depth, width, depth);
+        panels_across(out, out_panel, in, DTYPE_BF16, in_depth, columns, depth);
     else
-        pack_panel_across(out, in, DTYPE_F32, in_depth, width, depth);
+        panels_across(out, out_panel, in, DTYPE_F32, in_depth, columns, depth);
 }
 
 const struct bf16_kernel *bf16_kernel_best(void)
 {
-    static const struct bf16_kernel avx512 = {
-        "AVX-512 BF16 8x48", avx512_run,  avx512_run_narrow, avx512_round,
-        avx512_round_across, avx512_pack, avx512_pack_across};
+    static const struct bf16_kernel avx512 = {"AVX-512 BF16 8x48", avx512_run,
+                                              avx512_run_narrow,   avx512_round,
+                                              avx512_pack,         avx512_pack_across};
 
     return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl")

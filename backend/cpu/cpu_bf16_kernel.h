@@ -25,8 +25,9 @@ enum { BF16_PANEL = 16, BF16_TILE_ROWS = 8, BF16_TILE_PANELS = 3 };
 
 struct bf16_tile {
     int64_t pairs;     /* of the depth; an odd depth ends with a zero in a and in b */
-    const uint16_t *a; /* [rows, 2 pairs] */
-    int64_t a_row;     /* elements from row to row */
+    const uint16_t *a; /* pairs of the depth: a_row elements from row to row, */
+    int64_t a_row;
+    int64_t a_pair; /* and a_pair from pair to pair */
     const uint16_t *b;
     int64_t b_panel; /* elements from panel to panel */
     float *c;
@@ -47,16 +48,13 @@ struct bf16_kernel {
      * multiple of BF16_STEP. `type` of `in` is f32 or bf16, its rows in_row apart. */
     void (*round)(uint16_t *out, int64_t stride, const void *in, enum dtype type,
                   int64_t in_row, int64_t rows, int64_t depth);
-    /* The same where `in` lies across: its element (row, k) is in[k in_depth + row]. */
-    void (*round_across)(uint16_t *out, int64_t stride, const void *in, enum dtype type,
-                         int64_t in_depth, int64_t rows, int64_t depth);
     /* One panel of `width` columns <- in, rounded: element (k, j) is in[j in_column + k].
      * out is [(depth + 1) / 2][width][2]. */
     void (*pack)(uint16_t *out, const void *in, enum dtype type, int64_t in_column,
                  int64_t width, int64_t depth);
-    /* The same where it is in[k in_depth + j]. */
-    void (*pack_across)(uint16_t *out, const void *in, enum dtype type, int64_t in_depth,
-                        int64_t width, int64_t depth);
+    /* All panels of `columns`, out_panel apart, where it is in[k in_depth + j]. */
+    void (*pack_across)(uint16_t *out, int64_t out_panel, const void *in, enum dtype type,
+                        int64_t in_depth, int64_t columns, int64_t depth);
 };
 
 enum { BF16_STEP = 32 };

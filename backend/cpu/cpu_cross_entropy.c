@@ -8,7 +8,7 @@
 
 /* Rows of a chunk: enough that reading the vocabulary matrix costs little beside the
  * products, few enough that the logits of a small vocabulary stay in cache. */
-enum { CHUNK_ROWS = 512, LOGITS_FLOATS = 32 << 20 };
+enum { CHUNK_ROWS = 1024, LOGITS_FLOATS = 64 << 20 };
 
 struct problem {
     struct cpu_backend *cpu;
@@ -20,6 +20,7 @@ struct problem {
     float cap; /* 0: none */
     float smoothing;
     float scale;
+    bool narrowed; /* gradients of logits become bf16, which is what products take */
     int64_t chunk_rows;
     double *loss;  /* [chunk rows] */
     double *nll;   /* [chunk rows] */
@@ -109,6 +110,21 @@ static void row_capped_gradient(float *z, int64_t count, float highest, float fa
     }
 }
 
+/* A row becomes bf16 where it lies, with a zero behind an odd count. */
+static void row_narrow(float *z, int64_t count)
+{
+    enum { PIECE = 1024 };
+    uint16_t *out = (uint16_t *)(void *)z, piece[PIECE];
+
+    for (int64_t v = 0; v < count; v += PIECE) {
+        const int64_t length = minimum(PIECE, count - v);
+        dtype_convert(piece, DTYPE_BF16, z + v, DTYPE_F32, length);
+        memcpy(out + v, piece, (size_t)length * sizeof *piece);
+    }
+    if (count % 2)
+        out[count] = 0;
+}
+
 /* Losses of row i of the chunk; its logits become scale * d loss / d logits. */
 static void cross_entropy_row(const struct problem *p, int64_t i, int32_t target)
 {
@@ -135,6 +151,8 @@ static void cross_entropy_row(const struct problem *p, int64_t i, int32_t target
     else
         row_affine(z, count, factor, offset);
     z[target] -= p->scale * (1.0f - p->smoothing) * slope;
+    if (p->narrowed)
+        row_narrow(z, count);
 }
 
 static void chunk_logits(const struct problem *p, int64_t rows)
@@ -166,8 +184,10 @@ static void chunk_backward_input(const struct problem *p, int64_t rows)
         .columns = width,
         .depth = count,
         .a = p->logits,
-        .a_row = count,
+        .a_dtype = p->narrowed ? DTYPE_BF16 : DTYPE_F32,
+        .a_row = p->narrowed ? 2 * count : count,
         .a_depth = 1,
+        .a_ends_in_zero = true,
         .b = p->weight->data,
         .b_dtype = p->weight->dtype,
         .in_bf16 = p->weight->dtype == DTYPE_BF16,
@@ -187,8 +207,9 @@ static void chunk_backward_weight(const struct problem *p, int64_t rows)
         .columns = width,
         .depth = rows,
         .a = p->logits,
+        .a_dtype = p->narrowed ? DTYPE_BF16 : DTYPE_F32,
         .a_row = 1,
-        .a_depth = count,
+        .a_depth = p->narrowed ? 2 * count : count,
         .b = p->rows,
         .b_depth = width,
         .b_column = 1,
@@ -264,6 +285,7 @@ void cpu_linear_cross_entropy(struct backend *backend, struct cross_entropy_sums
                         .cap = cap,
                         .smoothing = label_smoothing,
                         .scale = scale};
+    p.narrowed = p.cpu->bf16 && weight->dtype == DTYPE_BF16;
 
     if (!problem_reserve(&p))
         return;

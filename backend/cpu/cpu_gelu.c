@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_row.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
@@ -55,16 +56,18 @@ static void multiply(float *restrict out, const float *restrict a, const float *
 enum { PIECE = 512 }; /* numbers of a row at a time, so that scratch is on the stack */
 
 /* `in`, `in` + columns: gate and up of one row, or (not gated) in alone. */
-static void forward_row(float *out, const float *in, int64_t columns, bool gated,
-                        enum gelu_kind kind)
+static void forward_row(const struct cpu_row *out, const float *in, int64_t columns,
+                        bool gated, enum gelu_kind kind)
 {
-    float slopes[PIECE];
+    float slopes[PIECE], buffer[PIECE];
 
     for (int64_t j = 0; j < columns; j += PIECE) {
         const int64_t count = minimum(PIECE, columns - j);
-        gelu_row(out + j, slopes, in + j, count, kind);
+        float *values = cpu_row_piece(out, j, buffer);
+        gelu_row(values, slopes, in + j, count, kind);
         for (int64_t i = 0; gated && i < count; i++)
-            out[j + i] *= in[columns + j + i];
+            values[i] *= in[columns + j + i];
+        cpu_row_store(out, j, values, count);
     }
 }
 
@@ -75,24 +78,28 @@ void cpu_gelu_forward(struct backend *backend, struct tensor *out, const struct 
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        forward_row(f32(out) + t * columns, f32(in) + t * width, columns, width > columns,
-                    kind);
+        forward_row(&(struct cpu_row){out, t * columns}, f32(in) + t * width, columns,
+                    width > columns, kind);
 }
 
-static void backward_row(float *d_in, const float *d_out, const float *in, int64_t columns,
-                         bool gated, enum gelu_kind kind)
+static void backward_row(const struct cpu_row *d_in, const float *d_out, const float *in,
+                         int64_t columns, bool gated, enum gelu_kind kind)
 {
-    float values[PIECE], slopes[PIECE];
+    float values[PIECE], slopes[PIECE], buffer[PIECE];
 
     for (int64_t j = 0; j < columns; j += PIECE) {
         const int64_t count = minimum(PIECE, columns - j);
         gelu_row(values, slopes, in + j, count, kind);
-        multiply(d_in + j, d_out + j, slopes, count);
+        float *d_gate = cpu_row_piece(d_in, j, buffer);
+        multiply(d_gate, d_out + j, slopes, count);
+        for (int64_t i = 0; gated && i < count; i++)
+            d_gate[i] *= in[columns + j + i];
+        cpu_row_store(d_in, j, d_gate, count);
         if (!gated)
             continue;
-        for (int64_t i = 0; i < count; i++)
-            d_in[j + i] *= in[columns + j + i];
-        multiply(d_in + columns + j, d_out + j, values, count);
+        float *d_up = cpu_row_piece(d_in, columns + j, buffer);
+        multiply(d_up, d_out + j, values, count);
+        cpu_row_store(d_in, columns + j, d_up, count);
     }
 }
 
@@ -104,8 +111,8 @@ void cpu_gelu_backward(struct backend *backend, struct tensor *d_in, struct tens
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        backward_row(f32(d_in) + t * width, f32(d_out) + t * columns, f32(in) + t * width,
-                     columns, width > columns, kind);
+        backward_row(&(struct cpu_row){d_in, t * width}, f32(d_out) + t * columns,
+                     f32(in) + t * width, columns, width > columns, kind);
     if (out)
         cpu_gelu_forward(backend, out, in, kind);
 }

@@ -91,7 +91,8 @@ static struct row_block row_block_take(const struct gemm_kernel *kernel,
                                        const struct gemm *gemm, int64_t row, int64_t rows,
                                        int64_t first, int64_t depth, float *scratch)
 {
-    struct row_block block = {.a = gemm->a + row * gemm->a_row + first * gemm->a_depth,
+    struct row_block block = {.a = (const float *)gemm->a + row * gemm->a_row +
+                                   first * gemm->a_depth,
                               .rows = rows};
 
     if (gemm->a_depth == 1 || !scratch)
@@ -283,6 +284,7 @@ static void gemm_empty(const struct gemm *gemm)
 
 void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)
 {
+    CHECK(gemm->a_dtype == DTYPE_F32 || (gemm->in_bf16 && cpu->bf16));
     if (gemm->rows == 0 || gemm->columns == 0)
         return;
     if (gemm->depth == 0)

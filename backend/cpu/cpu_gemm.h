@@ -32,9 +32,11 @@ struct gemm {
     int64_t rows;
     int64_t columns;
     int64_t depth;
-    const float *a;
+    const void *a;
+    enum dtype a_dtype; /* f32, or bf16 where cpu_bf16_gemm.h computes */
     int64_t a_row;
     int64_t a_depth;
+    bool a_ends_in_zero; /* its rows do, behind an odd depth: bf16 is read where it is */
     const void *b;
     enum dtype b_dtype; /* f32 or bf16 */
     int64_t b_depth;

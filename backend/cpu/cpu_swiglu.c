@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_row.h"
 #include "backend/cpu/cpu_target.h"
 
 TARGET_CLONES
@@ -11,6 +12,20 @@ static void swiglu_row(float *restrict out, const float *restrict gate,
         out[i] = gate[i] * sigmoid(gate[i]) * up[i];
 }
 
+enum { PIECE = 512 }; /* of a row at a time, so that what is narrowed is on the stack */
+
+static void forward_row(const struct cpu_row *out, const float *gate, int64_t columns)
+{
+    float buffer[PIECE];
+
+    for (int64_t j = 0; j < columns; j += PIECE) {
+        const int64_t count = minimum(PIECE, columns - j);
+        float *piece = cpu_row_piece(out, j, buffer);
+        swiglu_row(piece, gate + j, gate + columns + j, count);
+        cpu_row_store(out, j, piece, count);
+    }
+}
+
 void cpu_swiglu_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *gate_up)
 {
@@ -18,8 +33,8 @@ void cpu_swiglu_forward(struct backend *backend, struct tensor *out,
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        swiglu_row(f32(out) + t * columns, f32(gate_up) + t * 2 * columns,
-                   f32(gate_up) + t * 2 * columns + columns, columns);
+        forward_row(&(struct cpu_row){out, t * columns}, f32(gate_up) + t * 2 * columns,
+                    columns);
 }
 
 /* silu'(x) = s (1 + x (1 - s)) with s = sigmoid(x) */
@@ -35,6 +50,21 @@ static void swiglu_backward_row(float *restrict d_gate, float *restrict d_up,
     }
 }
 
+static void backward_row(const struct cpu_row *d_gate_up, const float *d_out,
+                         const float *gate, int64_t columns)
+{
+    float gate_buffer[PIECE], up_buffer[PIECE];
+
+    for (int64_t j = 0; j < columns; j += PIECE) {
+        const int64_t count = minimum(PIECE, columns - j);
+        float *d_gate = cpu_row_piece(d_gate_up, j, gate_buffer);
+        float *d_up = cpu_row_piece(d_gate_up, columns + j, up_buffer);
+        swiglu_backward_row(d_gate, d_up, d_out + j, gate + j, gate + columns + j, count);
+        cpu_row_store(d_gate_up, j, d_gate, count);
+        cpu_row_store(d_gate_up, columns + j, d_up, count);
+    }
+}
+
 void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
                          struct tensor *out, const struct tensor *d_out,
                          const struct tensor *gate_up)
@@ -43,11 +73,10 @@ void cpu_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
 
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++) {
-        float *d_gate = f32(d_gate_up) + t * 2 * columns;
         const float *gate = f32(gate_up) + t * 2 * columns;
-        swiglu_backward_row(d_gate, d_gate + columns, f32(d_out) + t * columns, gate,
-                            gate + columns, columns);
+        backward_row(&(struct cpu_row){d_gate_up, t * 2 * columns},
+                     f32(d_out) + t * columns, gate, columns);
         if (out)
-            swiglu_row(f32(out) + t * columns, gate, gate + columns, columns);
+            forward_row(&(struct cpu_row){out, t * columns}, gate, columns);
     }
 }

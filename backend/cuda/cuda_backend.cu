@@ -318,6 +318,7 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->backend.table = &cuda_table;
     cuda->backend.compute_dtype = fp32 ? DTYPE_F32 : DTYPE_BF16;
     cuda->backend.activation_dtype = cuda->backend.compute_dtype;
+    cuda->backend.operand_dtype = cuda->backend.compute_dtype;
     cuda->device = device;
     cuda->thread_count = options->thread_count > 0 ? options->thread_count : core_count();
     cuda->multiprocessor_count = properties.multiProcessorCount;

@@ -43,7 +43,7 @@ static void test_vectors(void **state)
 /* Embedding rows come out as they are; cross entropy against the same weights in fp32. */
 static void embedding_and_cross_entropy(void)
 {
-    enum { T = 13, C = 40, V = 101 };
+    enum { T = 13, C = 40, V = 1101 }; /* odd, and more than is narrowed at a time */
     struct tensor weight = bf16_matrix(V, C), wide = matrix(V, C), in = matrix(T, C);
     struct tensor d_in = matrix(T, C), d_in_expected = matrix(T, C);
     struct tensor d_weight = matrix(V, C), d_weight_expected = copy_of(&d_weight);
@@ -84,6 +84,82 @@ static void test_embedding_and_cross_entropy(void **state)
 {
     (void)state;
     with_each_mixed_kernel(embedding_and_cross_entropy);
+}
+
+/* Products read an operand in bf16 as they would round it, bit for bit. */
+static void operands_case(int64_t T, int64_t M, int64_t K)
+{
+    struct tensor in = matrix(T, K), d_out = matrix(T, M), weight = bf16_matrix(M, K);
+    struct tensor in16 = bf16_of(&in), d_out16 = bf16_of(&d_out);
+    struct tensor out = matrix(T, M), d_in = matrix(T, K), d_weight = matrix(M, K);
+    struct tensor out16 = copy_of(&out), d_in16 = copy_of(&d_in);
+    struct tensor d_weight16 = copy_of(&d_weight);
+
+    linear_forward(mixed, &out, &in, &weight, NULL, NULL);
+    linear_forward(mixed, &out16, &in16, &weight, NULL, NULL);
+    assert_same_bits(&out16, &out);
+    linear_backward_input(mixed, &d_in, &d_out, &weight, false);
+    linear_backward_input(mixed, &d_in16, &d_out16, &weight, false);
+    assert_same_bits(&d_in16, &d_in);
+    linear_backward_weight(mixed, &d_weight, NULL, &d_out, &in);
+    linear_backward_weight(mixed, &d_weight16, NULL, &d_out16, &in16);
+    assert_same_bits(&d_weight16, &d_weight);
+    struct tensor *tensors[] = {&in,  &d_out, &weight,   &in16,  &d_out16,
+                                &out, &d_in,  &d_weight, &out16, &d_in16};
+    for (int i = 0; i < 10; i++)
+        tensor_free(tensors[i]);
+    tensor_free(&d_weight16);
+}
+
+static void test_operands(void **state)
+{
+    (void)state;
+    if (backend_operand_dtype(mixed) != DTYPE_BF16) {
+        print_message("no bf16 instructions here: operands stay f32\n");
+        return;
+    }
+    operands_case(1, 1, 1);
+    operands_case(7, 18, 33); /* an odd depth is copied, with a zero behind it */
+    operands_case(33, 17, 64);
+    operands_case(130, 70, 50);
+    operands_case(21, 2050, 1026); /* blocks of depth */
+}
+
+/* What activations write as bf16 is what they write as f32, rounded. */
+static void activations_case(int64_t T, int64_t F)
+{
+    struct tensor in = matrix(T, 2 * F), d_out = matrix(T, F);
+    struct tensor out = matrix(T, F), d_in = matrix(T, 2 * F);
+    struct tensor out16 = bf16_of(&out), d_in16 = bf16_of(&d_in);
+    for (int gelu = 0; gelu < 2; gelu++) {
+        if (gelu) {
+            gelu_forward(mixed, &out16, &in, GELU_TANH);
+            gelu_backward(mixed, &d_in, &out, &d_out, &in, GELU_TANH);
+            gelu_backward(mixed, &d_in16, NULL, &d_out, &in, GELU_TANH);
+        } else {
+            swiglu_forward(mixed, &out16, &in);
+            swiglu_backward(mixed, &d_in, &out, &d_out, &in);
+            swiglu_backward(mixed, &d_in16, NULL, &d_out, &in);
+        }
+        struct tensor out_expected = bf16_of(&out), d_in_expected = bf16_of(&d_in);
+        assert_same_bits(&out16, &out_expected);
+        assert_same_bits(&d_in16, &d_in_expected);
+        tensor_free(&out_expected);
+        tensor_free(&d_in_expected);
+    }
+    struct tensor *tensors[] = {&in, &d_out, &out, &d_in, &out16, &d_in16};
+    for (int i = 0; i < 6; i++)
+        tensor_free(tensors[i]);
+}
+
+static void test_activations(void **state)
+{
+    (void)state;
+    if (backend_operand_dtype(mixed) != DTYPE_BF16)
+        return;
+    activations_case(1, 1);
+    activations_case(7, 64);
+    activations_case(5, 1100); /* more than is narrowed at a time */
 }
 
 /* A bf16 weight and its remainder move as the fp32 master does, bit for bit. */
@@ -142,10 +218,9 @@ static void test_description(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_embedding_and_cross_entropy),
-        cmocka_unit_test(test_adamw),
-        cmocka_unit_test(test_description),
+        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_embedding_and_cross_entropy),
+        cmocka_unit_test(test_operands), cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_adamw),    cmocka_unit_test(test_description),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);
 }

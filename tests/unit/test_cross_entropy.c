@@ -180,12 +180,12 @@ static void test_caps(void **state)
     capped_case(600, 5, 70, 0.95, 0.1f, 0.5f);
 }
 
-/* More rows than one chunk holds (512), and more logits (32 Mi). */
+/* More rows than one chunk holds (1024), and more logits (64 Mi). */
 static void test_several_chunks(void **state)
 {
     (void)state;
-    numbers_case(1100, 3, 70, 0.95, 0.1f);
-    numbers_case(350, 2, 100001, 0.95, 0.1f);
+    numbers_case(1300, 3, 70, 0.95, 0.1f);
+    numbers_case(350, 2, 200001, 0.98, 0.1f);
 }
 
 /* The solution above is held against finite differences of its own loss. */
