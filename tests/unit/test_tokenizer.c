@@ -331,7 +331,7 @@ static const struct {
     {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0,\"ab\":1}," MERGES "}}",
      "t.json: model.vocab: tokens \"a\" and \"b\" have the same id 0"},
     {"{\"model\":{\"vocab\":{\"a\":0,\"a\":1,\"ab\":2}," MERGES "}}",
-     "t.json: model.vocab: token \"a\" is listed twice (ids 0 and 1)"},
+     "t.json: line 1, column 26: \"a\" stands twice in one object"},
     {"{\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":3}," MERGES "}" AROUND "}",
      "t.json: model.vocab: no token has id 2, but the largest id is 3"},
     {"{\"model\":{\"vocab\":{\"\xFF\":0}," MERGES "}}",
