@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "base/json_scan.h"
 #include "base/memory.h"
+#include "base/repeated_string.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,37 +23,88 @@ static char *without_nul_escapes(const char *bytes, size_t count)
     return copy;
 }
 
-/* The first key that is twice in a small object of the tree; NULL if there is none. Its
- * depth is limited by the grammar's. */
-static const char *key_given_twice(const cJSON *value)
+/* A child of the object whose key another one before it has; NULL if there is none. */
+static const cJSON *repeated_child(const cJSON *object)
 {
-    enum { KEYS_LOOKED_THROUGH = 64 };
-    const cJSON *child, *other;
-    int keys = 0;
-    cJSON_ArrayForEach(child, value)
-    {
-        const char *found = key_given_twice(child);
-        if (found)
-            return found;
-        keys += keys <= KEYS_LOOKED_THROUGH;
-    }
-    if (!cJSON_IsObject(value) || keys > KEYS_LOOKED_THROUGH)
+    const cJSON *child = object->child;
+    const size_t count = (size_t)cJSON_GetArraySize(object);
+    const char **keys = memory_allocate_array(count + 1, sizeof *keys);
+    for (size_t i = 0; i < count; i++, child = child->next)
+        keys[i] = child->string;
+    size_t repeated = repeated_string(keys, count);
+    free(keys);
+    if (repeated == count)
         return NULL;
-    cJSON_ArrayForEach(
-        child, value) for (other = child->next; other;
-                           other = other->next) if (strcmp(child->string, other->string) ==
-                                                    0) return child->string;
-    return NULL;
+    for (child = object->child; repeated > 0; repeated--)
+        child = child->next;
+    return child;
 }
 
-enum status json_check_keys(const cJSON *value, const char *where, struct error *error)
+/* The same anywhere in the tree, whose depth is limited by the grammar's. */
+static const cJSON *repeated_key(const cJSON *value)
 {
-    const char *twice = key_given_twice(value);
-    if (!twice)
+    const cJSON *child;
+    const cJSON *found = cJSON_IsObject(value) && value->child && value->child->next
+                             ? repeated_child(value)
+                             : NULL;
+    for (child = value->child; child && !found; child = child->next)
+        if (child->child)
+            found = repeated_key(child);
+    return found;
+}
+
+/* Counts the keys in front of this one, in the order of the text. */
+static bool count_keys_before(const cJSON *value, const cJSON *key, size_t *count)
+{
+    const cJSON *child;
+    cJSON_ArrayForEach(child, value)
+    {
+        if (child == key)
+            return true;
+        *count += child->string != NULL;
+        if (count_keys_before(child, key, count))
+            return true;
+    }
+    return false;
+}
+
+/* Stands at the key of this number, in a text that has been scanned before. */
+static void scan_to_key(struct json_scan *scan, size_t number)
+{
+    for (;;) {
+        const bool is_key =
+            json_scan_peek(scan) == '"' &&
+            (scan->expect == JSON_EXPECT_KEY || scan->expect == JSON_EXPECT_KEY_OR_END);
+        if (is_key && number-- == 0)
+            return;
+        json_scan_step(scan);
+    }
+}
+
+enum { KEY_BYTES_SHOWN = 100 };
+
+static enum status check_keys(const cJSON *value, const char *bytes, size_t count,
+                              const char *where, struct error *error)
+{
+    size_t number = 0;
+    char problem[200];
+    struct json_scan scan;
+    const cJSON *key = repeated_key(value);
+    if (!key)
         return STATUS_OK;
-    return error_set(error, STATUS_FORMAT,
-                     "%s: \"%s\" stands twice in one object: take one of them out", where,
-                     twice);
+    count_keys_before(value, key, &number);
+    json_scan_init(&scan, bytes, count);
+    scan_to_key(&scan, number);
+    const size_t begin = scan.at;
+    json_scan_step(&scan);
+    /* as the text spells it: escapes do not reach the terminal */
+    snprintf(problem, sizeof problem,
+             "%.*s stands twice in one object: take one of them out",
+             (int)(scan.at - begin < KEY_BYTES_SHOWN ? scan.at - begin : KEY_BYTES_SHOWN),
+             bytes + begin);
+    scan.at = begin;
+    scan.problem = problem;
+    return json_scan_fail(&scan, where, error);
 }
 
 enum status json_parse(cJSON **value, const char *bytes, size_t count, const char *where,
@@ -74,7 +127,12 @@ enum status json_parse(cJSON **value, const char *bytes, size_t count, const cha
     free(copy);
     if (!*value) /* the grammar is right, so nothing else is left */
         return error_set(error, STATUS_MEMORY, "%s: no memory for the JSON value", where);
-    return STATUS_OK;
+    const enum status status = check_keys(*value, bytes, count, where, error);
+    if (status) {
+        cJSON_Delete(*value);
+        *value = NULL;
+    }
+    return status;
 }
 
 enum status json_parse_line(cJSON **value, const char *line, size_t count,

@@ -22,8 +22,9 @@
  *
  * Stricter than cJSON: no control characters in strings, no 01 or 1., no half surrogates,
  * at most 63 characters a number and 1000 levels. A byte-order mark is skipped. \u0000
- * becomes U+FFFD, as it would end a C string. Invalid UTF-8 passes as it is. Of a key
- * that is there twice, json_get() finds the first.
+ * becomes U+FFFD, as it would end a C string. Invalid UTF-8 passes as it is. A key that
+ * stands twice in one object is an error, as readers differ in which of the two they take
+ * (Python the last, many C libraries the first); all objects are looked through.
  */
 enum status json_parse(cJSON **value, const char *bytes, size_t count, const char *where,
                        struct error *error);
@@ -31,10 +32,6 @@ enum status json_parse(cJSON **value, const char *bytes, size_t count, const cha
 enum status json_parse_line(cJSON **value, const char *line, size_t count,
                             const char *where, struct error *error);
 enum status json_parse_file(cJSON **value, const char *path, struct error *error);
-
-/* An error for a key that is twice in an object of the tree, as readers differ in which of
- * the two they take. Maps of more than 64 keys are not looked through. */
-enum status json_check_keys(const cJSON *value, const char *where, struct error *error);
 
 /*
  * Getters. `where` names the source in messages. The `required` ones fail with

@@ -61,7 +61,7 @@ enum status safetensors_open(struct safetensors *file, const char *path,
 enum status safetensors_parse(struct safetensors *file, const void *bytes, size_t count,
                               const char *where, struct error *error);
 void safetensors_close(struct safetensors *file);
-/* Both NULL if absent. Of metadata keys given twice the last one counts. */
+/* Both NULL if absent. */
 const struct safetensors_entry *safetensors_find(const struct safetensors *file,
                                                  const char *name);
 const char *safetensors_metadata(const struct safetensors *file, const char *key);

@@ -207,12 +207,8 @@ static enum status entry_read(struct safetensors_entry *entry, struct span *span
     cJSON_ArrayForEach(item, object)
     {
         for (int i = 0; i < 3; i++) {
-            if (strcmp(item->string, keys[i]) != 0)
-                continue;
-            if (fields[i])
-                return error_set(error, STATUS_FORMAT, "%s: tensor '%s': two '%s' keys",
-                                 where, show_name(entry->name).text, keys[i]);
-            fields[i] = item;
+            if (strcmp(item->string, keys[i]) == 0)
+                fields[i] = item;
         }
     }
     for (int i = 0; i < 3; i++)
@@ -230,8 +226,6 @@ static enum status entry_read(struct safetensors_entry *entry, struct span *span
 static enum status metadata_read(struct safetensors *file, const cJSON *object,
                                  struct error *error)
 {
-    if (file->metadata)
-        return error_set(error, STATUS_FORMAT, "%s: two '__metadata__' keys", file->path);
     const size_t pairs = (size_t)cJSON_GetArraySize(object);
     file->metadata = memory_allocate_array(2 * pairs + 1, sizeof *file->metadata);
     if (cJSON_IsNull(object))
@@ -299,17 +293,6 @@ static int compare_names(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static enum status names_sort(struct safetensors *file, struct error *error)
-{
-    struct safetensors_entry *entries = file->entries;
-    qsort(entries, file->entry_count, sizeof *entries, compare_names);
-    for (size_t i = 1; i < file->entry_count; i++)
-        if (strcmp(entries[i - 1].name, entries[i].name) == 0)
-            return error_set(error, STATUS_FORMAT, "%s: the header names tensor '%s' twice",
-                             file->path, show_name(entries[i].name).text);
-    return STATUS_OK;
-}
-
 static enum status entries_read(struct safetensors *file, struct span *spans,
                                 const cJSON *root, struct error *error)
 {
@@ -344,7 +327,8 @@ static enum status root_read(struct safetensors *file, const cJSON *root, size_t
     for (size_t i = 0; !status && i < file->entry_count; i++)
         file->entries[spans[i].entry].data = file->map.data + data_begin + spans[i].begin;
     free(spans);
-    return status ? status : names_sort(file, error);
+    qsort(file->entries, file->entry_count, sizeof *file->entries, compare_names);
+    return status;
 }
 
 /* file->map and file->path are set; on an error the caller closes. */

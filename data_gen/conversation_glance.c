@@ -69,6 +69,37 @@ static bool any_key_has_escape(const struct glance *glance)
     return false;
 }
 
+static bool is_equal_to(const struct glance *glance, size_t at, size_t other)
+{
+    const struct json_token *a = &glance->tape->tokens[at];
+    const struct json_token *b = &glance->tape->tokens[other];
+    return text_length(a) == text_length(b) &&
+           memcmp(glance->bytes + a->begin, glance->bytes + b->begin, a->end - a->begin) ==
+               0;
+}
+
+/* Whether some object has a key twice. Of every object that is open, `keys` holds the keys
+ * so far, and `first` where they begin in it. */
+static bool any_key_is_repeated(const struct glance *glance)
+{
+    size_t keys[JSON_TAPE_TOKENS], first[JSON_TAPE_TOKENS];
+    size_t key_count = 0, depth = 0;
+    for (size_t i = 0; i < glance->tape->count; i++) {
+        const char kind = glance->tape->tokens[i].kind;
+        if (kind == '{')
+            first[depth++] = key_count;
+        else if (kind == '}')
+            key_count = first[--depth];
+        if (kind != 'k')
+            continue;
+        for (size_t k = first[depth - 1]; k < key_count; k++)
+            if (is_equal_to(glance, keys[k], i))
+                return true;
+        keys[key_count++] = i;
+    }
+    return false;
+}
+
 /* A string of which some byte is surely no white space. */
 static bool is_surely_text(const struct glance *glance, size_t at)
 {
@@ -152,7 +183,8 @@ enum conversation_glance conversation_glance(const char *bytes,
                                              const struct source_spec *spec)
 {
     const struct glance glance = {.bytes = bytes, .tape = tape};
-    if (tape->overflow || tape->count == 0 || any_key_has_escape(&glance))
+    if (tape->overflow || tape->count == 0 || any_key_has_escape(&glance) ||
+        any_key_is_repeated(&glance))
         return GLANCE_UNCLEAR;
     if (spec->filter_field) {
         const size_t value = find(&glance, 0, spec->filter_field);

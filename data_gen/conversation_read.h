@@ -27,7 +27,7 @@ bool conversation_read(struct conversation *conversation, const cJSON *object, i
 /*
  * The same question asked of the tokens of a row, without parsing it: whether it passes the
  * filter and conversation_read() would take it. Of most rows this can be said; UNCLEAR (an
- * escape in a name, content in parts, …) must be parsed to know.
+ * escape in a name, a name twice, content in parts, …) must be parsed to know.
  */
 enum conversation_glance { GLANCE_USABLE, GLANCE_FILTERED, GLANCE_UNCLEAR };
 enum conversation_glance conversation_glance(const char *bytes,

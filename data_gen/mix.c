@@ -150,8 +150,6 @@ static enum status line_read(struct mix *mix, const struct line_reader *lines,
     enum status status = json_parse_line(&object, lines->line, lines->line_bytes,
                                          text_buffer_string(&where), error);
     if (!status)
-        status = json_check_keys(object, text_buffer_string(&where), error);
-    if (!status)
         status = example_read(&example, object, text_buffer_string(&where), error);
     if (!status)
         status = utf8_check(&example, text_buffer_string(&where), error);

@@ -1,6 +1,8 @@
 #include "data_gen/record_reader.h"
 
 #include "base/memory.h"
+#include "base/options.h"
+#include "base/repeated_string.h"
 #include "data_gen/records.h"
 
 #include <stdlib.h>
@@ -16,16 +18,19 @@ struct outline {
     size_t array_begin; /* of the last of them */
     size_t array_end;
     size_t end; /* of the object */
+    struct string_list keys;
 };
 
-static bool is_key(const char *bytes, size_t begin, size_t end, const char *name)
+static void outline_key(struct outline *outline, const char *bytes, size_t count)
 {
     cJSON *key = NULL;
-    if (json_parse(&key, bytes + begin, end - begin, "", NULL))
-        return false;
-    const bool equal = strcasecmp(key->valuestring, name) == 0;
+    if (json_parse(&key, bytes, count, "", NULL))
+        return;
+    if (strcasecmp(key->valuestring, "messages") == 0 ||
+        strcasecmp(key->valuestring, "conversations") == 0)
+        outline->is_conversation = true;
+    string_list_add(&outline->keys, key->valuestring);
     cJSON_Delete(key);
-    return equal;
 }
 
 /* Over an array, element by element, so that its pages can be given back. */
@@ -49,24 +54,20 @@ static void outline_array(struct record_reader *reader, struct json_scan *scan,
     }
 }
 
-static bool outline_read(struct record_reader *reader, struct json_scan *scan,
+static void outline_read(struct record_reader *reader, struct json_scan *scan,
                          struct outline *outline)
 {
     size_t begin, end;
-    *outline = (struct outline){0};
     json_scan_peek(scan);
     json_scan_step(scan); /* the '{' */
     while (!scan->problem && json_scan_member(scan, &begin, &end)) {
-        if (is_key(scan->bytes, begin, end, "messages") ||
-            is_key(scan->bytes, begin, end, "conversations"))
-            outline->is_conversation = true;
+        outline_key(outline, scan->bytes + begin, end - begin);
         if (json_scan_peek(scan) == '[')
             outline_array(reader, scan, outline);
         else
             json_scan_value(scan);
     }
     outline->end = scan->at;
-    return !scan->problem;
 }
 
 /* JSONL: the first object ends on the line on which it began, and more follows. */
@@ -97,13 +98,30 @@ static enum status array_begin(struct record_reader *reader, size_t offset, size
     return STATUS_OK;
 }
 
-static enum status object_begin(struct record_reader *reader, size_t first,
+/* The rows are in an array of the object that was read. */
+static enum status member_begin(struct record_reader *reader, const struct outline *outline,
                                 struct error *error)
 {
-    struct outline outline;
+    const struct string_list *keys = &outline->keys;
+    const size_t repeated = repeated_string((const char *const *)keys->items, keys->count);
+    if (repeated < keys->count)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: \"%.100s\" stands twice in one object: take one of them out",
+                         reader->file->where, keys->items[repeated]);
+    if (outline->array_count > 1)
+        return error_set(error, STATUS_FORMAT,
+                         "%s: holds several arrays of objects: give a file with one",
+                         reader->file->where);
+    return array_begin(reader, outline->array_begin,
+                       outline->array_end - outline->array_begin);
+}
+
+static enum status outline_begin(struct record_reader *reader, size_t first,
+                                 const struct outline *outline, struct error *error)
+{
     struct json_scan *scan = &reader->scan;
-    const bool good = outline_read(reader, scan, &outline);
-    if (good && is_lines(reader, first, outline.end)) {
+    const bool good = !scan->problem;
+    if (good && is_lines(reader, first, outline->end)) {
         reader->kind = RECORD_LINES;
         reader->lines =
             (struct line_reader){.data = scan->bytes, .bytes = scan->count, .offset = 0};
@@ -113,18 +131,40 @@ static enum status object_begin(struct record_reader *reader, size_t first,
         json_scan_step(scan); /* there is no value that this could begin */
     if (scan->problem)
         return json_scan_fail(scan, reader->file->where, error);
-    if (outline.array_count == 1 && !outline.is_conversation)
-        return array_begin(reader, outline.array_begin,
-                           outline.array_end - outline.array_begin);
-    if (outline.array_count > 1 && !outline.is_conversation)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: holds several arrays of objects: give a file with one",
-                         reader->file->where);
+    if (outline->array_count >= 1 && !outline->is_conversation)
+        return member_begin(reader, outline, error);
     reader->kind = RECORD_OBJECT;
     return STATUS_OK;
 }
 
+static enum status object_begin(struct record_reader *reader, size_t first,
+                                struct error *error)
+{
+    struct outline outline = {0};
+    outline_read(reader, &reader->scan, &outline);
+    const enum status status = outline_begin(reader, first, &outline, error);
+    string_list_release(&outline.keys);
+    return status;
+}
+
 /* --- CSV --- */
+
+/* A column without a name cannot be asked for: there may be several. */
+static enum status column_check(const struct csv_reader *csv, struct error *error)
+{
+    const char **names = memory_allocate_array(csv->cell_count + 1, sizeof *names);
+    size_t count = 0;
+    for (size_t i = 0; i < csv->cell_count; i++)
+        if (csv->cells[i][0])
+            names[count++] = csv->cells[i];
+    const size_t repeated = repeated_string(names, count);
+    if (repeated < count)
+        error_set(error, STATUS_FORMAT,
+                  "%s: line %lld: the column \"%.100s\" stands twice: rename one of them",
+                  csv->where, (long long)csv->line, names[repeated]);
+    free(names);
+    return repeated < count ? STATUS_FORMAT : STATUS_OK;
+}
 
 static enum status csv_begin(struct record_reader *reader, struct error *error)
 {
@@ -134,7 +174,7 @@ static enum status csv_begin(struct record_reader *reader, struct error *error)
                                .bytes = reader->file->count - reader->base,
                                .where = reader->file->where,
                                .next_line = 1};
-    if (csv_next(csv, error))
+    if (csv_next(csv, error) || column_check(csv, error))
         return error->status;
     reader->names = csv->cells; /* taken over: the header outlives its row */
     reader->name_count = csv->cell_count;
@@ -293,13 +333,30 @@ bool record_next(struct record_reader *reader, struct record *record, enum statu
     return more;
 }
 
+static enum status json_row_parse(const struct record_reader *reader, const char *bytes,
+                                  const struct record *record, cJSON **object,
+                                  struct error *error)
+{
+    const size_t count = record->end - record->begin;
+    struct text_buffer where = {0};
+    text_buffer_append(&where, reader->file->where);
+    if (reader->kind != RECORD_OBJECT)
+        text_buffer_appendf(&where, ": %s %lld",
+                            reader->kind == RECORD_LINES ? "line" : "element",
+                            (long long)record->line);
+    const enum status status =
+        json_parse_line(object, bytes, count, text_buffer_string(&where), error);
+    text_buffer_release(&where);
+    return status;
+}
+
 static enum status row_parse(const struct record_reader *reader, const char *bytes,
                              const struct record *record, cJSON **object,
                              struct error *error)
 {
     const size_t count = record->end - record->begin;
     if (reader->kind != RECORD_CSV)
-        return json_parse(object, bytes, count, reader->file->where, error);
+        return json_row_parse(reader, bytes, record, object, error);
     struct csv_reader csv = {.data = bytes,
                              .bytes = count,
                              .where = reader->file->where,

@@ -19,6 +19,9 @@
  *
  * A UTF-8 BOM is skipped. Every byte is checked on the way, of rows that nobody parses too:
  * the whole grammar of JSON, quotes and the count of cells in CSV. Errors name the line.
+ * A key that stands twice in an object is found where the row is parsed (json_parse()), and
+ * conversation_glance() has rows parsed in which it sees one: so chats that are not chosen
+ * are checked too. A column of CSV that stands twice is an error as well.
  */
 enum record_kind { RECORD_ARRAY, RECORD_OBJECT, RECORD_LINES, RECORD_CSV };
 

@@ -1,5 +1,6 @@
 #include "eval/artifact.h"
 
+#include "base/json_scan.h"
 #include "base/memory.h"
 #include "eval/artifact_jailbreakbench.h"
 #include "eval/judge.h"
@@ -158,37 +159,54 @@ static enum status own_read(struct artifact *artifact, const char *bytes, size_t
     return STATUS_OK;
 }
 
-enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t count,
-                           const char *where, struct error *error)
+/* attempts.jsonl is an attempt a line; the other files are one object, mostly over lines.
+ */
+static enum status is_own_read(bool *is_own, const char *bytes, size_t count,
+                               const char *where, struct error *error)
 {
     struct line_reader lines = {.data = bytes, .bytes = count};
+    struct json_scan scan;
     cJSON *value = NULL;
-    enum status status;
-    *artifact = (struct artifact){0};
-    /* attempts.jsonl is an attempt a line; the other files are one object over lines */
-    const bool is_own =
-        line_next(&lines) &&
-        json_parse(&value, lines.line, lines.line_bytes, where, NULL) == STATUS_OK &&
-        json_get(value, "attempt");
-    const bool is_lines = cJSON_IsObject(value) && line_next(&lines);
-    cJSON_Delete(value);
-    value = NULL;
-    if (is_lines && !is_own) {
+    *is_own = false;
+    if (!line_next(&lines))
+        return STATUS_OK;
+    json_scan_init(&scan, lines.line, lines.line_bytes);
+    if (!json_scan_text(&scan))
+        return STATUS_OK;
+    enum status status = json_parse(&value, lines.line, lines.line_bytes, where, error);
+    *is_own = json_get(value, "attempt") != NULL;
+    if (!status && !*is_own && cJSON_IsObject(value) && line_next(&lines))
         status =
             error_set(error, STATUS_FORMAT,
                       "%s: JSONL, but no attempts.jsonl of ours: say what stands where "
                       "with --columns",
                       where);
-    } else if (is_own) {
-        status = own_read(artifact, bytes, count, where, error);
-    } else {
-        status = json_parse(&value, bytes, count, where, error);
-        if (!status)
-            status = json_get(value, "jailbreaks")
-                         ? jailbreakbench_read(artifact, value, where, error)
-                         : paper_read(artifact, value, where, error);
-        cJSON_Delete(value);
-    }
+    cJSON_Delete(value);
+    return status;
+}
+
+static enum status other_read(struct artifact *artifact, const char *bytes, size_t count,
+                              const char *where, struct error *error)
+{
+    cJSON *value = NULL;
+    enum status status = json_parse(&value, bytes, count, where, error);
+    if (!status)
+        status = json_get(value, "jailbreaks")
+                     ? jailbreakbench_read(artifact, value, where, error)
+                     : paper_read(artifact, value, where, error);
+    cJSON_Delete(value);
+    return status;
+}
+
+enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t count,
+                           const char *where, struct error *error)
+{
+    bool is_own;
+    *artifact = (struct artifact){0};
+    enum status status = is_own_read(&is_own, bytes, count, where, error);
+    if (!status)
+        status = is_own ? own_read(artifact, bytes, count, where, error)
+                        : other_read(artifact, bytes, count, where, error);
     if (status)
         artifact_release(artifact);
     return status;

@@ -270,8 +270,10 @@ struct jinja_value jinja_slice(struct jinja_run *run, struct jinja_value of,
         return fail_undefined(run, of);
     if (of.type == JINJA_STRING)
         return slice_text(run, of.text, bounds);
-    if (of.type != JINJA_LIST && of.type != JINJA_TUPLE)
-        return jinja_undefined_named(&run->pool, "a slice of what cannot be sliced");
+    if (of.type != JINJA_LIST && of.type != JINJA_TUPLE) {
+        jinja_fail(run, STATUS_FORMAT, "a slice of what is no text and no list");
+        return of;
+    }
     const struct slice slice = slice_of(run, bounds, (int64_t)of.list->count);
     for (int64_t at = slice.start; slice_goes_on(&slice, at) && !run->pool.exhausted;
          at = slice_next(&slice, at))

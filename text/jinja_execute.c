@@ -112,6 +112,7 @@ static void execute_for(struct jinja_run *run, const struct jinja_node *node)
 {
     const struct jinja_list *items = loop_items(run, node);
     struct jinja_loop *loop = jinja_pool_allocate(&run->pool, sizeof *loop);
+    bool is_run = false; /* some pass came to its end: else Jinja2 takes the "else", too */
     *loop = (struct jinja_loop){.items = items};
     for (size_t i = 0; i < items->count && jinja_going(run); i++) {
         loop->index = i;
@@ -123,10 +124,11 @@ static void execute_for(struct jinja_run *run, const struct jinja_node *node)
         jinja_scope_leave(run);
         const enum jinja_leaving leaving = run->leaving;
         run->leaving = LEAVING_NOT;
+        is_run = is_run || leaving == LEAVING_NOT;
         if (leaving == LEAVING_BREAK)
             break;
     }
-    if (items->count > 0 || !node->otherwise)
+    if (is_run || !node->otherwise || !jinja_going(run))
         return;
     jinja_scope_enter(run);
     jinja_execute(run, node->otherwise);

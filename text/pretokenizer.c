@@ -18,6 +18,7 @@ struct pretokenizer {
     struct split_step *steps;
     size_t step_count;
     size_t step_capacity;
+    size_t first_count; /* of the steps: those in front of ByteLevel or Metaspace */
     bool has_byte_level;
     bool add_prefix_space;
     struct split_pattern *byte_level;        /* NULL without use_regex */
@@ -72,7 +73,6 @@ enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char
                                    struct error *error)
 {
     struct split_step step = {.behavior = behavior, .invert = invert};
-    CHECK(!pretokenizer_end(pretokenizer));
     const enum status status =
         split_pattern_compile(&step.pattern, pattern, literal, error);
     if (status)
@@ -80,6 +80,7 @@ enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char
     array_reserve(pretokenizer->steps, pretokenizer->step_capacity,
                   pretokenizer->step_count + 1);
     pretokenizer->steps[pretokenizer->step_count++] = step;
+    pretokenizer->first_count += !pretokenizer_end(pretokenizer);
     return STATUS_OK;
 }
 
@@ -187,6 +188,63 @@ static void split_all(struct run *run, const struct split_step *step)
     const struct piece_list input = run->input;
     run->input = run->output;
     run->output = input;
+}
+
+/* Leaves in run->input what these steps make of the text. */
+static void split_text(struct run *run, const struct split_step *steps, size_t count,
+                       size_t bytes)
+{
+    run->input.count = 0;
+    piece_append(&run->input, 0, bytes, false);
+    for (size_t i = 0; i < count; i++)
+        split_all(run, &steps[i]);
+}
+
+static void run_release(struct run *run)
+{
+    split_matcher_release(&run->matcher);
+    free(run->matches.items);
+    free(run->input.items);
+    free(run->output.items);
+    text_buffer_release(&run->scratch);
+}
+
+/* Bytes of the word that these bytes of run->text stand for: behind ByteLevel a character
+ * is one of them. */
+static size_t bytes_meant(const struct run *run, size_t start, size_t end)
+{
+    if (!run->pretokenizer->has_byte_level)
+        return end - start;
+    size_t count = 0;
+    for (size_t i = start; i < end; i++)
+        count += ((unsigned char)run->text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* A pretokenizer_word with a run of its own: splits what another run found. */
+static void split_word(void *context, const char *word, size_t bytes)
+{
+    struct run *run = context;
+    const struct pretokenizer *pretokenizer = run->pretokenizer;
+    const size_t first = pretokenizer->first_count;
+    size_t at = 0;
+    text_buffer_clear(&run->scratch);
+    if (pretokenizer->has_byte_level)
+        byte_level_spell(&run->scratch, word, bytes);
+    else
+        text_buffer_append_bytes(&run->scratch, word, bytes);
+    run->text = text_buffer_string(&run->scratch);
+    split_text(run, pretokenizer->steps + first, pretokenizer->step_count - first,
+               run->scratch.length);
+    for (size_t i = 0, end = 0; i < run->input.count; i++) {
+        const struct piece piece = run->input.items[i];
+        at += bytes_meant(run, end, piece.start);
+        const size_t count = bytes_meant(run, piece.start, piece.end);
+        if (count > 0)
+            run->word(run->context, word + at, count);
+        at += count;
+        end = piece.end;
+    }
 }
 
 /* GPT-2's pattern, its words handed on as they are found. */
@@ -298,18 +356,18 @@ void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
                       .place = place,
                       .word = word,
                       .context = context};
-    if (pretokenizer->step_count == 0) {
+    struct run behind = run; /* of the splits behind ByteLevel or Metaspace */
+    if (pretokenizer->first_count < pretokenizer->step_count) {
+        run.word = split_word;
+        run.context = &behind;
+    }
+    if (pretokenizer->first_count == 0) {
         emit_piece(&run, (struct piece){0, bytes, false});
     } else {
-        piece_append(&run.input, 0, bytes, false);
-        for (size_t i = 0; i < pretokenizer->step_count; i++)
-            split_all(&run, &pretokenizer->steps[i]);
+        split_text(&run, pretokenizer->steps, pretokenizer->first_count, bytes);
         for (size_t i = 0; i < run.input.count; i++)
             emit_piece(&run, run.input.items[i]);
     }
-    split_matcher_release(&run.matcher);
-    free(run.matches.items);
-    free(run.input.items);
-    free(run.output.items);
-    text_buffer_release(&run.scratch);
+    run_release(&run);
+    run_release(&behind);
 }

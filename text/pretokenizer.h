@@ -11,7 +11,10 @@
 /*
  * Cuts a text into the words that the model encodes: a sequence of splits, then ByteLevel
  * (which may put a space in front and split once more by GPT-2's pattern) or Metaspace
- * (spaces become U+2581 or its like, one may be put in front, words start at them).
+ * (spaces become U+2581 or its like, one may be put in front, words start at them), then
+ * perhaps more splits. These see what ByteLevel or Metaspace made of the text: behind
+ * ByteLevel the characters that stand for bytes, so that they may cut within a character
+ * of the text, as Falcon's do.
  * The behaviours are those of Hugging Face `tokenizers`. With text "a-b", pattern "-":
  *
  *     removed [a][b]   isolated [a][-][b]   merged with previous [a-][b]
@@ -35,23 +38,24 @@ enum status pretokenizer_add_split(struct pretokenizer *pretokenizer, const char
                                    bool literal, enum split_behavior behavior, bool invert,
                                    struct error *error);
 
-/* ByteLevel: the last step. */
+/* ByteLevel: nothing but splits may follow. */
 enum status pretokenizer_add_byte_level(struct pretokenizer *pretokenizer,
                                         bool add_prefix_space, bool use_regex,
                                         struct error *error);
 bool pretokenizer_has_byte_level(const struct pretokenizer *pretokenizer);
 
-/* Metaspace: the last step. `replacement` is one character. FIRST puts it in front of what
- * begins the user's text only; none is put where one stands. */
+/* Metaspace: nothing but splits may follow. `replacement` is one character. FIRST puts it
+ * in front of what begins the user's text only; none is put where one stands. */
 enum prepend_scheme { PREPEND_FIRST, PREPEND_ALWAYS, PREPEND_NEVER };
 void pretokenizer_add_metaspace(struct pretokenizer *pretokenizer, const char *replacement,
                                 enum prepend_scheme scheme, bool split);
 
-/* The type of the last step if nothing may follow it, else NULL. */
+/* The type of the step that only splits may follow, NULL if there is none yet. */
 const char *pretokenizer_end(const struct pretokenizer *pretokenizer);
 
 /* Calls `word` for every word, in order, of `bytes` bytes of valid UTF-8. In
- * TEXT_INSIDE nothing is put in front of the first. */
+ * TEXT_INSIDE nothing is put in front of the first. The words of ByteLevel are the bytes
+ * of the text, not the characters that stand for them. */
 typedef void pretokenizer_word(void *context, const char *word, size_t bytes);
 void pretokenizer_run(const struct pretokenizer *pretokenizer, const char *text,
                       size_t bytes, enum text_place place, pretokenizer_word *word,

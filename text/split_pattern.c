@@ -31,17 +31,54 @@ static void append_escape(struct text_buffer *out, char c, bool in_set)
         text_buffer_appendf(out, "\\%c", c);
 }
 
+/* Whether `\u` and these four digits are a character, as Ruby writes it. */
+static bool is_character_escape(const char *escape)
+{
+    return escape[0] == 'u' && strspn(escape + 1, "0123456789abcdefABCDEF") >= 4;
+}
+
+/* The bytes of a set inside a set ("[bc]" of "[a[bc]d]") that means no more than what is
+ * between its brackets: a union; 0 where it is negated, holds sets itself, or touches a
+ * range. `source[at]` is its '['. */
+static size_t plain_set_bytes(const char *source, size_t at)
+{
+    size_t end = at + 1;
+    if (at == 0 || source[at - 1] == '-' || !source[end] || strchr("^]-:", source[end]))
+        return 0;
+    for (; source[end] && source[end] != ']'; end++) {
+        if (source[end] == '[' || source[end] == '&')
+            return 0;
+        end += source[end] == '\\' && source[end + 1];
+    }
+    return source[end] && source[end - 1] != '-' && source[end + 1] != '-' ? end + 1 - at
+                                                                           : 0;
+}
+
 /* Oniguruma to PCRE2. */
 static enum status translate(const char *source, struct text_buffer *out,
                              struct error *error)
 {
     bool in_set = false;
     size_t set_start = 0;
+    size_t inner_end = 0; /* where the ']' of a set inside the set stands; 0: in none */
     for (size_t i = 0; source[i]; i++) {
         const char c = source[i];
         const bool set_begins_here = in_set && i == set_start;
+        if (c == '\\' && is_character_escape(source + i + 1)) {
+            text_buffer_appendf(out, "\\x{%.4s}", source + i + 2);
+            i += 5;
+            continue;
+        }
         if (c == '\\' && source[i + 1]) {
             append_escape(out, source[++i], in_set);
+            continue;
+        }
+        if (in_set && c == '[' && plain_set_bytes(source, i)) {
+            inner_end = i + plain_set_bytes(source, i) - 1;
+            continue;
+        }
+        if (inner_end && i == inner_end) {
+            inner_end = 0;
             continue;
         }
         if (in_set &&

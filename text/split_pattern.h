@@ -9,8 +9,9 @@
 /*
  * A regular expression of a pre-tokenizer on PCRE2 (UTF, UCP, JIT). tokenizer.json means
  * Oniguruma (Ruby syntax); the two differ in `\s` (PCRE2 counts U+180E), `\w` (PCRE2 10.42
- * leaves out marks), `^` and `$` (always at lines in Ruby) and sets inside
- * sets, so the first three are translated and the last is refused.
+ * leaves out marks), `\u0120`, `^` and `$` (always at lines in Ruby) and sets inside sets,
+ * so the first four are translated, a plain set in a set ("[^(\s|[.,!]]", as Bloom and
+ * Viking have it) loses its brackets, and other sets in sets are refused.
  *
  * A compiled pattern may be used from several threads; a matcher belongs to one.
  */

@@ -1,4 +1,9 @@
-/* tokenizer.json: "pre_tokenizer". */
+/*
+ * tokenizer.json: "pre_tokenizer". Of the types that `tokenizers` 0.23 knows, those are
+ * read that files of decoder-only chat models hold. Refused by name are those of BERT-like
+ * and of taught-by-hand models: BertPreTokenizer, CharDelimiterSplit, FixedLength,
+ * UnicodeScripts, Whitespace (whose \w is not Oniguruma's).
+ */
 #include "text/tokenizer_internal.h"
 
 #include <string.h>
@@ -77,6 +82,29 @@ static enum status parse_white_space(struct tokenizer *tokenizer, const cJSON *j
                                   false, error);
 }
 
+/* What Punctuation of `tokenizers` cuts at: ASCII's symbols, and the punctuation of
+ * Unicode 8 (of its unicode_categories 0.1.1), where PCRE2 10.42 has that of Unicode 14:
+ * found by asking both about every character. */
+#define YOUNGER_PUNCTUATION                                                                \
+    "\\x{61D}\\x{9FD}\\x{A76}\\x{C77}\\x{C84}\\x{1B7D}\\x{1B7E}\\x{2E43}-\\x{2E4F}\\x{"    \
+    "2E52}-"                                                                               \
+    "\\x{2E5D}\\x{10EAD}\\x{10F55}-\\x{10F59}\\x{10F86}-\\x{10F89}\\x{1144B}-\\x{1144F}"   \
+    "\\x{1145A}\\x{1145B}\\x{1145D}\\x{11660}-\\x{1166C}\\x{116B9}\\x{1183B}\\x{11944}-"   \
+    "\\x{11946}\\x{119E2}\\x{11A3F}-\\x{11A46}\\x{11A9A}-\\x{11A9C}\\x{11A9E}-\\x{11AA2}"  \
+    "\\x{11C41}-\\x{11C45}\\x{11C70}\\x{11C71}\\x{11EF7}\\x{11EF8}\\x{11FFF}\\x{12FF1}"    \
+    "\\x{12FF2}\\x{16E97}-\\x{16E9A}\\x{16FE2}\\x{1E95E}\\x{1E95F}"
+#define PUNCTUATION "(?![" YOUNGER_PUNCTUATION "])[!-/:-@\\[-`{-~\\p{P}\\x{166D}\\x{111C9}]"
+
+static enum status parse_punctuation(struct tokenizer *tokenizer, const cJSON *json,
+                                     const char *where, struct error *error)
+{
+    enum split_behavior behavior = SPLIT_ISOLATED;
+    if (json_get(json, "behavior") && parse_behavior(json, &behavior, where, error))
+        return error->status;
+    return pretokenizer_add_split(tokenizer->pretokenizer, PUNCTUATION, false, behavior,
+                                  false, error);
+}
+
 static bool is_one_character(const char *text)
 {
     uint32_t code_point;
@@ -134,21 +162,25 @@ static enum status parse_step(struct tokenizer *tokenizer, const cJSON *json,
         const char *type;
         enum status (*parse)(struct tokenizer *, const cJSON *, const char *,
                              struct error *);
-    } steps[] = {{"ByteLevel", parse_byte_level},
-                 {"Digits", parse_digits},
-                 {"Split", parse_split},
-                 {"Metaspace", parse_metaspace},
-                 {"WhitespaceSplit", parse_white_space}};
+        bool is_split;
+    } steps[] = {{"ByteLevel", parse_byte_level, false},
+                 {"Metaspace", parse_metaspace, false},
+                 {"Digits", parse_digits, true},
+                 {"Punctuation", parse_punctuation, true},
+                 {"Split", parse_split, true},
+                 {"WhitespaceSplit", parse_white_space, true}};
     const char *end = pretokenizer_end(tokenizer->pretokenizer);
-    if (end)
-        return error_set(error, STATUS_UNSUPPORTED, "%s: \"%s\" after %s is not supported",
-                         where, type, end);
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        if (strcmp(steps[i].type, type) == 0)
-            return steps[i].parse(tokenizer, json, where, error);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        if (strcmp(steps[i].type, type) != 0)
+            continue;
+        if (end && !steps[i].is_split)
+            return error_set(error, STATUS_UNSUPPORTED,
+                             "%s: \"%s\" after %s is not supported", where, type, end);
+        return steps[i].parse(tokenizer, json, where, error);
+    }
     return error_set(error, STATUS_UNSUPPORTED,
                      "%s: \"%s\" is not supported (ByteLevel, Metaspace, Split, Digits, "
-                     "WhitespaceSplit, Sequence)",
+                     "Punctuation, WhitespaceSplit, Sequence)",
                      where, type);
 }
 

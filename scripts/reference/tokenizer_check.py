@@ -8,6 +8,7 @@ import json
 import random
 import subprocess
 import tempfile
+import unicodedata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -15,7 +16,7 @@ MODULES = (
     "added_tokens bpe bpe_characters bpe_trainer byte_level charsmap decoder normalizer pretokenizer protobuf "
     "split_pattern string_table unicode unigram vocabulary"
 ).split()
-BASE = "error file file_tree file_writer json json_get json_scan json_writer memory text_buffer".split()
+BASE = "error file file_tree file_writer json json_get json_scan json_string json_writer memory repeated_string text_buffer".split()
 ENCODE_SPECIAL, ENCODE_ADD_BOS = 1, 2
 
 
@@ -396,6 +397,38 @@ def run_families(data, goldens):
         return check_families(library, data, goldens, mixed(data, goldens)[:10000])
 
 
+def check_cuts(library, goldens, lines):
+    """Lines of characters that Unicode 14, PCRE2's and Python 3.11's, knows."""
+    bad = 0
+    known = [line for line in lines if all(unicodedata.category(c) != "Cn" for c in line)]
+    for name, base, _, whole in goldens.cut_tokenizers():
+        source = json.dumps(whole)
+        bad += compare(f"{base}, {name}", Ours(library, source), goldens.load(source), known)
+    return bad
+
+
+def check_classes(library, goldens):
+    """Every character by itself that Unicode 14 (PCRE2's, and Python 3.11's) knows: where Punctuation
+    and Digits cut it off."""
+    whole = json.loads((ROOT / "tests/golden/tokenizer/bpe.json").read_text())
+    points = [p for p in range(1, 0x110000) if unicodedata.category(chr(p)) not in ("Cn", "Cs")]
+    bad = 0
+    for name, step in (("Punctuation", goldens.punctuation("Removed")),
+                       ("Digits", goldens.sequence(goldens.digits(True), goldens.split("^[^xyz]$", "Removed")))):
+        source = json.dumps({**whole, "normalizer": None, "pre_tokenizer": step})
+        ours, theirs = Ours(library, source), goldens.load(source)
+        text = [f"x{chr(p)}y" for p in points]
+        found = theirs.encode_batch_fast(text, add_special_tokens=False)
+        bad += report(f"characters of {name}", sum(ours.encode(t) != f.ids for t, f in zip(text, found)), len(points))
+    return bad
+
+
+def run_cuts(data, goldens):
+    with tempfile.TemporaryDirectory() as name:
+        library = Library(name, chat=False)
+        return check_classes(library, goldens) + check_cuts(library, goldens, mixed(data, goldens)[:12000])
+
+
 def run(data, folder, goldens):
     with tempfile.TemporaryDirectory() as name:
         library = Library(name)
@@ -405,4 +438,5 @@ def run(data, folder, goldens):
         bad += check_chat(library, data, folder, goldens)
         refused(library, data)
         bad += check_families(library, data, goldens, lines[:10000])
+        bad += check_classes(library, goldens) + check_cuts(library, goldens, lines[:10000])
     return bad

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "text/unicode.h"
 
 #include <string.h>
 
@@ -14,7 +15,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct json_writer json = {.out = &first, .indent_spaces = (int)(size % 3)};
     json_value(&json, NULL, value);
-    CHECK(json_parse(&again, first.data, first.length, "written", &error) == STATUS_OK);
+    if (json_parse(&again, first.data, first.length, "written", &error)) {
+        /* two keys that are not UTF-8 may have become one */
+        CHECK(strstr(error.message, "stands twice") &&
+              !utf8_is_valid((const char *)data, size));
+        cJSON_Delete(value);
+        text_buffer_release(&first);
+        return 0;
+    }
     json = (struct json_writer){.out = &second, .indent_spaces = (int)(size % 3)};
     json_value(&json, NULL, again);
     CHECK(strcmp(first.data, second.data) == 0);

@@ -282,6 +282,11 @@ static void malformed_artifacts_are_refused(void **state)
     assert_artifact_refused("{\"jailbreaks\":[{\"index\":0,\"goal\":\"g\",\"prompt\":\"p\","
                             "\"response\":null,\"jailbroken\":true}]}",
                             "there is no response");
+    assert_artifact_refused("{\"n_restarts\":20,\"jb_artifacts\":[\n{\"i_request\":0,"
+                            "\"response\":\"a\",\"response\":\"b\"}]}",
+                            "f: line 2, column 31: \"response\" stands twice");
+    assert_artifact_refused("{\"behavior\":\"b\",\"attempt\":1,\"attempt\":2}\n{}\n",
+                            "f: line 1, column 29: \"attempt\" stands twice");
 }
 
 int main(void)

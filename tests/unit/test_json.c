@@ -149,6 +149,48 @@ static void bytes_beyond_the_count_are_not_read(void **state)
     assert_string_equal(error.message, "t: line 1, column 4: unexpected byte 0x00");
 }
 
+static void keys_that_stand_twice_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"{\"a\":1,\"b\":[{\"a\":2}],\"a\":3}", "line 1, column 22: \"a\" stands twice"},
+        {"[{\"a\":{}},\n {\"b\":{\"é\":1, \"é\":1}}]", "line 2, column 15: \"é\" stands"},
+        {"{\"k\":0,\"\\u006b\":1}", "line 1, column 8: \"\\u006b\" stands twice"},
+        {"{\"\\u0000\":0,\"\\ufffd\":1}", "line 1, column 13: \"\\ufffd\" stands twice"},
+        {"{\"\":0,\"\":0}", "line 1, column 7: \"\" stands twice in one object"},
+    };
+    cJSON *value;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_int_equal(json_parse(&value, texts[i][0], strlen(texts[i][0]), "x", &error),
+                         STATUS_FORMAT);
+        assert_null(value);
+        assert_non_null(strstr(error.message, texts[i][1]));
+    }
+    cJSON_Delete(parsed("[{\"a\":1},{\"a\":{\"a\":1},\"A\":0}]"));
+}
+
+/* As many keys as a vocabulary has. */
+static void large_objects_are_looked_through(void **state)
+{
+    (void)state;
+    enum { KEYS = 5000 };
+    for (int twice = -1; twice < KEYS; twice += 1 + KEYS / 7) {
+        cJSON *value;
+        struct text_buffer text = {0};
+        for (int i = 0; i < KEYS; i++)
+            text_buffer_appendf(&text, "%s\"k%d\":%d\n", i ? "," : "{", i, i);
+        if (twice >= 0)
+            text_buffer_appendf(&text, ",\"k%d\":0", twice);
+        text_buffer_append(&text, "}");
+        const enum status status = json_parse(&value, text.data, text.length, "x", &error);
+        assert_int_equal(status, twice >= 0 ? STATUS_FORMAT : STATUS_OK);
+        if (status)
+            assert_non_null(strstr(error.message, "x: line 5001, column 2: \"k"));
+        cJSON_Delete(value);
+        text_buffer_release(&text);
+    }
+}
+
 static void nul_escapes_do_not_end_a_string(void **state)
 {
     (void)state;
@@ -384,6 +426,8 @@ int main(void)
         cmocka_unit_test(bytes_beyond_the_count_are_not_read),
         cmocka_unit_test(nul_escapes_do_not_end_a_string),
         cmocka_unit_test(nesting_is_limited),
+        cmocka_unit_test(keys_that_stand_twice_are_refused),
+        cmocka_unit_test(large_objects_are_looked_through),
         cmocka_unit_test(required_keys_must_be_there_and_of_their_type),
         cmocka_unit_test(optional_keys_may_be_absent_or_null),
         cmocka_unit_test(integers_keep_their_range),

@@ -353,6 +353,40 @@ static void chats_are_read_one_by_one(void **state)
     assert_chats(scratch_file("rows", texts[3]));
 }
 
+/* Also in rows that a glance would have been enough for, and in those that are left out. */
+static void names_that_stand_twice_are_refused(void **state)
+{
+    (void)state;
+#define TWICE "{\"prompt\":\"P\",\"completion\":\"C\",\"prompt\":\"Q\"}"
+    static const char *const texts[][2] = {
+        {A "\n" B "\n" TWICE "\n", "rows: line 3, column 32: \"prompt\" stands twice"},
+        {"[" A ",\n" B "," TWICE "]",
+         "rows: element 3, column 32: \"prompt\" stands twice"},
+        {"[{\"messages\":[" USER
+         ",{\"role\":\"assistant\",\"content\":\"A\",\n\"role\":\"u\"}]}]",
+         "rows: element 1: line 2, column 1: \"role\" stands twice"},
+        {"{\"messages\":[" USER "],\n\"messages\":[]}",
+         "rows: line 2, column 1: \"messages\" stands twice"},
+        {"{\"rows\":[" A "],\"n\":1,\"rows\":[]}", "rows: \"rows\" stands twice"},
+        {"{\"rows\":[" A "],\"rows\":[" A "]}", "rows: \"rows\" stands twice"},
+        {A "\n{\"kind\":\"b\",\"x\":{\"y\":[],\"z\":{},\"y\":0}}\n",
+         "rows: line 2, column 32: \"y\" stands twice"},
+        {"prompt,completion,,,prompt\nP,C,,,Q\n",
+         "rows: line 1: the column \"prompt\" stands twice: rename one of them"},
+    };
+    struct conversation_list list;
+    char spec[300];
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        snprintf(spec, sizeof spec, "%s?kind=a", scratch_file("rows", texts[i][0]));
+        assert_int_equal(conversation_list_read(&list, spec, &error), STATUS_FORMAT);
+        assert_message(texts[i][1]);
+        spec[strlen(spec) - strlen("?kind=a")] = '\0';
+        assert_int_equal(conversation_list_read(&list, spec, &error), STATUS_FORMAT);
+        assert_message(texts[i][1]);
+    }
+    assert_rows("goal,,\nG,a,a\n", "2|goal=G|=a|=a\n");
+}
+
 static void what_is_no_text_is_refused(void **state)
 {
     (void)state;
@@ -459,6 +493,7 @@ int main(void)
         cmocka_unit_test(a_glance_agrees_with_the_parser),
         cmocka_unit_test(rows_that_nobody_wants_are_checked_too),
         cmocka_unit_test(chats_are_read_one_by_one),
+        cmocka_unit_test(names_that_stand_twice_are_refused),
         cmocka_unit_test(what_is_no_text_is_refused),
         cmocka_unit_test(paths_go_into_objects_and_lists),
     };

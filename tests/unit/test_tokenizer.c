@@ -283,6 +283,10 @@ static void test_threads(void **state)
 #define AROUND     ",\"pre_tokenizer\":" BYTE_LEVEL ",\"decoder\":" BYTE_LEVEL
 #define WITH(part) "{" MODEL AROUND "," part "}"
 
+#define SET(inside)                                                                        \
+    "{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[" inside   \
+    "]\"},\"behavior\":\"Isolated\"}}"
+
 /* Files that must be refused, and what the message must say. */
 static const struct {
     const char *json;
@@ -331,7 +335,7 @@ static const struct {
     {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0,\"ab\":1}," MERGES "}}",
      "t.json: model.vocab: tokens \"a\" and \"b\" have the same id 0"},
     {"{\"model\":{\"vocab\":{\"a\":0,\"a\":1,\"ab\":2}," MERGES "}}",
-     "t.json: model.vocab: token \"a\" is listed twice (ids 0 and 1)"},
+     "t.json: line 1, column 26: \"a\" stands twice in one object"},
     {"{\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":3}," MERGES "}" AROUND "}",
      "t.json: model.vocab: no token has id 2, but the largest id is 3"},
     {"{\"model\":{\"vocab\":{\"\xFF\":0}," MERGES "}}",
@@ -347,16 +351,17 @@ static const struct {
     {"{\"model\":{" VOCAB "," MERGES ",\"ignore_merges\":1}" AROUND "}",
      "t.json: model: \"ignore_merges\""},
     {"{" MODEL "}", "t.json: decoder: null is not supported: it would put a space"},
-    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Punctuation\"}}",
-     "t.json: pre_tokenizer: \"Punctuation\" is not supported (ByteLevel, Metaspace, "
-     "Split, "
-     "Digits, WhitespaceSplit, Sequence)"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"UnicodeScripts\"}}",
+     "t.json: pre_tokenizer: \"UnicodeScripts\" is not supported (ByteLevel, Metaspace, "
+     "Split, Digits, Punctuation, WhitespaceSplit, Sequence)"},
+    {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Punctuation\",\"behavior\":\"isolated\"}}",
+     "t.json: pre_tokenizer.behavior: \"isolated\" is not known"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
      "\"Digits\"},{\"type\":\"Whitespace\"}]}}",
      "t.json: pre_tokenizer.pretokenizers[1]: \"Whitespace\" is not supported"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" BYTE_LEVEL
-     ",{\"type\":\"Digits\"}]}}",
-     "t.json: pre_tokenizer.pretokenizers[1]: \"Digits\" after ByteLevel is not supported"},
+     ",{\"type\":\"Metaspace\"}]}}",
+     "t.json: pre_tokenizer.pretokenizers[1]: \"Metaspace\" after ByteLevel is not"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},"
      "\"behavior\":\"Isolated\"}}",
      "t.json: pre_tokenizer.pattern: regular expression: byte 1: "},
@@ -364,6 +369,12 @@ static const struct {
      ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[a&&[b]]\"},"
      "\"behavior\":\"Isolated\"}}",
      "t.json: pre_tokenizer.pattern: regular expression: byte 2: sets inside sets"},
+    {SET("a[^b]"), "regular expression: byte 2: sets inside sets are not supported"},
+    {SET("a[b[c]]"), "regular expression: byte 2: sets inside sets are not supported"},
+    {SET("a-[bc]"), "regular expression: byte 3: sets inside sets are not supported"},
+    {SET("[bc]-d"), "regular expression: byte 1: sets inside sets are not supported"},
+    {SET("[b-]d"), "regular expression: byte 1: sets inside sets are not supported"},
+    {SET("[]b]d"), "regular expression: byte 1: sets inside sets are not supported"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
      "\"behavior\":\"Merged\"}}",
      "t.json: pre_tokenizer.behavior: \"Merged\" is not known"},
@@ -431,6 +442,41 @@ static void test_hostile_files(void **state)
     }
 }
 
+/* What `tokenizers` 0.23 knows besides what we read. */
+static void test_unknown_parts(void **state)
+{
+    static const char *const parts[][2] = {
+        {"pre_tokenizer", "BertPreTokenizer"},
+        {"pre_tokenizer", "CharDelimiterSplit"},
+        {"pre_tokenizer", "FixedLength"},
+        {"pre_tokenizer", "UnicodeScripts"},
+        {"pre_tokenizer", "Whitespace"},
+        {"normalizer", "BertNormalizer"},
+        {"normalizer", "ByteLevel"},
+        {"normalizer", "Nmt"},
+        {"normalizer", "StripAccents"},
+        {"decoder", "BPEDecoder"},
+        {"decoder", "CTC"},
+        {"decoder", "WordPiece"},
+        {"post_processor", "BertProcessing"},
+        {"post_processor", "RobertaProcessing"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct tokenizer *tokenizer;
+        struct error error = {0};
+        char json[400], words[100];
+        snprintf(json, sizeof json, "{" MODEL ",\"%s\":{\"type\":\"%s\"}}", parts[i][0],
+                 parts[i][1]);
+        snprintf(words, sizeof words, "%s: \"%s\" is not supported (", parts[i][0],
+                 parts[i][1]);
+        assert_int_equal(tokenizer_parse(&tokenizer, json, strlen(json), "t", &error),
+                         STATUS_UNSUPPORTED);
+        if (!strstr(error.message, words))
+            fail_msg("no \"%s\" in \"%s\"", words, error.message);
+    }
+}
+
 /* Every beginning of a good file is refused, whatever it leaves half built. */
 static void test_cut_files(void **state)
 {
@@ -492,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_hostile_files),
+        cmocka_unit_test(test_unknown_parts),
         cmocka_unit_test(test_cut_files),
         cmocka_unit_test(test_pointer_file),
         cmocka_unit_test(test_missing_file),

@@ -56,17 +56,17 @@ static void assert_model_row(const struct tokenizer *tokenizer, const cJSON *row
     text_buffer_release(&text);
 }
 
-static void test_families(void **state)
+/* Of these many tokenizers in the file; returns how many rows it holds. */
+static int check_rows(const char *path, int expected_families)
 {
     cJSON *lines = fixture_rows(GOLDEN_FOLDER "lines.jsonl");
-    cJSON *rows = fixture_rows(GOLDEN_FOLDER "families.jsonl");
+    cJSON *rows = fixture_rows(path);
     const cJSON **by_number = memory_allocate_array(1000, sizeof *by_number);
     struct tokenizer *tokenizer = NULL;
     const char *name = "";
     const cJSON *row;
     bool is_model = false;
     int line_count = 0, family_count = 0, row_count = 0;
-    (void)state;
     cJSON_ArrayForEach(row, lines)
     {
         by_number[line_count++] = row;
@@ -85,12 +85,25 @@ static void test_families(void **state)
         (is_model ? assert_model_row : assert_row)(tokenizer, row, line, name);
         row_count++;
     }
-    assert_int_equal(family_count, 25);
-    assert_in_range(row_count, 25 * 66, 25 * 67);
+    assert_int_equal(family_count, expected_families);
     tokenizer_free(tokenizer);
     free(by_number);
     cJSON_Delete(rows);
     cJSON_Delete(lines);
+    return row_count;
+}
+
+static void test_families(void **state)
+{
+    (void)state;
+    assert_in_range(check_rows(GOLDEN_FOLDER "families.jsonl", 25), 25 * 66, 25 * 67);
+}
+
+/* Punctuation, splits behind ByteLevel and Metaspace, sets in sets. */
+static void test_cuts(void **state)
+{
+    (void)state;
+    assert_in_range(check_rows(GOLDEN_FOLDER "cuts.jsonl", 10), 10 * 66, 10 * 67 + 134);
 }
 
 /* Ids and text of the first lines of large.jsonl, as hashes. */
@@ -399,8 +412,8 @@ static const struct {
           "\"prepend_scheme\":\"last\"}"),
      "t: pre_tokenizer.prepend_scheme: \"last\" is not known"},
     {WITH("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
-          "\"Metaspace\",\"replacement\":\"_\"},{\"type\":\"Digits\"}]}"),
-     "t: pre_tokenizer.pretokenizers[1]: \"Digits\" after Metaspace is not supported"},
+          "\"Metaspace\",\"replacement\":\"_\"},{\"type\":\"ByteLevel\"}]}"),
+     "t: pre_tokenizer.pretokenizers[1]: \"ByteLevel\" after Metaspace is not supported"},
     {WITH("\"normalizer\":{\"type\":\"Prepend\"}"),
      "t: normalizer: \"prepend\" is missing"},
     {WITH("\"normalizer\":{\"type\":\"Replace\",\"content\":\"\"}"),
@@ -543,13 +556,14 @@ static void test_long_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_families),        cmocka_unit_test(test_mistral_json),
-        cmocka_unit_test(test_mistral_models),  cmocka_unit_test(test_model_special),
-        cmocka_unit_test(test_model_config),    cmocka_unit_test(test_directory),
-        cmocka_unit_test(test_hostile_pieces),  cmocka_unit_test(test_hostile_models),
-        cmocka_unit_test(test_cut_models),      cmocka_unit_test(test_hostile_files),
-        cmocka_unit_test(test_unigram_special), cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_parts),           cmocka_unit_test(test_after_token),
+        cmocka_unit_test(test_families),       cmocka_unit_test(test_cuts),
+        cmocka_unit_test(test_mistral_json),   cmocka_unit_test(test_mistral_models),
+        cmocka_unit_test(test_model_special),  cmocka_unit_test(test_model_config),
+        cmocka_unit_test(test_directory),      cmocka_unit_test(test_hostile_pieces),
+        cmocka_unit_test(test_hostile_models), cmocka_unit_test(test_cut_models),
+        cmocka_unit_test(test_hostile_files),  cmocka_unit_test(test_unigram_special),
+        cmocka_unit_test(test_long_texts),     cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_after_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
