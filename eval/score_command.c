@@ -238,12 +238,10 @@ static enum status score_print(const struct score_options *options,
         summary_print_table(&summary, &text);
     fputs(text_buffer_string(&text), stdout);
     fflush(stdout);
-    enum status status = gates_check_names(&options->fail_if, &summary, error);
     const bool scored =
         !models_check_scored(bench, &summary, options->unscored_limit, &unscored);
-    if (!status)
-        status = gates_conclude(&options->fail_if, &summary, options->junit,
-                                scored ? NULL : unscored.message, error);
+    const enum status status = gates_conclude(&options->fail_if, &summary, options->junit,
+                                              scored ? NULL : unscored.message, error);
     text_buffer_release(&text);
     summary_release(&summary);
     free(names.benign);
@@ -293,6 +291,21 @@ static enum status models_judge(const struct score_options *options, struct benc
     return bench_judge_models(bench, &artifact->list, true, error);
 }
 
+/* Gates on what this artifact cannot measure, before a model is asked. */
+static enum status gates_know(const struct score_options *options,
+                              const struct artifact *artifact, struct error *error)
+{
+    struct found_names names;
+    struct summary summary;
+    names_find(&names, &artifact->list);
+    const struct summary_plan plan = plan_make(options, artifact, &names);
+    summary_make(&summary, &artifact->list, &plan);
+    const enum status status = gates_check_names(&options->fail_if, &summary, error);
+    summary_release(&summary);
+    free(names.benign);
+    return status;
+}
+
 static enum status artifact_judge(const struct score_options *options, struct bench *bench,
                                   struct artifact *artifact, struct error *error)
 {
@@ -303,6 +316,8 @@ static enum status artifact_judge(const struct score_options *options, struct be
             artifact_replay(artifact, bench->seats[i].spec.name, error))
             return error->status;
     empty_replies_judge(bench, artifact);
+    if (options->fail_if.count && gates_know(options, artifact, error))
+        return error->status;
     return bench_has_models(bench) ? models_judge(options, bench, artifact, error)
                                    : STATUS_OK;
 }
