@@ -256,15 +256,15 @@ static bool values_equal(enum option_type type, const void *a, const void *b)
     return true;
 }
 
-enum status options_check_unused(const struct command_line *command, const void *settings,
-                                 const void *defaults, const char *const *names,
-                                 const char *why, struct error *error)
+enum status options_check_equal(const struct command_line *command, const void *settings,
+                                const void *others, const char *const *names,
+                                const char *why, struct error *error)
 {
     for (; *names; names++) {
         const struct option_entry *entry = option_find(command, *names);
         CHECK(entry);
         if (!values_equal(entry->type, option_const_at(entry, settings),
-                          option_const_at(entry, defaults)))
+                          option_const_at(entry, others)))
             return error_set(error, STATUS_USAGE, "--%s %s", *names, why);
     }
     return STATUS_OK;

@@ -158,8 +158,8 @@ static enum status unused_check(const struct chat_options *options, struct error
         return STATUS_OK;
     chat_options_defaults(&defaults);
     const enum status status =
-        options_check_unused(&command_line, options, &defaults, hosted_option_names,
-                             "is of hosted models: leave it out", error);
+        options_check_equal(&command_line, options, &defaults, hosted_option_names,
+                            "is of hosted models: leave it out", error);
     options_release(&command_line, &defaults);
     return status;
 }

@@ -97,7 +97,7 @@ struct hosted_options {
             "keep every answer there, and pay for none twice", NULL                        \
     }
 
-/* Their names, for options_check_unused() where no model behind HTTP is asked; NULL ends
+/* Their names, for options_check_equal() where no model behind HTTP is asked; NULL ends
  * them. */
 extern const char *const hosted_option_names[];
 

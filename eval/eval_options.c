@@ -269,7 +269,7 @@ static enum status unused_check(const struct eval_options *options, bool is_used
         return STATUS_OK;
     eval_options_defaults(&defaults);
     const enum status status =
-        options_check_unused(&eval_command_line, options, &defaults, names, why, error);
+        options_check_equal(&eval_command_line, options, &defaults, names, why, error);
     options_release(&eval_command_line, &defaults);
     return status;
 }

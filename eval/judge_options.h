@@ -85,7 +85,7 @@ struct judge_options {
             "how many q1 was measured on", NULL                                            \
     }
 
-/* For options_check_unused(): those of judges that are chat models, and of judges behind
+/* For options_check_equal(): those of judges that are chat models, and of judges behind
  * HTTP where a target has the names without "judge-"; NULL ends them. */
 extern const char *const judge_model_option_names[];
 extern const char *const judge_hosted_option_names[];

@@ -342,17 +342,17 @@ static enum status unused_check(const struct score_options *options,
     enum status status = STATUS_OK;
     options_defaults(&defaults);
     if (!bench_has_models(bench))
-        status = options_check_unused(&command_line, options, &defaults, verdicts,
-                                      "keeps what chat models say, and --judge names none; "
-                                      "rules are run afresh each time",
-                                      error);
+        status = options_check_equal(&command_line, options, &defaults, verdicts,
+                                     "keeps what chat models say, and --judge names none; "
+                                     "rules are run afresh each time",
+                                     error);
     if (!status && !bench_has_models(bench))
-        status = options_check_unused(
+        status = options_check_equal(
             &command_line, options, &defaults, judge_model_option_names,
             "is of judges that are chat models, and --judge names none: leave it out",
             error);
     if (!status && !bench_has_hosted(bench))
-        status = options_check_unused(
+        status = options_check_equal(
             &command_line, options, &defaults, hosted_option_names,
             "is of hosted judges, and --judge names none: leave it out", error);
     options_release(&command_line, &defaults);

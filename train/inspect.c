@@ -524,9 +524,9 @@ static enum status others_check(const struct subject *subject,
     text_buffer_appendf(&why, "does nothing for inspect %s: leave it out", subject->name);
     for (const struct option_entry *entry = entries; entry->name && !status; entry++)
         if (!is_read(subject, entry->name))
-            status = options_check_unused(&command_line, options, &defaults,
-                                          (const char *const[]){entry->name, NULL},
-                                          text_buffer_string(&why), error);
+            status = options_check_equal(&command_line, options, &defaults,
+                                         (const char *const[]){entry->name, NULL},
+                                         text_buffer_string(&why), error);
     text_buffer_release(&why);
     options_release(&command_line, &defaults);
     return status;

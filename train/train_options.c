@@ -21,7 +21,8 @@ static const struct option_entry entries[] = {
      "training examples: a mix of `holdfast data`, or any JSONL of OpenAI messages", NULL},
     {"held-out", OPTION_LIST, FIELD(held_out), "SPEC",
      "requests that the model will be evaluated on: refuse data in which one stands, "
-     "reworded or not (MIX.test.csv, if it lies beside the data, is always looked at); "
+     "reworded or not, with exit code 100 (MIX.test.csv, if it lies beside the data, is "
+     "always looked at); "
      "repeatable",
      NULL},
     {"allow-leak", OPTION_BOOL, FIELD(allow_leak), NULL,
@@ -274,15 +275,15 @@ static enum status unused_check(const struct train_options *options, struct erro
     enum status status = STATUS_OK;
     train_options_defaults(&defaults);
     if (!options->lora)
-        status = options_check_unused(&train_command_line, options, &defaults, of_adapters,
-                                      "is of adapters: add --lora RANK", error);
+        status = options_check_equal(&train_command_line, options, &defaults, of_adapters,
+                                     "is of adapters: add --lora RANK", error);
     if (!status && strcmp(options->schedule, "wsd") != 0)
-        status = options_check_unused(&train_command_line, options, &defaults, of_wsd,
-                                      "is of --schedule wsd alone: leave it out", error);
+        status = options_check_equal(&train_command_line, options, &defaults, of_wsd,
+                                     "is of --schedule wsd alone: leave it out", error);
     if (!status && !options->save_every)
         status =
-            options_check_unused(&train_command_line, options, &defaults, of_checkpoints,
-                                 "is of checkpoints: add --save-every N", error);
+            options_check_equal(&train_command_line, options, &defaults, of_checkpoints,
+                                "is of checkpoints: add --save-every N", error);
     options_release(&train_command_line, &defaults);
     return status;
 }

@@ -486,14 +486,14 @@ static void unused(const char *name, const char *value)
         .steps = defaults.steps, .lr_peak = defaults.lr_peak, .packing = defaults.packing};
     settings.model = memory_duplicate_string(defaults.model);
     string_list_add(&settings.data, "default.jsonl");
-    assert_int_equal(options_check_unused(&command, &settings, &defaults, names,
-                                          "is for something else", &error),
+    assert_int_equal(options_check_equal(&command, &settings, &defaults, names,
+                                         "is for something else", &error),
                      STATUS_OK);
     assert_int_equal(options_set(&command, &settings, name, value, &error), STATUS_OK);
     struct text_buffer message = {0};
     text_buffer_appendf(&message, "--%s is for something else", name);
-    assert_usage(options_check_unused(&command, &settings, &defaults, names,
-                                      "is for something else", &error),
+    assert_usage(options_check_equal(&command, &settings, &defaults, names,
+                                     "is for something else", &error),
                  text_buffer_string(&message));
     text_buffer_release(&message);
     options_release(&command, &settings);
@@ -515,8 +515,8 @@ static void options_that_would_do_nothing_are_named(void **state)
     const char *const other[] = {"model", NULL};
     struct settings defaults = settings;
     settings.steps = 1;
-    assert_int_equal(
-        options_check_unused(&command, &settings, &defaults, other, "", &error), STATUS_OK);
+    assert_int_equal(options_check_equal(&command, &settings, &defaults, other, "", &error),
+                     STATUS_OK);
 }
 
 static void help_is_laid_out_within_92_columns(void **state)
