@@ -48,7 +48,7 @@ static void usage_print(FILE *stream)
           "--version`\n"
           "says which one this is.\n\n"
           "Exit codes: 0 good, 1 failed, 2 wrong usage, 3 too much could not be measured, "
-          "100 a\ngate (--fail-if) did not hold, or audit found a leak.\n",
+          "100 a\ngate (--fail-if) did not hold, or audit or train found a leak.\n",
           stream);
 }
 

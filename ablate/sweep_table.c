@@ -160,18 +160,25 @@ static void cell_print(const struct sweep_cell *cell, struct text_buffer *out)
 static void leaks_print(const struct sweep_table *table, struct text_buffer *out)
 {
     bool any = false;
+    bool any_of_mixes = false;
     for (size_t i = 0; i < table->row_count; i++) {
         const struct sweep_row *row = &table->rows[i];
+        const bool is_base = *row->seed == '\0';
         if (row->leaked <= 0)
             continue;
+        text_buffer_append(out, any ? "" : "\n");
+        if (is_base)
+            text_buffer_append(out, "the base");
+        else
+            text_buffer_appendf(out, "ratio %s, seed %s", row->label, row->seed);
         text_buffer_appendf(out,
-                            "%sratio %s, seed %s: %" PRId64 " of %" PRId64
+                            ": %" PRId64 " of %" PRId64
                             " behaviours stand in its training data, reworded or not\n",
-                            any ? "" : "\n", row->label, row->seed, row->leaked,
-                            row->behaviors);
+                            row->leaked, row->behaviors);
         any = true;
+        any_of_mixes |= !is_base;
     }
-    if (any)
+    if (any_of_mixes)
         text_buffer_append(out, "Rates on trained requests say little of others: hold some "
                                 "out with --data splits=train:0.5,test:0.5\n");
 }

@@ -90,6 +90,16 @@ void options_print_yaml(const struct command_line *command, const void *settings
 
 void options_release(const struct command_line *command, void *settings);
 
+/*
+ * STATUS_USAGE naming the first of `names` (NULL ends them) that has another value in
+ * `settings` than in `others`, and saying `why`, which follows the name: held against the
+ * defaults it finds options that would do nothing ("is of adapters: add --lora RANK"). A
+ * name that is no entry is a bug.
+ */
+enum status options_check_equal(const struct command_line *command, const void *settings,
+                                const void *others, const char *const *names,
+                                const char *why, struct error *error);
+
 /* The one of `names` that a typing error may have made into `name`; NULL if none is near.
  */
 const char *nearest_name(const char *name, const char *const *names, size_t count);

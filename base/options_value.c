@@ -222,6 +222,54 @@ enum status option_assign(const struct option_entry *entry, void *settings,
     return STATUS_USAGE;
 }
 
+static bool texts_equal(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool lists_equal(const struct string_list *a, const struct string_list *b)
+{
+    bool equal = a->count == b->count;
+    for (size_t i = 0; equal && i < a->count; i++)
+        equal = texts_equal(a->items[i], b->items[i]);
+    return equal;
+}
+
+static bool values_equal(enum option_type type, const void *a, const void *b)
+{
+    switch (type) {
+    case OPTION_STRING:
+        return texts_equal(*(char *const *)a, *(char *const *)b);
+    case OPTION_INTEGER:
+        return *(const int64_t *)a == *(const int64_t *)b;
+    case OPTION_NUMBER: {
+        const double x = *(const double *)a;
+        const double y = *(const double *)b;
+        return isnan(x) || isnan(y) ? isnan(x) && isnan(y) : !(x < y) && !(x > y);
+    }
+    case OPTION_BOOL:
+        return *(const bool *)a == *(const bool *)b;
+    case OPTION_LIST:
+        return lists_equal(a, b);
+    }
+    CHECK(false); /* no other type */
+    return true;
+}
+
+enum status options_check_equal(const struct command_line *command, const void *settings,
+                                const void *others, const char *const *names,
+                                const char *why, struct error *error)
+{
+    for (; *names; names++) {
+        const struct option_entry *entry = option_find(command, *names);
+        CHECK(entry);
+        if (!values_equal(entry->type, option_const_at(entry, settings),
+                          option_const_at(entry, others)))
+            return error_set(error, STATUS_USAGE, "--%s %s", *names, why);
+    }
+    return STATUS_OK;
+}
+
 void options_release(const struct command_line *command, void *settings)
 {
     for (const struct option_entry *entry = command->entries; entry->name; entry++) {

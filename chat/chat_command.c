@@ -140,6 +140,30 @@ static enum status converse(struct chat *chat, const struct chat_options *option
     return status;
 }
 
+static void chat_options_defaults(struct chat_options *options)
+{
+    *options = (struct chat_options){.temperature = 1,
+                                     .top_p = 1,
+                                     .max_tokens = 150,
+                                     .seed = 1,
+                                     .device = memory_duplicate_string("cpu"),
+                                     .precision = memory_duplicate_string("auto")};
+    hosted_options_defaults(&options->hosted);
+}
+
+static enum status unused_check(const struct chat_options *options, struct error *error)
+{
+    struct chat_options defaults;
+    if (chat_is_hosted(options->model))
+        return STATUS_OK;
+    chat_options_defaults(&defaults);
+    const enum status status =
+        options_check_equal(&command_line, options, &defaults, hosted_option_names,
+                            "is of hosted models: leave it out", error);
+    options_release(&command_line, &defaults);
+    return status;
+}
+
 static enum status chat_options_check(const struct chat_options *options,
                                       struct error *error)
 {
@@ -151,7 +175,7 @@ static enum status chat_options_check(const struct chat_options *options,
     if (options->max_tokens < 1 || options->threads < 0 || options->threads > 4096)
         return error_set(error, STATUS_USAGE,
                          "--max-tokens must be at least 1, --threads 0 to 4096");
-    return STATUS_OK;
+    return unused_check(options, error);
 }
 
 static enum status chat_run(const struct chat_options *options, struct error *error)
@@ -181,15 +205,10 @@ static enum status chat_run(const struct chat_options *options, struct error *er
 
 int chat_command(int argc, char **argv)
 {
-    struct chat_options options = {.temperature = 1,
-                                   .top_p = 1,
-                                   .max_tokens = 150,
-                                   .seed = 1,
-                                   .device = memory_duplicate_string("cpu"),
-                                   .precision = memory_duplicate_string("auto")};
+    struct chat_options options;
     struct error error = {0};
     bool help_shown = false;
-    hosted_options_defaults(&options.hosted);
+    chat_options_defaults(&options);
     enum status status =
         options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
     if (!status && !help_shown)

@@ -2,6 +2,11 @@
 
 #include <math.h>
 
+const char *const hosted_option_names[] = {
+    "concurrency",      "timeout",       "retries",  "max-requests",
+    "max-total-tokens", "max-cost",      "price-in", "price-out",
+    "reasoning",        "insecure-http", "cache",    NULL};
+
 void hosted_options_defaults(struct hosted_options *options)
 {
     *options =

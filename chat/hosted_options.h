@@ -97,6 +97,10 @@ struct hosted_options {
             "keep every answer there, and pay for none twice", NULL                        \
     }
 
+/* Their names, for options_check_equal() where no model behind HTTP is asked; NULL ends
+ * them. */
+extern const char *const hosted_option_names[];
+
 void hosted_options_defaults(struct hosted_options *options);
 enum status hosted_options_check(const struct hosted_options *options, struct error *error);
 

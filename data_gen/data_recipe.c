@@ -1,6 +1,7 @@
 #include "data_gen/data_recipe.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -160,6 +161,8 @@ static enum status shares_check(const struct mix_recipe *recipe, struct error *e
                          recipe->contrast_ratio_count, contrast_sources);
     if (contrast > 0 && contrast_sources == 0)
         return error_set(error, STATUS_USAGE, "--contrast-ratio needs --contrast SPEC");
+    if (contrast <= 0 && contrast_sources > 0)
+        log_warning("--contrast-ratio is 0: nothing of --contrast is taken");
     for (size_t i = 0; i < recipe->ratio_count; i++) {
         const double ratio = recipe->ratios[i];
         if (ratio + contrast > 1 + 1e-9)

@@ -284,6 +284,14 @@ static enum status leak_audit(const struct audit_options *options, struct text_b
     return status;
 }
 
+static bool compares_tenses(const struct audit_options *options)
+{
+    for (size_t i = 0; i < options->modes.count; i++)
+        if (strcmp(options->modes.items[i], "tense") == 0)
+            return true;
+    return options->modes.count == 0; /* the default has it */
+}
+
 static enum status options_check(const struct audit_options *options,
                                  const struct string_list *positional, struct error *error)
 {
@@ -297,6 +305,9 @@ static enum status options_check(const struct audit_options *options,
                          "what is evaluated on is missing: --eval SPEC");
     if (options->show < 0)
         return error_set(error, STATUS_USAGE, "--show must not be negative");
+    if (options->threshold != leak_options_default().threshold && !compares_tenses(options))
+        return error_set(error, STATUS_USAGE,
+                         "--threshold is of the mode tense, which --modes does not name");
     return STATUS_OK;
 }
 

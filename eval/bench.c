@@ -33,6 +33,14 @@ bool bench_has_models(const struct bench *bench)
     return false;
 }
 
+bool bench_has_hosted(const struct bench *bench)
+{
+    for (size_t i = 0; i < bench->count; i++)
+        if (!bench->seats[i].spec.rule && chat_is_hosted(bench->seats[i].spec.target))
+            return true;
+    return false;
+}
+
 bool bench_is_model(const struct bench *bench, const char *name)
 {
     for (size_t i = 0; i < bench->count; i++) {

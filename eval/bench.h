@@ -72,6 +72,7 @@ enum status bench_open(struct bench *bench, const struct bench_plan *plan,
                        struct error *error);
 void bench_release(struct bench *bench);
 bool bench_has_models(const struct bench *bench);
+bool bench_has_hosted(const struct bench *bench); /* of them, behind HTTP */
 
 /* Whether one of the judges that are chat models has this name, or it and "_replayed". */
 bool bench_is_model(const struct bench *bench, const char *name);

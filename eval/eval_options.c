@@ -259,6 +259,49 @@ static enum status attack_check(struct eval_options *options, struct error *erro
     return reformulator_check(options, error);
 }
 
+/* `names` do nothing if `is_used` is false: an error where one was given. */
+static enum status unused_check(const struct eval_options *options, bool is_used,
+                                const char *const *names, const char *why,
+                                struct error *error)
+{
+    struct eval_options defaults;
+    if (is_used)
+        return STATUS_OK;
+    eval_options_defaults(&defaults);
+    const enum status status =
+        options_check_equal(&eval_command_line, options, &defaults, names, why, error);
+    options_release(&eval_command_line, &defaults);
+    return status;
+}
+
+/* Options that are of models which this run does not ask. */
+static enum status models_check(const struct eval_options *options,
+                                const struct bench *bench, struct error *error)
+{
+    static const char *const tries[] = {"reformulation-tries", NULL};
+    static const char *const reformulator_prices[] = {"reformulator-price-in",
+                                                      "reformulator-price-out", NULL};
+    static const char *const of_target[] = {"price-in", "price-out", "reasoning", NULL};
+    const bool target = chat_is_hosted(options->model);
+    const bool judges = bench_has_hosted(bench);
+    const bool words = options->reformulator && chat_is_hosted(options->reformulator);
+    if (unused_check(options, target || judges || words, hosted_option_names,
+                     "is of hosted models, and this run asks none: leave it out", error) ||
+        unused_check(options, target, of_target,
+                     "is of a hosted --model: leave it out (judges and the reformulator "
+                     "have their own)",
+                     error) ||
+        unused_check(options, bench_has_models(bench), judge_model_option_names,
+                     "is of judges that are chat models: leave it out", error) ||
+        unused_check(options, judges, judge_hosted_option_names,
+                     "is of hosted judges: leave it out", error) ||
+        unused_check(options, words, reformulator_prices,
+                     "is of a hosted --reformulator: leave it out", error))
+        return error->status;
+    return unused_check(options, options->reformulator != NULL, tries,
+                        "needs --reformulator MODEL", error);
+}
+
 /* Names, prompt files and prices, before anything is asked. */
 static enum status judges_check(const struct eval_options *options, struct error *error)
 {
@@ -266,7 +309,9 @@ static enum status judges_check(const struct eval_options *options, struct error
     const struct bench_plan plan = eval_options_bench(options, NULL);
     if (judge_options_check(&options->judging, error) || bench_open(&bench, &plan, error))
         return error->status;
-    const enum status status = bench_check_prices(&bench, &options->hosted, error);
+    enum status status = bench_check_prices(&bench, &options->hosted, error);
+    if (!status)
+        status = models_check(options, &bench, error);
     bench_release(&bench);
     return status;
 }

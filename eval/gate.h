@@ -32,14 +32,18 @@ enum gate_result gate_judge(const char *gate, const struct summary *summary, dou
 
 /*
  * JUnit XML for CI: a <testsuite> named after the model with a <testcase> for each gate, a
- * <failure> in one that is broken, an <error> in one that could not be measured. With
- * `unscored_limit` >= 0 the first case, "scored", has an <error> where
- * summary_check_scored() does. Written atomically.
+ * <failure> in one that is broken, an <error> in one that could not be measured. The first
+ * case, "scored", has an <error> that says `unscored` if that is not NULL: why too much was
+ * not measured (exit code 3).
  */
-enum status gates_write_junit(const char *path, const struct string_list *gates,
-                              const struct summary *summary, double unscored_limit,
-                              struct error *error);
 void gates_print_junit(const struct string_list *gates, const struct summary *summary,
-                       double unscored_limit, struct text_buffer *out);
+                       const char *unscored, struct text_buffer *out);
+
+/*
+ * What a command ends with: JUnit XML in the file `junit` unless that is NULL, then
+ * STATUS_UNMEASURED that says `unscored` unless that is NULL, else gates_check().
+ */
+enum status gates_conclude(const struct string_list *gates, const struct summary *summary,
+                           const char *junit, const char *unscored, struct error *error);
 
 #endif

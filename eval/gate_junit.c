@@ -69,14 +69,10 @@ static void gate_add(struct junit *junit, const char *gate, const struct summary
 }
 
 void gates_print_junit(const struct string_list *gates, const struct summary *summary,
-                       double unscored_limit, struct text_buffer *out)
+                       const char *unscored, struct text_buffer *out)
 {
     struct junit junit = {0};
-    struct error error = {0};
-    if (unscored_limit >= 0)
-        case_add(&junit, "scored", false,
-                 summary_check_scored(summary, unscored_limit, &error) ? error.message
-                                                                       : NULL);
+    case_add(&junit, "scored", false, unscored);
     for (size_t i = 0; i < gates->count; i++)
         gate_add(&junit, gates->items[i], summary);
     text_buffer_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
@@ -89,13 +85,18 @@ void gates_print_junit(const struct string_list *gates, const struct summary *su
     text_buffer_release(&junit.cases);
 }
 
-enum status gates_write_junit(const char *path, const struct string_list *gates,
-                              const struct summary *summary, double unscored_limit,
-                              struct error *error)
+enum status gates_conclude(const struct string_list *gates, const struct summary *summary,
+                           const char *junit, const char *unscored, struct error *error)
 {
-    struct text_buffer xml = {0};
-    gates_print_junit(gates, summary, unscored_limit, &xml);
-    const enum status status = file_write_all(path, xml.data, xml.length, error);
-    text_buffer_release(&xml);
-    return status;
+    if (junit) {
+        struct text_buffer xml = {0};
+        gates_print_junit(gates, summary, unscored, &xml);
+        const enum status status = file_write_all(junit, xml.data, xml.length, error);
+        text_buffer_release(&xml);
+        if (status)
+            return status;
+    }
+    if (unscored)
+        return error_set(error, STATUS_UNMEASURED, "%s", unscored);
+    return gates_check(gates, summary, error);
 }

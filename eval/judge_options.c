@@ -2,6 +2,10 @@
 
 #include <math.h>
 
+const char *const judge_model_option_names[] = {"judge-max-tokens", NULL};
+const char *const judge_hosted_option_names[] = {"judge-reasoning", "judge-price-in",
+                                                 "judge-price-out", NULL};
+
 void judge_options_defaults(struct judge_options *options)
 {
     const double unknown = (double)NAN;

@@ -85,6 +85,11 @@ struct judge_options {
             "how many q1 was measured on", NULL                                            \
     }
 
+/* For options_check_equal(): those of judges that are chat models, and of judges behind
+ * HTTP where a target has the names without "judge-"; NULL ends them. */
+extern const char *const judge_model_option_names[];
+extern const char *const judge_hosted_option_names[];
+
 void judge_options_defaults(struct judge_options *options);
 
 /* Ranges; all four numbers of the judge's errors, good ones (judge_correct()), or none. */

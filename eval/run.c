@@ -177,17 +177,15 @@ static enum status conclude(const struct evaluation *evaluation,
 {
     const struct eval_options *options = evaluation->options;
     struct summary summary;
+    struct error unscored = {0};
     summary_make(&summary, &evaluation->attempts, plan);
     enum status status = summary_write(options, &summary, shown, error);
     if (!status)
         status = page_write(options, error);
-    if (!status && options->junit)
-        status = gates_write_junit(options->junit, &options->fail_if, &summary,
-                                   options->unscored_limit, error);
+    const bool scored = !summary_check_scored(&summary, options->unscored_limit, &unscored);
     if (!status)
-        status = summary_check_scored(&summary, options->unscored_limit, error);
-    if (!status)
-        status = gates_check(&options->fail_if, &summary, error);
+        status = gates_conclude(&options->fail_if, &summary, options->junit,
+                                scored ? NULL : unscored.message, error);
     summary_release(&summary);
     return status;
 }

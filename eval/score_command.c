@@ -227,6 +227,7 @@ static enum status score_print(const struct score_options *options,
 {
     struct found_names names;
     struct summary summary;
+    struct error unscored = {0};
     struct text_buffer text = {0};
     names_find(&names, &artifact->list);
     const struct summary_plan plan = plan_make(options, artifact, &names);
@@ -237,13 +238,10 @@ static enum status score_print(const struct score_options *options,
         summary_print_table(&summary, &text);
     fputs(text_buffer_string(&text), stdout);
     fflush(stdout);
-    enum status status = gates_check_names(&options->fail_if, &summary, error);
-    if (!status && options->junit)
-        status = gates_write_junit(options->junit, &options->fail_if, &summary, -1, error);
-    if (!status)
-        status = models_check_scored(bench, &summary, options->unscored_limit, error);
-    if (!status)
-        status = gates_check(&options->fail_if, &summary, error);
+    const bool scored =
+        !models_check_scored(bench, &summary, options->unscored_limit, &unscored);
+    const enum status status = gates_conclude(&options->fail_if, &summary, options->junit,
+                                              scored ? NULL : unscored.message, error);
     text_buffer_release(&text);
     summary_release(&summary);
     free(names.benign);
@@ -293,6 +291,21 @@ static enum status models_judge(const struct score_options *options, struct benc
     return bench_judge_models(bench, &artifact->list, true, error);
 }
 
+/* Gates on what this artifact cannot measure, before a model is asked. */
+static enum status gates_know(const struct score_options *options,
+                              const struct artifact *artifact, struct error *error)
+{
+    struct found_names names;
+    struct summary summary;
+    names_find(&names, &artifact->list);
+    const struct summary_plan plan = plan_make(options, artifact, &names);
+    summary_make(&summary, &artifact->list, &plan);
+    const enum status status = gates_check_names(&options->fail_if, &summary, error);
+    summary_release(&summary);
+    free(names.benign);
+    return status;
+}
+
 static enum status artifact_judge(const struct score_options *options, struct bench *bench,
                                   struct artifact *artifact, struct error *error)
 {
@@ -303,8 +316,47 @@ static enum status artifact_judge(const struct score_options *options, struct be
             artifact_replay(artifact, bench->seats[i].spec.name, error))
             return error->status;
     empty_replies_judge(bench, artifact);
+    if (options->fail_if.count && gates_know(options, artifact, error))
+        return error->status;
     return bench_has_models(bench) ? models_judge(options, bench, artifact, error)
                                    : STATUS_OK;
+}
+
+static void options_defaults(struct score_options *options)
+{
+    *options = (struct score_options){
+        .unscored_limit = 0.1,
+        .device = memory_duplicate_string("cpu"),
+        .precision = memory_duplicate_string("auto"),
+    };
+    hosted_options_defaults(&options->hosted);
+    judge_options_defaults(&options->judging);
+}
+
+/* Options of chat models that --judge does not name. */
+static enum status unused_check(const struct score_options *options,
+                                const struct bench *bench, struct error *error)
+{
+    static const char *const verdicts[] = {"verdicts", NULL};
+    struct score_options defaults;
+    enum status status = STATUS_OK;
+    options_defaults(&defaults);
+    if (!bench_has_models(bench))
+        status = options_check_equal(&command_line, options, &defaults, verdicts,
+                                     "keeps what chat models say, and --judge names none; "
+                                     "rules are run afresh each time",
+                                     error);
+    if (!status && !bench_has_models(bench))
+        status = options_check_equal(
+            &command_line, options, &defaults, judge_model_option_names,
+            "is of judges that are chat models, and --judge names none: leave it out",
+            error);
+    if (!status && !bench_has_hosted(bench))
+        status = options_check_equal(
+            &command_line, options, &defaults, hosted_option_names,
+            "is of hosted judges, and --judge names none: leave it out", error);
+    options_release(&command_line, &defaults);
+    return status;
 }
 
 /* Judges of wrong form before the artifact is read. */
@@ -326,11 +378,7 @@ static enum status bench_make(struct score_options *options, struct bench *bench
     if (judge_options_check(&options->judging, error) ||
         hosted_options_check(&ceiling, error) || bench_open(bench, &plan, error))
         return error->status;
-    if (options->verdicts && !bench_has_models(bench))
-        return error_set(error, STATUS_USAGE,
-                         "--verdicts keeps what chat models say, and --judge names none; "
-                         "rules are run afresh each time");
-    return STATUS_OK;
+    return unused_check(options, bench, error);
 }
 
 /* Sets --judge and --refusal-judge where they follow from --benign. */
@@ -387,15 +435,10 @@ static enum status score_run(struct score_options *options, struct error *error)
 
 int score_command(int argc, char **argv)
 {
-    struct score_options options = {
-        .unscored_limit = 0.1,
-        .device = memory_duplicate_string("cpu"),
-        .precision = memory_duplicate_string("auto"),
-    };
-    hosted_options_defaults(&options.hosted);
-    judge_options_defaults(&options.judging);
+    struct score_options options;
     struct error error = {0};
     bool help_shown = false;
+    options_defaults(&options);
     enum status status =
         options_parse(&command_line, argc, argv, &options, NULL, &help_shown, &error);
     log_quiet(options.quiet);

@@ -64,6 +64,17 @@ static struct interval kappa_interval(const struct pair_counts *clusters, size_t
     return percentile_interval(kappas, defined);
 }
 
+/* Where judges agree on all, or one says the same of all replies, every resample has the
+ * same kappa, 1 or 0: no spread that a bootstrap could see. */
+static bool kappa_varies(const struct pair_counts *pairs)
+{
+    const bool first =
+        pairs->both + pairs->first_only > 0 && pairs->second_only + pairs->neither > 0;
+    const bool second =
+        pairs->both + pairs->second_only > 0 && pairs->first_only + pairs->neither > 0;
+    return first && second && pairs->first_only + pairs->second_only > 0;
+}
+
 static void pair_intervals(struct judge_pair *pair, const struct pair_counts *clusters,
                            size_t count, uint64_t seed)
 {
@@ -74,10 +85,9 @@ static void pair_intervals(struct judge_pair *pair, const struct pair_counts *cl
         replies[i] = (double)pairs_total(&clusters[i]);
     }
     pair->agreement_ci95 = bootstrap_interval(agreed, replies, count, seed);
-    /* Complete agreement has no spread that a bootstrap could see. */
-    pair->kappa_ci95 = pair->pairs.first_only + pair->pairs.second_only == 0
-                           ? (struct interval){(double)NAN, (double)NAN}
-                           : kappa_interval(clusters, count, seed);
+    pair->kappa_ci95 = kappa_varies(&pair->pairs)
+                           ? kappa_interval(clusters, count, seed)
+                           : (struct interval){(double)NAN, (double)NAN};
     free(agreed);
     free(replies);
 }

@@ -475,15 +475,62 @@ static enum status inspect_model(struct inspected *inspected,
     return status;
 }
 
-static const struct {
+enum { OPTIONS_READ_LIMIT = 8 };
+
+/* What is shown, by whom, and the options that are read for it. */
+static const struct subject {
     const char *name;
     enum status (*run)(struct inspected *inspected, const struct inspect_options *options,
                        struct error *error);
+    const char *reads[OPTIONS_READ_LIMIT];
 } subjects[] = {
-    {"model", inspect_model}, {"tokens", inspect_tokens}, {"template", inspect_template},
-    {"mask", inspect_mask},   {"logits", inspect_logits}, {"gradients", inspect_gradients},
-    {"tense", inspect_tense},
+    {"model", inspect_model, {"model", "json"}},
+    {"tokens", inspect_tokens, {"model", "text"}},
+    {"template", inspect_template, {"model", "messages", "generation-prompt"}},
+    {"mask", inspect_mask, {"model", "data", "index"}},
+    {"logits", inspect_logits, {"model", "ids", "out", "device", "precision", "threads"}},
+    {"gradients",
+     inspect_gradients,
+     {"model", "data", "index", "out", "device", "precision", "threads"}},
+    {"tense", inspect_tense, {"text", "tense", "count", "seed"}},
 };
+
+static void options_defaults(struct inspect_options *options)
+{
+    *options = (struct inspect_options){.index = -1,
+                                        .count = 1,
+                                        .seed = 1,
+                                        .tense = memory_duplicate_string("past"),
+                                        .device = memory_duplicate_string("cpu"),
+                                        .precision = memory_duplicate_string("auto")};
+}
+
+static bool is_read(const struct subject *subject, const char *name)
+{
+    for (int i = 0; i < OPTIONS_READ_LIMIT && subject->reads[i]; i++)
+        if (strcmp(subject->reads[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* An option of another subject would be ignored: an error. */
+static enum status others_check(const struct subject *subject,
+                                const struct inspect_options *options, struct error *error)
+{
+    struct inspect_options defaults;
+    struct text_buffer why = {0};
+    enum status status = STATUS_OK;
+    options_defaults(&defaults);
+    text_buffer_appendf(&why, "does nothing for inspect %s: leave it out", subject->name);
+    for (const struct option_entry *entry = entries; entry->name && !status; entry++)
+        if (!is_read(subject, entry->name))
+            status = options_check_equal(&command_line, options, &defaults,
+                                         (const char *const[]){entry->name, NULL},
+                                         text_buffer_string(&why), error);
+    text_buffer_release(&why);
+    options_release(&command_line, &defaults);
+    return status;
+}
 
 static enum status inspect_run(const struct inspect_options *options,
                                const struct string_list *positional, struct error *error)
@@ -491,12 +538,10 @@ static enum status inspect_run(const struct inspect_options *options,
     for (size_t i = 0; positional->count == 1 && i < sizeof subjects / sizeof *subjects;
          i++)
         if (strcmp(positional->items[0], subjects[i].name) == 0) {
-            if (options->json && subjects[i].run != inspect_model)
-                return error_set(error, STATUS_USAGE,
-                                 "--json goes with inspect model; the others print what "
-                                 "they print");
             struct inspected inspected = {0};
-            enum status status = subjects[i].run(&inspected, options, error);
+            enum status status = others_check(&subjects[i], options, error);
+            if (!status)
+                status = subjects[i].run(&inspected, options, error);
             inspected_release(&inspected);
             return status;
         }
@@ -507,15 +552,11 @@ static enum status inspect_run(const struct inspect_options *options,
 
 int inspect_command(int argc, char **argv)
 {
-    struct inspect_options options = {.index = -1,
-                                      .count = 1,
-                                      .seed = 1,
-                                      .tense = memory_duplicate_string("past"),
-                                      .device = memory_duplicate_string("cpu"),
-                                      .precision = memory_duplicate_string("auto")};
+    struct inspect_options options;
     struct string_list positional = {0};
     struct error error = {0};
     bool help_shown = false;
+    options_defaults(&options);
     enum status status = options_parse(&command_line, argc, argv, &options, &positional,
                                        &help_shown, &error);
     if (!status && !help_shown)

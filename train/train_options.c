@@ -21,7 +21,8 @@ static const struct option_entry entries[] = {
      "training examples: a mix of `holdfast data`, or any JSONL of OpenAI messages", NULL},
     {"held-out", OPTION_LIST, FIELD(held_out), "SPEC",
      "requests that the model will be evaluated on: refuse data in which one stands, "
-     "reworded or not (MIX.test.csv, if it lies beside the data, is always looked at); "
+     "reworded or not, with exit code 100 (MIX.test.csv, if it lies beside the data, is "
+     "always looked at); "
      "repeatable",
      NULL},
     {"allow-leak", OPTION_BOOL, FIELD(allow_leak), NULL,
@@ -102,7 +103,8 @@ static const struct option_entry entries[] = {
      "shares nothing",
      NULL},
     {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
-     "checkpoint every N updates (0: only at the end)", NULL},
+     "checkpoint every N updates and at the end (0: none; final/ is written all the same)",
+     NULL},
     {"keep", OPTION_INTEGER, FIELD(keep), "N", "how many checkpoints to keep (0: all)",
      NULL},
     {"validate-every", OPTION_INTEGER, FIELD(validate_every), "N",
@@ -231,10 +233,6 @@ static enum status lora_check(const struct train_options *options, struct error 
     if (!(options->lora_dropout >= 0 && options->lora_dropout < 1))
         return error_set(error, STATUS_USAGE,
                          "--lora-dropout lies from 0 to below 1: it is a probability");
-    if (!options->lora && (options->dora || options->rslora || options->lora_dropout > 0))
-        return error_set(error, STATUS_USAGE,
-                         "--dora, --rslora and --lora-dropout are of adapters: add --lora "
-                         "RANK");
     if (options->lora && options->init)
         return error_set(error, STATUS_USAGE,
                          "--lora adapts a model: it goes with --model, not with --init");
@@ -264,6 +262,30 @@ static enum status shard_check(const struct train_options *options, struct error
             "--shard full does not go with --dora, which reads all matrices at "
             "once: leave it out, or use --shard optimizer");
     return STATUS_OK;
+}
+
+/* Options that would do nothing, beside what the others say. */
+static enum status unused_check(const struct train_options *options, struct error *error)
+{
+    static const char *const of_adapters[] = {"lora-alpha", "lora-targets", "lora-dropout",
+                                              "rslora",     "dora",         NULL};
+    static const char *const of_wsd[] = {"decay-share", NULL};
+    static const char *const of_checkpoints[] = {"keep", NULL};
+    struct train_options defaults;
+    enum status status = STATUS_OK;
+    train_options_defaults(&defaults);
+    if (!options->lora)
+        status = options_check_equal(&train_command_line, options, &defaults, of_adapters,
+                                     "is of adapters: add --lora RANK", error);
+    if (!status && strcmp(options->schedule, "wsd") != 0)
+        status = options_check_equal(&train_command_line, options, &defaults, of_wsd,
+                                     "is of --schedule wsd alone: leave it out", error);
+    if (!status && !options->save_every)
+        status =
+            options_check_equal(&train_command_line, options, &defaults, of_checkpoints,
+                                "is of checkpoints: add --save-every N", error);
+    options_release(&train_command_line, &defaults);
+    return status;
 }
 
 enum status train_options_check(const struct train_options *options, struct error *error)
@@ -303,9 +325,11 @@ enum status train_options_check(const struct train_options *options, struct erro
         return error_set(error, STATUS_USAGE,
                          "--masters none is of training all weights: adapters are small, "
                          "and keep theirs; leave out --masters or --lora");
-    if (shard_check(options, error) || schedule_kind_parse(&kind, options->schedule, error))
+    if (shard_check(options, error) ||
+        schedule_kind_parse(&kind, options->schedule, error) ||
+        numbers_check(options, error))
         return error->status;
-    return numbers_check(options, error);
+    return unused_check(options, error);
 }
 
 bool train_sharded(const struct train_options *options)

@@ -142,8 +142,13 @@ static enum status metrics_open(struct trainer *trainer, struct error *error)
     return status;
 }
 
-static enum status config_write(const struct train_options *options, struct error *error)
+/* Only once a checkpoint was found to be of these settings: a --resume that is refused
+ * leaves those of the run alone. */
+static enum status config_write(const struct trainer *trainer, struct error *error)
 {
+    const struct train_options *options = trainer->options;
+    if (!ranks_is_first(&trainer->ranks))
+        return STATUS_OK;
     struct train_options copy = *options;
     copy.resume = false;
     struct text_buffer yaml = {0};
@@ -153,6 +158,42 @@ static enum status config_write(const struct train_options *options, struct erro
         file_write_all(path, text_buffer_string(&yaml), yaml.length, error);
     free(path);
     text_buffer_release(&yaml);
+    return status;
+}
+
+/* A finished run is not what was asked for if it was made with other settings. Paths are
+ * not compared: they may be written in several ways. */
+static enum status finished_check(const struct train_options *options, const char *config,
+                                  struct error *error)
+{
+    static const char *const names[] = {
+        "lora",       "lora-alpha",  "lora-targets", "lora-dropout",
+        "rslora",     "dora",        "quantize",     "epochs",
+        "step-limit", "batch-size",  "accumulation", "max-length",
+        "overlong",   "lr",          "schedule",     "warmup",
+        "lr-floor",   "decay-share", "beta1",        "beta2",
+        "epsilon",    "clip-norm",   "weight-decay", "label-smoothing",
+        "seed",       "moments",     "masters",      "save-dtype",
+        "precision",  NULL};
+    char command[] = "holdfast train", option[] = "--config";
+    char *path = memory_duplicate_string(config);
+    char *argv[] = {command, option, path, NULL};
+    struct train_options stored;
+    struct text_buffer why = {0};
+    bool help_shown;
+    text_buffer_appendf(&why,
+                        "is another one in %s, and that run is finished: choose "
+                        "another --out",
+                        config);
+    train_options_defaults(&stored);
+    enum status status =
+        options_parse(&train_command_line, 3, argv, &stored, NULL, &help_shown, error);
+    if (!status)
+        status = options_check_equal(&train_command_line, options, &stored, names,
+                                     text_buffer_string(&why), error);
+    options_release(&train_command_line, &stored);
+    text_buffer_release(&why);
+    free(path);
     return status;
 }
 
@@ -169,6 +210,8 @@ static enum status out_check(const struct train_options *options, int64_t *finis
                            "%s holds a run already: continue it with --resume, or choose "
                            "another --out",
                            options->out);
+    if (*finished && file_exists(config))
+        status = finished_check(options, config, error);
     free(final);
     free(config);
     return status;
@@ -297,7 +340,7 @@ static enum status trainer_run(struct trainer *trainer,
                                           sizeof *trainer->sums);
     run_describe(trainer, backend_thread_count(trainer->backend));
     trainer->out.made = false; /* the run begins, and what it writes stays */
-    if (metrics_open(trainer, error))
+    if (config_write(trainer, error) || metrics_open(trainer, error))
         return error->status;
     hint_at_resuming(trainer);
     status = steps_run(trainer, error);
@@ -322,8 +365,6 @@ static enum status run(struct trainer *trainer, struct error *error)
         status = out_make(trainer, error);
     if (!status)
         status = trainer_open_data(trainer, &architecture, error);
-    if (!status && !options->show && first)
-        status = config_write(options, error);
     if (status || !options->show)
         return status ? status : trainer_run(trainer, &architecture, error);
     if (first)

@@ -85,6 +85,7 @@ static void gates_become_junit(void **state)
     struct attempt_list list = {0};
     struct summary summary;
     struct text_buffer xml = {0};
+    struct error unscored = {0};
     struct summary_plan plan = made_plan;
     char more[] = "asr>0.5", less[] = "asr<0.5", unmeasured[] = "d.past>0.9";
     char *conditions[] = {more, less, unmeasured};
@@ -93,7 +94,8 @@ static void gates_become_junit(void **state)
     made_run(&list);
     summary_make(&summary, &list, &plan);
     summary.discriminations[0].d = (double)NAN;
-    gates_print_junit(&gates, &summary, 0.1, &xml);
+    assert_int_equal(summary_check_scored(&summary, 0.1, &unscored), STATUS_UNMEASURED);
+    gates_print_junit(&gates, &summary, unscored.message, &xml);
     assert_string_equal(
         text_buffer_string(&xml),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
