@@ -63,6 +63,8 @@ static const cJSON *step(const cJSON *value, const char *path, const char **rest
 
 const cJSON *record_get(const cJSON *object, const char *path)
 {
+    if (!*path) /* a column of a table may have no name */
+        return member_get(object, "", 0);
     while (object && *path)
         object = step(object, path, &path);
     return object;
