@@ -65,6 +65,11 @@ const char *chat_fingerprint(const struct chat *chat)
     return chat->fingerprint;
 }
 
+const char *chat_precision(const struct chat *chat)
+{
+    return chat->precision ? chat->precision : "";
+}
+
 void chat_set_batch_limit(struct chat *chat, int64_t limit)
 {
     chat->batch_limit = limit;

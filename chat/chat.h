@@ -54,9 +54,11 @@ enum status chat_open(struct chat **chat, const char *model,
 void chat_close(struct chat *chat);
 bool chat_is_hosted(const char *model);         /* by its prefix */
 const char *chat_name(const struct chat *chat); /* as given */
-const char *
-chat_fingerprint(const struct chat *chat); /* SHA-256 over weights and tokenizer, or over
-                                              service, URL and name, for the manifest */
+/* For the manifest: SHA-256 over weights and tokenizer, or over service, URL and name. */
+const char *chat_fingerprint(const struct chat *chat);
+/* "fp32" or "bf16", in which a local checkpoint computes ("auto" has been decided); else
+ * "". */
+const char *chat_precision(const struct chat *chat);
 
 /* How many prompts are under way at once at most; 0: the chat chooses. No reply depends on
  * it. */

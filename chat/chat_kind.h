@@ -24,6 +24,7 @@ struct chat {
     const struct chat_kind *kind;
     char *name;
     char fingerprint[SHA256_HEX_BYTES];
+    const char *precision; /* see chat_precision() */
     int64_t batch_limit;
     void *state; /* the kind's own */
 };

@@ -81,6 +81,7 @@ static enum status local_open(struct chat *chat, const char *directory,
         vocabulary_check(local, directory, error))
         return error->status;
     transformer_arrange(local->model);
+    chat->precision = backend_compute_dtype(local->backend) == DTYPE_BF16 ? "bf16" : "fp32";
     log_info("%s", backend_description(local->backend));
     if (*tokenizer_warnings(local->tokenizer))
         log_warning("%s", tokenizer_warnings(local->tokenizer));

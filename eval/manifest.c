@@ -41,7 +41,7 @@ static void identity_print(struct json_writer *json, const struct eval_options *
     json_object_begin(json, "identity");
     json_string(json, "model_sha256", chat_fingerprint(chat));
     json_string(json, "device", options->device);
-    json_string(json, "precision", options->precision);
+    json_string(json, "precision", chat_precision(chat));
     json_integer(json, "seed", options->seed);
     names_print(json, "attacks", &options->attacks);
     json_integer(json, "attempts", options->attempts);
