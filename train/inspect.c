@@ -492,7 +492,7 @@ static const struct subject {
     {"gradients",
      inspect_gradients,
      {"model", "data", "index", "out", "device", "precision", "threads"}},
-    {"tense", inspect_tense, {"text", "tense", "count", "seed"}},
+    {"tense", inspect_tense, {"text", "data", "tense", "count", "seed", "out"}},
 };
 
 static void options_defaults(struct inspect_options *options)
