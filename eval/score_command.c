@@ -45,9 +45,9 @@ static const struct option_entry entries[] = {
      "Score"},
     {"columns", OPTION_LIST, FIELD(columns), "NAME=PATH",
      "where things stand in a file of others: request and response, and if they are there "
-     "prompt, index, attempt, attack, category, hit or miss (a stored verdict), rows "
-     "(where "
-     "the rows are). a.b is b in a, a.0 and a.-1 the first and the last, a.* all",
+     "prompt, index, attempt, attack, category, hit or miss (a stored verdict), "
+     "rows (where the rows are). a.b is b in a, a.0 and a.-1 the first and the last, a.* "
+     "all",
      NULL},
     {"benign", OPTION_STRING, FIELD(benign), "NAME",
      "with --columns: the requests are harmless, refusals are counted; the set's name",

@@ -34,7 +34,7 @@ struct sequence {
     bool longer;    /* its keys are turned by ROPE_LONG's long factors */
     int32_t *pages; /* [width], the slot's */
     int64_t page_count;
-    int64_t page_limit; /* what was promised */
+    int64_t page_limit; /* shared ones and what was promised */
 };
 
 /* Sizes, chosen once from the requests and the device. */

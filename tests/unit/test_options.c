@@ -477,48 +477,6 @@ static void single_settings_are_set(void **state)
                  "steps: 'x' is not a whole number");
 }
 
-static void unused(const char *name, const char *value)
-{
-    const char *const names[] = {"model",   "note", "steps", "lr_peak",
-                                 "packing", "data", NULL};
-    struct settings defaults = settings;
-    settings = (struct settings){
-        .steps = defaults.steps, .lr_peak = defaults.lr_peak, .packing = defaults.packing};
-    settings.model = memory_duplicate_string(defaults.model);
-    string_list_add(&settings.data, "default.jsonl");
-    assert_int_equal(options_check_equal(&command, &settings, &defaults, names,
-                                         "is for something else", &error),
-                     STATUS_OK);
-    assert_int_equal(options_set(&command, &settings, name, value, &error), STATUS_OK);
-    struct text_buffer message = {0};
-    text_buffer_appendf(&message, "--%s is for something else", name);
-    assert_usage(options_check_equal(&command, &settings, &defaults, names,
-                                     "is for something else", &error),
-                 text_buffer_string(&message));
-    text_buffer_release(&message);
-    options_release(&command, &settings);
-    settings = defaults;
-}
-
-static void options_that_would_do_nothing_are_named(void **state)
-{
-    (void)state;
-    unused("model", "other");
-    unused("note", "");
-    unused("steps", "101");
-    unused("lr_peak", "2.0000001e-5");
-    unused("packing", "false");
-    unused("data", "default.jsonl,more.jsonl");
-    unused("data", "other.jsonl");
-    settings.lr_peak = (double)NAN; /* not given */
-    unused("lr_peak", "1");
-    const char *const other[] = {"model", NULL};
-    struct settings defaults = settings;
-    settings.steps = 1;
-    assert_int_equal(options_check_equal(&command, &settings, &defaults, other, "", &error),
-                     STATUS_OK);
-}
-
 static void help_is_laid_out_within_92_columns(void **state)
 {
     (void)state;
@@ -623,7 +581,6 @@ int main(void)
         WITH_DEFAULTS(resolved_settings_read_back_identically),
         WITH_DEFAULTS(resolved_settings_are_plain_yaml),
         WITH_DEFAULTS(single_settings_are_set),
-        WITH_DEFAULTS(options_that_would_do_nothing_are_named),
         WITH_DEFAULTS(help_is_laid_out_within_92_columns),
         WITH_DEFAULTS(words_too_long_for_the_help_are_broken),
         WITH_DEFAULTS(help_goes_to_stdout),
