@@ -257,6 +257,21 @@ static enum status read_weights(struct parameter_block *block, const char *path,
     return status;
 }
 
+/* Old adapters are pickles. */
+static enum status refuse_pickle(const char *directory, const char *weights,
+                                 struct error *error)
+{
+    char *pickle = path_join(directory, "adapter_model.bin");
+    const bool only = !file_exists(weights) && file_exists(pickle);
+    free(pickle);
+    return only ? error_set(error, STATUS_UNSUPPORTED,
+                            "%s: no such file; only adapter_model.bin is there, which is "
+                            "not read (a pickle can run code): convert it with PEFT "
+                            "(PeftModel.from_pretrained, save_pretrained)",
+                            weights)
+                : STATUS_OK;
+}
+
 enum status transformer_open_adapter(struct transformer *model, const char *directory,
                                      enum master_weights masters, struct error *error)
 {
@@ -264,6 +279,8 @@ enum status transformer_open_adapter(struct transformer *model, const char *dire
     char *config = path_join(directory, config_name);
     char *weights = path_join(directory, weights_name);
     enum status status = read_config(&options, config, error);
+    if (!status)
+        status = refuse_pickle(directory, weights, error);
     if (!status)
         status = transformer_lora_begin(model, &options, masters, error);
     if (!status)
