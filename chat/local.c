@@ -63,6 +63,20 @@ static enum status vocabulary_check(const struct local *local, const char *direc
     return STATUS_OK;
 }
 
+static enum status text_open(struct local *local, const char *directory,
+                             struct error *error)
+{
+    char *text = NULL;
+    enum status status = model_directory_text(&text, directory, error);
+    if (!status)
+        status = tokenizer_open_directory(&local->tokenizer, text, error);
+    if (!status)
+        status = chat_template_open_directory(&local->chat_template, text, local->tokenizer,
+                                              error);
+    free(text);
+    return status;
+}
+
 static enum status local_open(struct chat *chat, const char *directory,
                               const struct backend_options *backend,
                               const struct hosted_options *hosted, struct error *error)
@@ -72,9 +86,7 @@ static enum status local_open(struct chat *chat, const char *directory,
     chat->state = local;
     if (model_directory_check(directory, error))
         return error_prefix(error, "--model");
-    if (tokenizer_open_directory(&local->tokenizer, directory, error) ||
-        chat_template_open_directory(&local->chat_template, directory, local->tokenizer,
-                                     error) ||
+    if (text_open(local, directory, error) ||
         backend_open(&local->backend, backend, error) ||
         transformer_open_directory(&local->model, local->backend, directory,
                                    MASTERS_DROPPED, error) ||

@@ -40,11 +40,16 @@ static bool has_file(const char *directory, const char *name)
     return there;
 }
 
+static bool has_tokenizer(const char *directory)
+{
+    return has_file(directory, "tokenizer.json") || has_file(directory, "tokenizer.model");
+}
+
 enum status model_directory_copy_metadata(const char *from, const char *to,
                                           struct error *error)
 {
     enum status status = STATUS_OK;
-    if (!has_file(from, "tokenizer.json") && !has_file(from, "tokenizer.model"))
+    if (!has_tokenizer(from))
         return error_set(error, STATUS_IO,
                          "%s: neither tokenizer.json nor tokenizer.model is there", from);
     for (size_t i = 0; i < sizeof metadata_files / sizeof *metadata_files && !status; i++) {
@@ -146,6 +151,16 @@ enum status model_directory_base(char **base, const char *directory, struct erro
     return status;
 }
 
+enum status model_directory_text(char **text, const char *directory, struct error *error)
+{
+    *text = NULL;
+    if (!has_tokenizer(directory) && model_directory_base(text, directory, error))
+        return error->status;
+    if (!*text)
+        *text = memory_duplicate_string(directory);
+    return STATUS_OK;
+}
+
 static enum status hash_add(struct text_buffer *hashes, const char *path,
                             struct error *error)
 {
@@ -193,13 +208,15 @@ enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *
                                         "tokenizer.json",  "tokenizer_config.json",
                                         "tokenizer.model", "chat_template.jinja"};
     struct text_buffer hashes = {0};
-    enum status status = STATUS_OK;
+    char *text = NULL;
+    enum status status = model_directory_text(&text, directory, error);
     for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        char *path = path_join(directory, names[i]);
+        char *path = path_join(text, names[i]);
         if (file_exists(path))
             status = hash_add(&hashes, path, error);
         free(path);
     }
+    free(text);
     if (!status && with_weights)
         status = hash_add_weights(&hashes, directory, error);
     bytes_sha256(hex, text_buffer_string(&hashes), hashes.length);

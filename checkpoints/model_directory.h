@@ -47,10 +47,17 @@ enum status model_directory_copy_config(const char *from, const char *to, enum d
 enum status model_directory_base(char **base, const char *directory, struct error *error);
 
 /*
+ * *text (heap): the directory whose tokenizer and chat template a model is read with. It is
+ * the model's own, but an adapter without a tokenizer, as PEFT saves it, has its base's.
+ */
+enum status model_directory_text(char **text, const char *directory, struct error *error);
+
+/*
  * SHA-256 over "name hash" lines of the files that decide what a model reads and says:
  * config.json, generation_config.json, tokenizer.json, tokenizer.model,
  * tokenizer_config.json and chat_template.jinja, as far as they are there, and all weight
- * files if `with_weights` (of an adapter: its two files, and the weight files of its base).
+ * files if `with_weights` (of an adapter: its two files, and the weight files of its base;
+ * where the base's tokenizer is read, the base's files of those names).
  */
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error);

@@ -37,6 +37,7 @@ static const char *const neutral_fields[] = {
     "layer_replication",
     "use_bdlora",
     "kasa_config",
+    "lora_ga_config",
     "velora_config",
     "monteclora_config",
     "arrow_config",
@@ -47,6 +48,30 @@ static bool is_neutral(const cJSON *value)
 {
     return !value || cJSON_IsNull(value) || cJSON_IsFalse(value) ||
            ((cJSON_IsObject(value) || cJSON_IsArray(value)) && !value->child);
+}
+
+/*
+ * How the adapter began. For these ways PEFT changes the base's weights too, each time it
+ * loads the adapter, unless the file was converted ("path_initial_model_for_weight_
+ * conversion"), which leaves true here. The others are over once the tensors are read.
+ */
+static enum status check_beginning(const cJSON *config, const char *path,
+                                   struct error *error)
+{
+    static const char *const harmless[] = {"gaussian", "orthogonal", "eva"};
+    const char *key = "init_lora_weights";
+    const cJSON *value = json_get(config, key);
+    if (!value || cJSON_IsNull(value) || cJSON_IsBool(value))
+        return STATUS_OK;
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        if (cJSON_IsString(value) && strcmp(value->valuestring, harmless[i]) == 0)
+            return STATUS_OK;
+    return error_set(
+        error, STATUS_UNSUPPORTED,
+        "%s: \"%s\": \"%.40s\" is not supported: the base's weights would be "
+        "changed too; convert it to a plain adapter with PEFT (save_pretrained "
+        "with path_initial_model_for_weight_conversion)",
+        path, key, cJSON_IsString(value) ? value->valuestring : "?");
 }
 
 static enum status check_kind(const cJSON *config, const char *path, struct error *error)
@@ -68,7 +93,7 @@ static enum status check_kind(const cJSON *config, const char *path, struct erro
             return error_set(error, STATUS_UNSUPPORTED,
                              "%s: \"%s\" is set, and that is not supported", path,
                              neutral_fields[i]);
-    return STATUS_OK;
+    return check_beginning(config, path, error);
 }
 
 /*
@@ -232,6 +257,21 @@ static enum status read_weights(struct parameter_block *block, const char *path,
     return status;
 }
 
+/* Old adapters are pickles. */
+static enum status refuse_pickle(const char *directory, const char *weights,
+                                 struct error *error)
+{
+    char *pickle = path_join(directory, "adapter_model.bin");
+    const bool only = !file_exists(weights) && file_exists(pickle);
+    free(pickle);
+    return only ? error_set(error, STATUS_UNSUPPORTED,
+                            "%s: no such file; only adapter_model.bin is there, which is "
+                            "not read (a pickle can run code): convert it with PEFT "
+                            "(PeftModel.from_pretrained, save_pretrained)",
+                            weights)
+                : STATUS_OK;
+}
+
 enum status transformer_open_adapter(struct transformer *model, const char *directory,
                                      enum master_weights masters, struct error *error)
 {
@@ -239,6 +279,8 @@ enum status transformer_open_adapter(struct transformer *model, const char *dire
     char *config = path_join(directory, config_name);
     char *weights = path_join(directory, weights_name);
     enum status status = read_config(&options, config, error);
+    if (!status)
+        status = refuse_pickle(directory, weights, error);
     if (!status)
         status = transformer_lora_begin(model, &options, masters, error);
     if (!status)

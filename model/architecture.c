@@ -223,6 +223,18 @@ enum status config_whole(const struct source *source, const char *key, int64_t m
     return STATUS_OK;
 }
 
+/* GPT-2's class knows the longer names too, and lets the last one count. */
+static enum status check_long_name(const struct source *source,
+                                   const struct whole_field *field, int64_t given)
+{
+    const cJSON *value = json_get(source->root, field->key);
+    if (!value || cJSON_IsNull(value) || value->valuedouble == (double)given)
+        return STATUS_OK;
+    return error_set(source->error, STATUS_FORMAT,
+                     "%s: \"%s\" is not the same as \"%s\": %lld: take one of them out",
+                     source->where, field->key, field->short_key, (long long)given);
+}
+
 static enum status read_whole_field(struct architecture *architecture,
                                     const struct family *family,
                                     const struct source *source,
@@ -232,8 +244,13 @@ static enum status read_whole_field(struct architecture *architecture,
     const char *key = family->short_names ? field->short_key : field->key;
     const bool inner = key && strcmp(key, "n_inner") == 0; /* null: four times n_embd */
     *out = ABSENT;
-    return key ? config_whole(source, key, field->most, field->required && !inner, out)
-               : STATUS_OK;
+    if (!key)
+        return STATUS_OK;
+    const enum status status =
+        config_whole(source, key, field->most, field->required && !inner, out);
+    return !status && family->short_names && !inner && *out > 0
+               ? check_long_name(source, field, *out)
+               : status;
 }
 
 /* Where the family's default is none, absent is null. */

@@ -83,9 +83,22 @@ static enum status read_needed(const struct source *source, const char *key, dou
     return config_number(source, key, least, out);
 }
 
-static enum status read_llama3(struct architecture *a, const struct source *source)
+/* transformers takes the one beside the object, whatever stands in it: two that differ
+ * would mean one thing there and another to their reader. */
+static enum status two_limits(const struct source *config, double inside, double beside)
 {
-    double limit = 0;
+    const char *key = "original_max_position_embeddings";
+    return error_set(config->error, STATUS_FORMAT,
+                     "%s: \"%s\": %g, but %g beside the object%s, which is what "
+                     "transformers takes: give both the same",
+                     config->where, key, inside, beside,
+                     json_get(config->root, key) ? "" : " (the family's default)");
+}
+
+static enum status read_llama3(struct architecture *a, const struct source *config,
+                               const struct source *source)
+{
+    double limit = 0, beside;
     enum status status;
     if ((status = read_needed(source, "low_freq_factor", 1e-6, &a->rope_low_frequency)) ||
         (status = read_needed(source, "high_freq_factor", 1e-6, &a->rope_high_frequency)) ||
@@ -98,7 +111,9 @@ static enum status read_llama3(struct architecture *a, const struct source *sour
                          source->where, a->rope_high_frequency, a->rope_low_frequency,
                          limit);
     a->rope_original_limit = (int64_t)limit;
-    return STATUS_OK;
+    beside = limit;
+    status = config_number(config, "original_max_position_embeddings", 1, &beside);
+    return status || beside == limit ? status : two_limits(config, limit, beside);
 }
 
 /* [D / 2] numbers. */
@@ -123,8 +138,7 @@ static enum status read_factors(const struct architecture *a, const struct sourc
                      ROPE_FACTORS);
 }
 
-/* transformers takes the one beside the object, or the class's default, whatever stands in
- * the object: two that differ would mean one thing there and another to their reader. */
+/* Absent beside the object, it is the class's default. */
 static enum status read_original_limit(struct architecture *a, double family_default,
                                        const struct source *config,
                                        const struct source *object)
@@ -141,11 +155,7 @@ static enum status read_original_limit(struct architecture *a, double family_def
         return error_set(config->error, STATUS_FORMAT, "%s: \"%s\": %g is not whole",
                          config->where, key, limit);
     if (inside != limit)
-        return error_set(config->error, STATUS_FORMAT,
-                         "%s: \"%s\": %g, but %g beside the object%s, which is what "
-                         "transformers takes: give both the same",
-                         config->where, key, inside, limit,
-                         json_get(config->root, key) ? "" : " (the family's default)");
+        return two_limits(config, inside, limit);
     a->rope_original_limit = (int64_t)limit;
     return STATUS_OK;
 }
@@ -174,9 +184,14 @@ static enum status read_long(struct architecture *a, const struct family *family
 static enum status read_partial(struct architecture *a, const struct source *source)
 {
     double factor = 1.0;
+    const cJSON *given = json_get(source->root, "partial_rotary_factor");
     const enum status status = config_number(source, "partial_rotary_factor", 0, &factor);
-    if (status || factor == 1.0)
+    if (status || !given || cJSON_IsNull(given))
         return status;
+    if (factor == 1.0) { /* in the object it overrules the config's */
+        a->rotary_size = 0;
+        return STATUS_OK;
+    }
     const int64_t size = factor < 1.0 ? (int64_t)((double)a->head_size * factor) : 0;
     if (size < 2 || size % 2 != 0)
         return error_set(source->error, STATUS_FORMAT,
@@ -203,7 +218,7 @@ static enum status read_object(struct architecture *a, const struct source *conf
     if (!status && a->rope_kind != ROPE_DEFAULT)
         status = read_needed(source, "factor", 1e-3, &a->rope_factor);
     if (!status && a->rope_kind == ROPE_LLAMA3)
-        status = read_llama3(a, source);
+        status = read_llama3(a, config, source);
     return status;
 }
 

@@ -114,22 +114,51 @@ static enum status check_finite(const float *values, int64_t first, int64_t coun
                      (double)values[bad]);
 }
 
-/* A matrix that files have the other way round, all of it at once. */
+enum {
+    ROWS = 64
+}; /* rows of a matrix together begin a block of NF4, whatever their length */
+
+/* Rows [first, first + count) of a matrix [M, K] that files have as [K, M], into `rows`;
+ * `column` has room for `count`. */
+static enum status read_transposed(const struct parameter *parameter, int64_t first,
+                                   int64_t count, const struct safetensors_entry *entry,
+                                   float *rows, float *column, const char *path,
+                                   struct error *error)
+{
+    const int64_t all = parameter->shape[0], width = parameter->shape[1];
+    for (int64_t k = 0; k < width; k++) {
+        const int64_t at = k * all + first;
+        const struct safetensors_entry slice = entry_slice(entry, at, count);
+        safetensors_copy(&slice, column, DTYPE_F32);
+        if (check_finite(column, at, count, entry, path, error))
+            return error->status;
+        for (int64_t i = 0; i < count; i++)
+            rows[i * width + k] = column[i];
+    }
+    return STATUS_OK;
+}
+
+/* A matrix that files have the other way round. */
 static enum status copy_transposed(struct transformer *model,
                                    const struct parameter *parameter,
                                    const struct safetensors_entry *entry, const char *path,
                                    struct error *error)
 {
-    float *values = memory_allocate_array((size_t)parameter->count, sizeof *values);
-    safetensors_copy(entry, values, DTYPE_F32);
-    file_map_forget(&entry->map, entry->data, entry->bytes);
-    const enum status status =
-        check_finite(values, 0, parameter->count, entry, path, error);
-    if (!status) {
-        parameter_from_file(parameter, values);
-        transformer_put(model, parameter, 0, values, parameter->count);
+    const int64_t all = parameter->shape[0], width = parameter->shape[1];
+    const int64_t fitting = PIECE / width / ROWS * ROWS;
+    const int64_t together = fitting > 0 ? fitting : ROWS;
+    float *rows = memory_allocate_array((size_t)(together * width), sizeof *rows);
+    float *column = memory_allocate_array((size_t)together, sizeof *column);
+    enum status status = STATUS_OK;
+    for (int64_t first = 0; first < all && !status; first += together) {
+        const int64_t count = all - first < together ? all - first : together;
+        status = read_transposed(parameter, first, count, entry, rows, column, path, error);
+        if (!status)
+            transformer_put(model, parameter, first * width, rows, count * width);
     }
-    free(values);
+    file_map_forget(&entry->map, entry->data, entry->bytes);
+    free(column);
+    free(rows);
     return status;
 }
 

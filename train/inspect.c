@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "checkpoints/model_directory.h"
 #include "checkpoints/npy.h"
 #include "model/transformer.h"
 #include "text/chat_template.h"
@@ -116,13 +117,16 @@ static enum status text_open(struct inspected *inspected,
                              const struct inspect_options *options, bool with_template,
                              struct error *error)
 {
+    char *text = NULL;
     if (need(options->model, "--model DIR", error) ||
-        tokenizer_open_directory(&inspected->tokenizer, options->model, error))
+        model_directory_text(&text, options->model, error))
         return error->status;
-    if (!with_template)
-        return STATUS_OK;
-    return chat_template_open_directory(&inspected->chat_template, options->model,
-                                        inspected->tokenizer, error);
+    enum status status = tokenizer_open_directory(&inspected->tokenizer, text, error);
+    if (!status && with_template)
+        status = chat_template_open_directory(&inspected->chat_template, text,
+                                              inspected->tokenizer, error);
+    free(text);
+    return status;
 }
 
 static enum status model_open(struct inspected *inspected,

@@ -166,6 +166,11 @@ static void reads_gpt2(void **state)
                      STATUS_OK);
     assert_int_equal(a.feed_forward, 7);
     assert_int_equal(a.position_limit, 5);
+    assert_int_equal(parse(&a, "{" GPT2 ", \"num_hidden_layers\": 2}", &error), STATUS_OK);
+    assert_int_equal(parse(&a, "{" GPT2 ", \"num_hidden_layers\": 3}", &error),
+                     STATUS_FORMAT);
+    assert_non_null(
+        strstr(error.message, "\"num_hidden_layers\" is not the same as \"n_layer\": 2"));
 
     static const char *const refused[][2] = {
         {"\"activation_function\": \"relu\"", "\"activation_function\": \"relu\""},
@@ -378,8 +383,10 @@ static void prints_what_it_reads(void **state)
          "\"tie_word_embeddings\": false, \"attention_bias\": true, " TYPES
          "\"num_hidden_layers\": 4, "),
         "\"model_type\": \"gemma2\", \"sliding_window\": null, ",
-        GPT2 ", \"activation_function\": \"gelu\", \"resid_pdrop\": 0.1, ",
-        GPT2 ", \"n_positions\": 77, \"layer_norm_epsilon\": 1e-3, "};
+        GPT2 ", \"num_attention_heads\": 3, \"activation_function\": \"gelu\", "
+             "\"resid_pdrop\": 0.1, ",
+        GPT2 ", \"num_attention_heads\": 3, \"n_positions\": 77, \"layer_norm_epsilon\": "
+             "1e-3, "};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const struct architecture a = good(fields[i]);
         struct architecture again;

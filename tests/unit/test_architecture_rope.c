@@ -63,6 +63,9 @@ static void reads_partial_rotation(void **state)
     }
     a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 1.0, ");
     assert_int_equal(architecture_rotary_size(&a), 8);
+    a = good("\"model_type\": \"phi3\", \"partial_rotary_factor\": 0.5, "
+             "\"rope_parameters\": {\"partial_rotary_factor\": 1.0}, ");
+    assert_int_equal(architecture_rotary_size(&a), 8);
     assert_int_equal(
         parse_with(&a, "\"model_type\": \"phi3\", \"partial_rotary_factor\": 0.4, ",
                    &error),
@@ -146,6 +149,17 @@ static void refuses_two_original_limits(void **state)
     assert_non_null(strstr(error.message,
                            "\"original_max_position_embeddings\": 32, but 64 "
                            "beside the object, which"));
+    assert_int_equal(parse_with(&a,
+                                "\"rope_scaling\": {" LLAMA3 "}, "
+                                "\"original_max_position_embeddings\": 8192, ",
+                                &error),
+                     STATUS_OK);
+    assert_int_equal(parse_with(&a,
+                                "\"rope_scaling\": {" LLAMA3 "}, "
+                                "\"original_max_position_embeddings\": 4096, ",
+                                &error),
+                     STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "8192, but 4096 beside the object, which"));
     static const char *const inside[] = {"64", "4096"};
     for (int i = 0; i < 2; i++) {
         char fields[512];

@@ -359,6 +359,10 @@ static void refuses_by_name(void **state)
         {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,"
          "\"rank_pattern\":{\"q_proj\":4},\"target_modules\":[\"q_proj\"]}",
          "rank_pattern"},
+        /* PEFT takes what PiSSA begins with off the base, whenever it loads such a file. */
+        {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,"
+         "\"init_lora_weights\":\"pissa_niter_4\",\"target_modules\":[\"q_proj\"]}",
+         "\"init_lora_weights\": \"pissa_niter_4\""},
         {"{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,"
          "\"target_modules\":[\"lm_head\"]}",
          "lm_head"},
@@ -386,6 +390,25 @@ static void refuses_by_name(void **state)
     }
     free(path);
     assert_int_equal(file_remove_tree(folder, &error), STATUS_OK);
+}
+
+/* How an adapter began, where that is over once its tensors are read. */
+static void takes_harmless_beginnings(void **state)
+{
+    (void)state;
+    static const char *const beginnings[] = {"true", "false", "null", "\"gaussian\"",
+                                             "\"eva\""};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        char json[256];
+        struct lora_options options;
+        struct error error = {0};
+        snprintf(json, sizeof json,
+                 "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":2,"
+                 "\"target_modules\":[\"q_proj\"],\"init_lora_weights\":%s}",
+                 beginnings[i]);
+        if (lora_config_parse(&options, json, strlen(json), "test", &error))
+            fail_msg("%s", error.message);
+    }
 }
 
 /* What the plan says is what is reserved. */
@@ -421,6 +444,7 @@ int main(void)
         cmocka_unit_test(tells_both_c_proj_apart),
         cmocka_unit_test(refuses_other_paths),
         cmocka_unit_test(refuses_by_name),
+        cmocka_unit_test(takes_harmless_beginnings),
         cmocka_unit_test(plan_is_exact),
     };
     return cmocka_run_group_tests(tests, begin, end);

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/memory.h"
+#include "checkpoints/safetensors.h"
 #include "model/transformer.h"
 
 #include <math.h>
@@ -164,6 +165,56 @@ static void narrow_types_round_once(void **state)
         transformer_free(model);
         transformer_free(read);
     }
+}
+
+/* GPT-2's files have matrices the other way round; one this large is read in parts. */
+static void reads_transposed_in_parts(void **state)
+{
+    (void)state;
+    static const char config[] =
+        "{\"model_type\":\"gpt2\",\"n_embd\":320,\"n_layer\":1,\"n_head\":5,"
+        "\"vocab_size\":30,\"n_positions\":16}";
+    struct architecture architecture;
+    struct transformer *model, *read;
+    struct error error = {0};
+    char *path = path_join(folder, "config.json");
+    assert_int_equal(file_write_all(path, config, sizeof config - 1, &error), STATUS_OK);
+    assert_int_equal(architecture_open_directory(&architecture, folder, &error), STATUS_OK);
+    assert_int_equal(
+        transformer_create(&model, backend, &architecture, 5, MASTERS_KEPT, &error),
+        STATUS_OK);
+    assert_int_equal(transformer_write_weights(model, folder, DTYPE_F32, &error),
+                     STATUS_OK);
+    if (transformer_open_directory(&read, backend, folder, MASTERS_KEPT, &error))
+        fail_msg("%s", error.message);
+    const struct tensor weights = transformer_weights(model);
+    assert_memory_equal(weights.data, weights_of(read), tensor_bytes(&weights));
+    transformer_free(read);
+
+    /* The number in the message is the file's. */
+    struct safetensors file = {0};
+    const int64_t element = 319 * 1280 + 1279;
+    char *weights_path = path_join(folder, "model.safetensors");
+    assert_int_equal(safetensors_open(&file, weights_path, &error), STATUS_OK);
+    const struct safetensors_entry *entry =
+        safetensors_find(&file, "transformer.h.0.mlp.c_fc.weight");
+    const long at =
+        (long)((const char *)entry->data - (const char *)file.map.data) + 4 * (long)element;
+    safetensors_close(&file);
+    FILE *bytes = fopen(weights_path, "r+b");
+    assert_non_null(bytes);
+    assert_int_equal(fseek(bytes, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(&(float){NAN}, sizeof(float), 1, bytes), 1);
+    assert_int_equal(fclose(bytes), 0);
+    assert_int_equal(
+        transformer_open_directory(&read, backend, folder, MASTERS_KEPT, &error),
+        STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "mlp.c_fc.weight': element 409599 is"));
+    assert_int_equal(remove(weights_path), 0);
+    assert_int_equal(remove(path), 0);
+    free(weights_path);
+    free(path);
+    transformer_free(model);
 }
 
 /* A copy of a model's tensors, to be spoilt before it is written. */
@@ -367,6 +418,7 @@ int main(void)
         cmocka_unit_test(creation_is_seeded),
         cmocka_unit_test(fused_parameters_are_neighbours),
         cmocka_unit_test(narrow_types_round_once),
+        cmocka_unit_test(reads_transposed_in_parts),
         cmocka_unit_test(refuses_wrong_tensors),
         cmocka_unit_test(names_the_remedy),
         cmocka_unit_test(refuses_broken_numbers),
