@@ -186,11 +186,11 @@ enum conversation_glance conversation_glance(const char *bytes,
     if (tape->overflow || tape->count == 0 || any_key_has_escape(&glance) ||
         any_key_is_repeated(&glance))
         return GLANCE_UNCLEAR;
-    if (spec->filter_field) {
-        const size_t value = find(&glance, 0, spec->filter_field);
+    for (size_t i = 0; i < spec->filter_count; i++) {
+        const size_t value = find(&glance, 0, spec->filters[i].field);
         if (!value || !is_plain(&glance, value))
             return GLANCE_UNCLEAR;
-        if (!is_equal(&glance, value, spec->filter_value))
+        if (!is_equal(&glance, value, spec->filters[i].value))
             return GLANCE_FILTERED;
     }
     const size_t messages = find(&glance, 0, "messages");

@@ -93,6 +93,16 @@ static enum status request_add(void *context, const cJSON *object, int64_t line,
     return STATUS_OK;
 }
 
+static enum status no_row(const struct source_spec *spec, struct error *error)
+{
+    struct text_buffer filters = {0};
+    source_spec_filters_print(spec, " under its header", &filters);
+    error_set(error, STATUS_FORMAT, "%s: no row%s", spec->path,
+              text_buffer_string(&filters));
+    text_buffer_release(&filters);
+    return error->status;
+}
+
 enum status request_list_read(struct request_list *list, const char *spec_text,
                               struct error *error)
 {
@@ -104,11 +114,7 @@ enum status request_list_read(struct request_list *list, const char *spec_text,
     enum status status =
         records_read_hashed(spec.path, list->sha256, request_add, &reader, error);
     if (!status && list->count == 0)
-        status = error_set(error, STATUS_FORMAT, "%s: no row%s%s%s%s", spec.path,
-                           spec.filter_field ? " with " : " under its header",
-                           spec.filter_field ? spec.filter_field : "",
-                           spec.filter_field ? " = " : "",
-                           spec.filter_field ? spec.filter_value : "");
+        status = no_row(&spec, error);
     list->name = memory_duplicate_string(spec.name);
     list->path = memory_duplicate_string(spec.path);
     source_spec_release(&spec);

@@ -13,29 +13,38 @@
 /*
  * Where requests and chats come from. A source is named on the command line by
  *
- *     [NAME=]PATH[:COLUMN][?FIELD=VALUE]
+ *     [NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]…]
  *
  *     jbb.csv:Goal        xstest-safe=xstest.csv:prompt?label=safe mix.jsonl?split=test
  *
  * NAME is what reports call the set (default: the file's name without its ending);
  * COLUMN holds the request (default: the first there is of goal, request, prompt,
  * instruction, question, text, behavior, upper or lower case); ?FIELD=VALUE keeps only
- * the rows that match. CSV (RFC 4180, BOM, CRLF and LF mixed, cells over several lines),
+ * the rows that match, of several conditions all ('&' is part of a value where no
+ * FIELD= follows). CSV (RFC 4180, BOM, CRLF and LF mixed, cells over several lines),
  * JSON (an array, or an object holding one) and JSONL, told apart by content
  * (data_gen/record_reader.h), also packed with gzip or zstd (data_gen/source_file.h).
  */
+struct source_filter {
+    char *field;
+    char *value;
+};
+enum { SOURCE_FILTER_LIMIT = 8 };
 struct source_spec {
     char *name;
     char *path;
-    char *column;       /* NULL: default */
-    char *filter_field; /* NULL: none */
-    char *filter_value;
+    char *column; /* NULL: default */
+    struct source_filter filters[SOURCE_FILTER_LIMIT];
+    size_t filter_count;
 };
 enum status source_spec_parse(struct source_spec *spec, const char *text,
                               struct error *error);
 void source_spec_release(struct source_spec *spec);
-/* Whether a row passes the filter. */
+/* Whether a row passes all filters. */
 bool source_spec_matches(const struct source_spec *spec, const cJSON *object);
+/* Appends " with FIELD = VALUE and FIELD = VALUE"; without filters `otherwise`. */
+void source_spec_filters_print(const struct source_spec *spec, const char *otherwise,
+                               struct text_buffer *out);
 
 /*
  * Requests: harmful behaviours or single benign prompts. `behavior` and `category` are

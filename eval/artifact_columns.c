@@ -166,7 +166,7 @@ static enum status row_start(const struct column_reader *reader, const cJSON *ob
     if (is_blank(request))
         return fail(reader, line, COLUMN_REQUEST,
                     "is not there, or empty: rows that are none are left out with "
-                    "FILE?FIELD=VALUE");
+                    "FILE?FIELD=VALUE[&FIELD=VALUE]");
     if (number_read(reader, object, COLUMN_INDEX, 0, INT32_MAX, line, &attempt->index) ||
         number_read(reader, object, COLUMN_ATTEMPT, 1, ATTEMPT_LIMIT, line,
                     &attempt->attempt))
@@ -360,13 +360,21 @@ static enum status rows_read(struct column_reader *reader, const char *bytes, si
     return reader->status;
 }
 
+static enum status no_row(const struct column_reader *reader)
+{
+    struct text_buffer filters = {0};
+    if (reader->spec)
+        source_spec_filters_print(reader->spec, "", &filters);
+    error_set(reader->error, STATUS_FORMAT, "%s: holds no row%s", reader->where,
+              text_buffer_string(&filters));
+    text_buffer_release(&filters);
+    return reader->error->status;
+}
+
 static enum status reader_finish(struct column_reader *reader, enum status status)
 {
-    const char *filter = reader->spec ? reader->spec->filter_field : NULL;
     if (!status && reader->count == 0)
-        status = error_set(reader->error, STATUS_FORMAT, "%s: holds no row%s%s%s%s",
-                           reader->where, filter ? " with " : "", filter ? filter : "",
-                           filter ? " = " : "", filter ? reader->spec->filter_value : "");
+        status = no_row(reader);
     if (!status && reader->said_count == 0)
         status =
             error_set(reader->error, STATUS_FORMAT, "%s: no row has a response at \"%s\"",

@@ -45,7 +45,8 @@ struct artifact_columns {
 enum status artifact_columns_parse(struct artifact_columns *columns,
                                    const struct string_list *texts, struct error *error);
 
-/* `spec` is PATH[?FIELD=VALUE]: only rows that match. Not in the artifact's hands later. */
+/* `spec` is PATH[?FIELD=VALUE[&FIELD=VALUE]…]: only rows that match. Not in the artifact's
+ * hands later. */
 enum status artifact_read_columns(struct artifact *artifact, const char *spec,
                                   const struct artifact_columns *columns,
                                   struct error *error);

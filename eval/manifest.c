@@ -17,6 +17,22 @@ static void names_print(struct json_writer *json, const char *key,
     json_array_end(json);
 }
 
+/* The first alone as runs of old have it. */
+static void filters_print(struct json_writer *json, const struct source_spec *spec)
+{
+    const struct source_filter *filters = spec->filters;
+    json_string(json, "filter_field", spec->filter_count ? filters[0].field : NULL);
+    json_string(json, "filter_value", spec->filter_count ? filters[0].value : NULL);
+    if (spec->filter_count < 2)
+        return;
+    json_array_begin(json, "filters_more");
+    for (size_t i = 1; i < spec->filter_count; i++) {
+        json_string(json, NULL, filters[i].field);
+        json_string(json, NULL, filters[i].value);
+    }
+    json_array_end(json);
+}
+
 /* What of a list decides: its bytes and how it was read, not where it lies. */
 static void list_identity_print(struct json_writer *json, const struct request_set *set)
 {
@@ -26,8 +42,7 @@ static void list_identity_print(struct json_writer *json, const struct request_s
     json_string(json, "sha256", set->list.sha256);
     if (source_spec_parse(&spec, set->spec, NULL) == STATUS_OK) {
         json_string(json, "column", spec.column);
-        json_string(json, "filter_field", spec.filter_field);
-        json_string(json, "filter_value", spec.filter_value);
+        filters_print(json, &spec);
         source_spec_release(&spec);
     }
     json_integer(json, "count", (int64_t)set->count);

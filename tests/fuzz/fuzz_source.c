@@ -31,8 +31,8 @@ static void row_check(struct record_reader *reader, const struct record *record)
     char scratch[RECORD_SCRATCH_BYTES];
     const struct source_spec spec = {.name = field,
                                      .path = field,
-                                     .filter_field = record->line % 2 ? field : NULL,
-                                     .filter_value = value};
+                                     .filters = {{field, value}},
+                                     .filter_count = record->line % 2};
     struct conversation chat;
     struct error error = {0};
     cJSON *object = NULL;

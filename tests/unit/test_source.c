@@ -82,18 +82,52 @@ static void specs_have_name_path_column_and_filter(void **state)
     assert_string_equal(spec.name, "safe");
     assert_string_equal(spec.path, "dir/xs.csv");
     assert_string_equal(spec.column, "prompt");
-    assert_string_equal(spec.filter_field, "label");
-    assert_string_equal(spec.filter_value, "safe");
+    assert_int_equal(spec.filter_count, 1);
+    assert_string_equal(spec.filters[0].field, "label");
+    assert_string_equal(spec.filters[0].value, "safe");
     source_spec_release(&spec);
 
     assert_ok(source_spec_parse(&spec, "dir.d/jbb.harmful.csv", &error));
     assert_string_equal(spec.name, "jbb.harmful");
     assert_null(spec.column);
-    assert_null(spec.filter_field);
+    assert_int_equal(spec.filter_count, 0);
     source_spec_release(&spec);
 
     assert_int_equal(source_spec_parse(&spec, "a.csv?label", &error), STATUS_USAGE);
     assert_message("FIELD=VALUE");
+}
+
+static void of_several_conditions_all_hold(void **state)
+{
+    (void)state;
+    struct source_spec spec;
+    struct text_buffer text = {0};
+    assert_ok(source_spec_parse(&spec, "x.jsonl?status=2&a.b=R&D&c=&d==&", &error));
+    assert_int_equal(spec.filter_count, 4);
+    source_spec_filters_print(&spec, "none", &text);
+    assert_string_equal(text_buffer_string(&text),
+                        " with status = 2 and a.b = R&D and c =  and d = =&");
+    cJSON *row =
+        cJSON_Parse("{\"status\":2,\"a\":{\"b\":\"R&D\"},\"c\":\"\",\"d\":\"=&\"}");
+    assert_true(source_spec_matches(&spec, row));
+    cJSON_ReplaceItemInObject(row, "status", cJSON_CreateNumber(1));
+    assert_false(source_spec_matches(&spec, row));
+    cJSON_ReplaceItemInObject(row, "status", cJSON_CreateNumber(2));
+    cJSON_DeleteItemFromObject(row, "c");
+    assert_false(source_spec_matches(&spec, row));
+    cJSON_Delete(row);
+    source_spec_release(&spec);
+    text_buffer_clear(&text);
+    assert_ok(source_spec_parse(&spec, "x.csv?category=R&D", &error));
+    assert_string_equal(spec.filters[0].value, "R&D");
+    source_spec_filters_print(&spec, "none", &text);
+    source_spec_release(&spec);
+    text_buffer_release(&text);
+    assert_int_equal(
+        source_spec_parse(&spec, "x?a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8&i=9", &error),
+        STATUS_USAGE);
+    assert_message("more than 8 conditions");
+    assert_null(spec.path);
 }
 
 /* The paper's file names hold spaces, colons and equals signs. */
@@ -267,8 +301,8 @@ static void a_glance_agrees_with_the_parser(void **state)
         assert_int_equal(glance_at(unclear[i], &all), GLANCE_UNCLEAR);
 
     struct source_spec some = all;
-    some.filter_field = (char[]){"kind"};
-    some.filter_value = (char[]){"a"};
+    some.filters[0] = (struct source_filter){(char[]){"kind"}, (char[]){"a"}};
+    some.filter_count = 1;
     some.column = (char[]){"ask"};
 #define ROW "{\"ask\":\"Q\",\"answer\":\"A\","
     assert_int_equal(glance_at(ROW "\"kind\":\"a\"}", &some), GLANCE_USABLE);
@@ -277,6 +311,11 @@ static void a_glance_agrees_with_the_parser(void **state)
     assert_int_equal(glance_at(ROW "\"kind\":\"\\u0061\"}", &some), GLANCE_UNCLEAR);
     assert_int_equal(glance_at(ROW "\"kind\":1}", &some), GLANCE_UNCLEAR);
     assert_int_equal(glance_at(ROW "\"k\":1}", &some), GLANCE_UNCLEAR);
+    some.filters[1] = (struct source_filter){(char[]){"k"}, (char[]){"1"}};
+    some.filter_count = 2;
+    assert_int_equal(glance_at(ROW "\"kind\":\"a\",\"k\":\"1\"}", &some), GLANCE_USABLE);
+    assert_int_equal(glance_at(ROW "\"kind\":\"a\",\"k\":\"2\"}", &some), GLANCE_FILTERED);
+    assert_int_equal(glance_at(ROW "\"kind\":\"a\",\"k\":1}", &some), GLANCE_UNCLEAR);
 }
 
 static void rows_that_nobody_wants_are_checked_too(void **state)
@@ -486,6 +525,7 @@ int main(void)
         cmocka_unit_test(csv_errors_name_the_line),
         cmocka_unit_test(json_is_told_by_its_content),
         cmocka_unit_test(specs_have_name_path_column_and_filter),
+        cmocka_unit_test(of_several_conditions_all_hold),
         cmocka_unit_test(a_file_that_exists_is_taken_as_it_is),
         cmocka_unit_test(requests_take_column_filter_and_index),
         cmocka_unit_test(chats_of_every_layout),
