@@ -11,7 +11,8 @@
 struct job {
     struct chat_prompt *prompt;
     int64_t tries;
-    unsigned quirks; /* that it was last sent with */
+    unsigned quirks;  /* that it was last sent with */
+    bool unconnected; /* nobody was there the last time */
     double ready_seconds;
     struct tokens reserved;
     struct random random;
@@ -26,9 +27,12 @@ struct job_list {
 
 /*
  * One call of chat_answer(). Jobs that used up their tries on a service that is busy or out
- * of reach are `doubtful` until another job succeeds: if DOUBT_LIMIT of them end so in a
- * row, the service is down, and that is no outcome of theirs. Any other fault that stays is
- * the prompt's own.
+ * of reach are `doubtful` until another job succeeds. If DOUBT_LIMIT of them end so in a
+ * row, the service is down, and that is no outcome of theirs; nor is it at the end of the
+ * call, where nobody was there for one of them, or the service (a server that still loads
+ * its model) has never replied to anything. Who found nobody there, and whom another job's
+ * success proves wrong, starts over: it was never asked. Any other fault that stays is the
+ * prompt's own.
  */
 enum { DOUBT_LIMIT = 20 };
 struct answering {
@@ -80,22 +84,67 @@ static void job_fail(struct answering *answering, struct job *job)
     report(answering, job->prompt);
 }
 
+static void job_wait(struct answering *answering, struct job *job, double seconds)
+{
+    job->ready_seconds = clock_seconds() + seconds;
+    answering->waiting.items[answering->waiting.count++] = job;
+}
+
+/* The service is there: what is still doubtful was its own fault, or never asked. */
 static void doubts_settle(struct answering *answering)
 {
-    for (size_t i = 0; i < answering->doubtful.count; i++)
-        job_fail(answering, answering->doubtful.items[i]);
+    for (size_t i = 0; i < answering->doubtful.count; i++) {
+        struct job *job = answering->doubtful.items[i];
+        if (job->unconnected) {
+            job->tries = 0;
+            job_wait(answering, job, 0);
+        } else {
+            job_fail(answering, job);
+        }
+    }
     answering->doubtful.count = 0;
+}
+
+static void stop_out_of_reach(struct answering *answering, const struct job *job)
+{
+    const struct hosted *hosted = answering->hosted;
+    struct error why = {0};
+    error_set(&why, STATUS_IO, "%s cannot be reached%s: %s; %s", hosted->target.url,
+              hosted->ever_replied ? " any more" : "", job->reason,
+              hosted->ever_replied ? "start the server again"
+                                   : "is the server running, and the URL right?");
+    stop(answering, &why);
+}
+
+/* Nothing is left to ask that could say more about the service. */
+static void doubts_end(struct answering *answering)
+{
+    const struct hosted *hosted = answering->hosted;
+    struct error why = {0};
+    for (size_t i = 0; i < answering->doubtful.count && !answering->status; i++)
+        if (answering->doubtful.items[i]->unconnected)
+            stop_out_of_reach(answering, answering->doubtful.items[i]);
+    if (!answering->status && !hosted->ever_replied && answering->doubtful.count > 0) {
+        error_set(&why, STATUS_IO,
+                  "%s: nothing was answered, at last with: %s; try again when the service "
+                  "is ready, or with more --retries",
+                  hosted->target.url, answering->doubtful.items[0]->reason);
+        stop(answering, &why);
+    }
+    if (!answering->status)
+        doubts_settle(answering);
 }
 
 static void job_doubt(struct answering *answering, struct job *job, bool unconnected)
 {
     const struct hosted *hosted = answering->hosted;
     struct error why = {0};
+    job->unconnected = unconnected;
     answering->doubtful.items[answering->doubtful.count++] = job;
-    if (unconnected && !hosted->ever_replied)
-        error_set(&why, STATUS_IO,
-                  "%s cannot be reached: %s; is the server running, and the URL right?",
-                  hosted->target.url, job->reason);
+    if (hosted->ever_replied && answering->doubtful.count < DOUBT_LIMIT)
+        return;
+    if (unconnected)
+        stop_out_of_reach(answering, job);
     else if (answering->doubtful.count >= DOUBT_LIMIT)
         error_set(&why, STATUS_IO,
                   "%s: %d requests in a row failed in all their tries, the last one with: "
@@ -103,12 +152,6 @@ static void job_doubt(struct answering *answering, struct job *job, bool unconne
                   hosted->target.url, (int)DOUBT_LIMIT, job->reason);
     if (why.status)
         stop(answering, &why);
-}
-
-static void job_wait(struct answering *answering, struct job *job, double seconds)
-{
-    job->ready_seconds = clock_seconds() + seconds;
-    answering->waiting.items[answering->waiting.count++] = job;
 }
 
 static int64_t believable(int64_t counted, int64_t guess)
@@ -413,7 +456,7 @@ static void jobs_run(struct answering *answering)
     while (answering->under_way_count > 0)
         transfer_leave(answering, answering->under_way[0]);
     if (!answering->status)
-        doubts_settle(answering);
+        doubts_end(answering);
 }
 
 static void jobs_make(struct answering *answering, struct chat_prompt *prompts)

@@ -162,7 +162,7 @@ static bool status_is_passing(long status)
 }
 
 static void failure_judge(const struct service *service, const struct transfer *transfer,
-                          long status, struct try_end *end)
+                          long status, bool has_key, struct try_end *end)
 {
     struct service_failure failure;
     curl_off_t retry_after = 0; /* libcurl reads both seconds and dates */
@@ -171,7 +171,8 @@ static void failure_judge(const struct service *service, const struct transfer *
     end->retry_after_seconds = retry_after > 0 ? (double)retry_after : 0;
     end->signal = PACING_GOOD;
     if (status == 401)
-        reason_set(end, TRY_FATAL, "HTTP 401: the service does not take the key; check %s",
+        reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s",
+                   has_key ? "does not take the key; check" : "wants a key; set",
                    service->key_variable);
     else if (status == 402 || service_failure_is_quota(&failure))
         reason_set(end, TRY_FATAL, "HTTP %ld: the account is used up: %s", status,
@@ -204,7 +205,7 @@ void try_judge(const struct service *service, const struct transfer *transfer,
     else if (status == 200)
         answer_judge(service, transfer, end);
     else
-        failure_judge(service, transfer, status, end);
+        failure_judge(service, transfer, status, key && *key, end);
     key_blot(end->reason, key);
     if (end->result == TRY_REPLIED && end->reply.result == CHAT_FILTERED)
         key_blot(end->reply.text, key);

@@ -68,6 +68,14 @@ static size_t slot_of_item(const struct attempt_list *list, const struct attempt
     return slot_of(list, item->set, item->index, item->attack, item->attempt);
 }
 
+static void slots_fill(struct attempt_list *list)
+{
+    for (size_t i = 0; i < list->slot_count; i++)
+        list->slots[i] = -1;
+    for (size_t i = 0; i < list->count; i++)
+        list->slots[slot_of_item(list, &list->items[i])] = (int64_t)i;
+}
+
 /* Doubles the table when it is half full. */
 static void slots_reserve(struct attempt_list *list)
 {
@@ -77,10 +85,7 @@ static void slots_reserve(struct attempt_list *list)
     free(list->slots);
     list->slot_count = list->slot_count ? 2 * list->slot_count : FIRST;
     list->slots = memory_allocate_array(list->slot_count, sizeof *list->slots);
-    for (size_t i = 0; i < list->slot_count; i++)
-        list->slots[i] = -1;
-    for (size_t i = 0; i < list->count; i++)
-        list->slots[slot_of_item(list, &list->items[i])] = (int64_t)i;
+    slots_fill(list);
 }
 
 bool attempt_list_add(struct attempt_list *list, const struct attempt *attempt)
@@ -111,6 +116,42 @@ const struct attempt *attempt_list_find(const struct attempt_list *list, const c
         return NULL;
     const int64_t item = list->slots[slot_of(list, set, index, attack, number)];
     return item < 0 ? NULL : &list->items[item];
+}
+
+/* Whether nothing but failures came after it. */
+static bool is_at_the_end(const struct attempt_list *list, const struct attempt *attempt)
+{
+    const struct attempt *later = attempt;
+    for (int64_t number = attempt->attempt + 1;
+         later && later->outcome == OUTCOME_TARGET_ERROR; number++)
+        later =
+            attempt_list_find(list, attempt->set, attempt->index, attempt->attack, number);
+    return !later;
+}
+
+static bool can_be_made_again(const struct attempt_list *list,
+                              const struct attempt *attempt, bool in_turn)
+{
+    const bool was_sent = *attempt->prompt != '\0'; /* else no words were found */
+    return attempt->outcome == OUTCOME_TARGET_ERROR && was_sent &&
+           (!in_turn || is_at_the_end(list, attempt));
+}
+
+int64_t attempt_list_forget_failures(struct attempt_list *list, bool in_turn)
+{
+    bool *forgotten = memory_allocate_array(list->count + 1, sizeof *forgotten);
+    const size_t count = list->count;
+    for (size_t i = 0; i < count; i++)
+        forgotten[i] = can_be_made_again(list, &list->items[i], in_turn);
+    list->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (forgotten[i])
+            attempt_release(&list->items[i]);
+        else
+            list->items[list->count++] = list->items[i];
+    slots_fill(list);
+    free(forgotten);
+    return (int64_t)(count - list->count);
 }
 
 static void verdicts_print(const struct attempt *attempt, const struct attempt_list *list,
@@ -245,6 +286,19 @@ static enum status attempt_read(struct attempt *attempt, struct attempt_list *li
     return STATUS_OK;
 }
 
+/* Whether the stored attempt of this key had failed; it is replaced then. */
+static bool failure_replace(struct attempt_list *list, const struct attempt *attempt)
+{
+    struct attempt *stored = attempt_list_get(list, attempt->set, attempt->index,
+                                              attempt->attack, attempt->attempt);
+    if (stored->outcome != OUTCOME_TARGET_ERROR)
+        return false;
+    attempt_release(stored);
+    *stored = *attempt;
+    list->again_count++;
+    return true;
+}
+
 static enum status line_read(struct attempt_list *list, const struct line_reader *lines,
                              const char *where, struct error *error)
 {
@@ -256,7 +310,7 @@ static enum status line_read(struct attempt_list *list, const struct line_reader
                                          text_buffer_string(&place), error);
     if (!status)
         status = attempt_read(&attempt, list, object, text_buffer_string(&place), error);
-    if (status || !attempt_list_add(list, &attempt)) {
+    if (status || !(attempt_list_add(list, &attempt) || failure_replace(list, &attempt))) {
         list->duplicate_count += !status;
         attempt_release(&attempt);
     }

@@ -33,9 +33,12 @@
  *      "tokens":150,                 of the reply
  *      "ms":812.5}                   from the start of its batch
  *
- * Lines come in the order in which replies end; nothing depends on it. Verdicts of chat
- * models that judge follow when all have judged: until then they are in verdicts.jsonl, and
- * an attempt whose outcome is theirs to say is a judge_error that is "not judged yet".
+ * Lines come in the order in which replies end; nothing depends on it. A target_error may
+ * be followed by a line of the same attempt, which was made again (--resume) and takes its
+ * place; when the run is complete the file is written anew without the former. Verdicts of
+ * chat models that judge follow when all have judged: until then they are in
+ * verdicts.jsonl, and an attempt whose outcome is theirs to say is a judge_error that is
+ * "not judged yet".
  */
 enum { JUDGE_LIMIT = 8 };
 
@@ -66,6 +69,7 @@ struct attempt_list {
     char *judges[JUDGE_LIMIT]; /* names; verdicts[i] is that of judges[i] */
     size_t judge_count;
     int64_t duplicate_count; /* lines left out: the same attempt twice, the first counts */
+    int64_t again_count;     /* lines that took the place of a target_error */
     int64_t *slots;          /* hash of keys -> item; -1 is free */
     size_t slot_count;
 };
@@ -84,6 +88,13 @@ const struct attempt *attempt_list_find(const struct attempt_list *list, const c
 struct attempt *attempt_list_get(struct attempt_list *list, const char *set, int64_t index,
                                  const char *attack, int64_t number);
 void attempt_release(struct attempt *attempt);
+
+/*
+ * Takes out what failed and can be made again: every target_error whose prompt was sent;
+ * with `in_turn` (attempts end with a hit) only where no attempt after it ended otherwise.
+ * The number of them.
+ */
+int64_t attempt_list_forget_failures(struct attempt_list *list, bool in_turn);
 
 /* The attack found nothing to ask (stored artifacts only): a miss by definition, no reply.
  */

@@ -62,6 +62,16 @@ static enum status identity_settle(struct evaluation *evaluation, struct error *
     return status;
 }
 
+/* The file keeps them until they have been made again. */
+static void failures_forget(struct evaluation *evaluation)
+{
+    const int64_t count = attempt_list_forget_failures(
+        &evaluation->attempts, !evaluation->options->fixed_attempts);
+    if (count > 0)
+        log_info("%lld of them failed (target_error) and are made again", (long long)count);
+    evaluation->rewrites = count > 0 || evaluation->attempts.again_count > 0;
+}
+
 static enum status attempts_start(struct evaluation *evaluation, struct error *error)
 {
     bool torn = false;
@@ -76,6 +86,8 @@ static enum status attempts_start(struct evaluation *evaluation, struct error *e
                     path, (long long)evaluation->attempts.duplicate_count);
     if (!status && evaluation->attempts.count > 0)
         log_info("%zu attempts are stored already", evaluation->attempts.count);
+    if (!status)
+        failures_forget(evaluation);
     free(path);
     return status;
 }
@@ -91,10 +103,11 @@ static enum status verdicts_start(struct evaluation *evaluation, struct error *e
     return status;
 }
 
-/* attempts.jsonl gets the verdicts that came after their attempts. */
-static enum status verdicts_settle(struct evaluation *evaluation, struct error *error)
+/* attempts.jsonl gets the verdicts that came after their attempts, and loses what was made
+ * again. */
+static enum status attempts_settle(struct evaluation *evaluation, struct error *error)
 {
-    if (!bench_has_models(&evaluation->bench))
+    if (!bench_has_models(&evaluation->bench) && !evaluation->rewrites)
         return STATUS_OK;
     char *path = path_join(evaluation->options->out, "attempts.jsonl");
     file_log_close(&evaluation->log);
@@ -249,7 +262,7 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     if (!status)
         status = rounds_run(evaluation, error);
     if (!status)
-        status = verdicts_settle(evaluation, error);
+        status = attempts_settle(evaluation, error);
     if (!status)
         status = conclude(evaluation, &plan, shown, error);
     interrupt_clear();

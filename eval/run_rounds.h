@@ -27,6 +27,7 @@ struct evaluation {
     struct progress progress;
     int64_t done; /* attempts made, or not needed since a hit */
     int64_t hits;
+    bool rewrites; /* attempts.jsonl holds failures whose attempts are made again */
 };
 
 /* Asks and judges until nothing is left to be asked; what is stored is judged first. */

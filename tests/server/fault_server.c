@@ -3,15 +3,17 @@
 #include <fcntl.h>
 
 /*
- * fault_server RATE LOG: prints its port and serves until stdin ends; LOG gets a line for
- * each request. FAULT_KEY, if set, is the key that it wants.
+ * fault_server RATE LOG [PORT]: prints its port and serves until stdin ends; LOG gets a
+ * line for each request. FAULT_KEY, if set, is the key that it wants.
  */
 int main(int argc, char **argv)
 {
     static struct fault_server server;
     char byte;
-    if (argc != 3 || !fault_server_start(&server, atof(argv[1]))) {
-        fprintf(stderr, "usage: fault_server RATE LOG\n");
+    if (argc < 3 || argc > 4 ||
+        !fault_server_start_at(&server, atof(argv[1]),
+                               argc > 3 ? (uint16_t)atoi(argv[3]) : 0)) {
+        fprintf(stderr, "usage: fault_server RATE LOG [PORT]\n");
         return 2;
     }
     server.key = getenv("FAULT_KEY");

@@ -487,22 +487,31 @@ static inline void fault_on_end(void *context, struct MHD_Connection *connection
     *state = NULL;
 }
 
-static inline bool fault_server_start(struct fault_server *server, double rate)
+/* Port 0: any that is free. */
+static inline bool fault_server_start_at(struct fault_server *server, double rate,
+                                         uint16_t port)
 {
     const struct sockaddr_in loopback = {.sin_family = AF_INET,
+                                         .sin_port = htons(port),
                                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     memset(server, 0, sizeof *server);
     server->rate = rate;
     server->log_descriptor = -1;
     pthread_mutex_init(&server->lock, NULL);
-    server->daemon = MHD_start_daemon(
-        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0, NULL, NULL,
-        fault_on_request, server, MHD_OPTION_SOCK_ADDR, &loopback,
-        MHD_OPTION_NOTIFY_COMPLETED, fault_on_end, server, MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION, 0,
+                         NULL, NULL, fault_on_request, server, MHD_OPTION_SOCK_ADDR,
+                         &loopback, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U,
+                         MHD_OPTION_NOTIFY_COMPLETED, fault_on_end, server, MHD_OPTION_END);
     if (!server->daemon)
         return false;
     server->port = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     return true;
+}
+
+static inline bool fault_server_start(struct fault_server *server, double rate)
+{
+    return fault_server_start_at(server, rate, 0);
 }
 
 static inline void fault_server_stop(struct fault_server *server)

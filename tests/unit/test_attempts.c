@@ -46,6 +46,92 @@ static void a_line_is_as_the_header_says(void **state)
     text_buffer_release(&line);
 }
 
+static void failure_add(struct attempt_list *list, int64_t index, int64_t number,
+                        const char *prompt)
+{
+    struct attempt attempt = attempt_of(index, number, "");
+    free(attempt.prompt);
+    attempt.prompt = memory_duplicate_string(prompt);
+    attempt.outcome = OUTCOME_TARGET_ERROR;
+    attempt.judged[0] = false;
+    assert_true(attempt_list_add(list, &attempt));
+}
+
+/* Behaviour 0: failed, replied; 1: replied, failed, failed; 2: no words; 3: replied. */
+static void failures_make(struct attempt_list *list)
+{
+    struct attempt attempt;
+    *list = (struct attempt_list){0};
+    attempt_list_judge(list, "rules");
+    failure_add(list, 0, 1, "P");
+    attempt = attempt_of(0, 2, "Sure");
+    assert_true(attempt_list_add(list, &attempt));
+    attempt = attempt_of(1, 1, "Sure");
+    assert_true(attempt_list_add(list, &attempt));
+    failure_add(list, 1, 2, "P");
+    failure_add(list, 1, 3, "P");
+    failure_add(list, 2, 1, "");
+    attempt = attempt_of(3, 1, "Sure");
+    assert_true(attempt_list_add(list, &attempt));
+}
+
+static bool has(const struct attempt_list *list, int64_t index, int64_t number)
+{
+    const struct attempt *found = attempt_list_find(list, "harmful", index, "past", number);
+    return found && found->index == index && found->attempt == number;
+}
+
+static void what_failed_can_be_made_again(void **state)
+{
+    (void)state;
+    struct attempt_list list;
+    failures_make(&list);
+    assert_int_equal(attempt_list_forget_failures(&list, false), 3);
+    assert_int_equal(list.count, 4);
+    assert_false(has(&list, 0, 1) || has(&list, 1, 2) || has(&list, 1, 3));
+    assert_true(has(&list, 0, 2) && has(&list, 1, 1) && has(&list, 2, 1) &&
+                has(&list, 3, 1));
+    attempt_list_release(&list);
+
+    failures_make(&list);
+    assert_int_equal(attempt_list_forget_failures(&list, true), 2);
+    assert_true(has(&list, 0, 1) && !has(&list, 1, 2) && !has(&list, 1, 3));
+    struct attempt attempt = attempt_of(1, 2, "Sure");
+    assert_true(attempt_list_add(&list, &attempt));
+    assert_true(has(&list, 1, 2));
+    attempt_list_release(&list);
+}
+
+/* A later line takes the place of a failure, and of nothing else. */
+static void a_failure_is_replaced_when_it_is_read(void **state)
+{
+    (void)state;
+    struct attempt_list list, read = {0};
+    struct text_buffer lines = {0};
+    failures_make(&list);
+    for (size_t i = 0; i < list.count; i++) {
+        attempt_print(&list.items[i], &list, &lines);
+        text_buffer_append_char(&lines, '\n');
+    }
+    struct attempt again[2] = {attempt_of(1, 3, "At last"), attempt_of(3, 1, "Twice")};
+    for (int i = 0; i < 2; i++) {
+        attempt_print(&again[i], &list, &lines);
+        text_buffer_append_char(&lines, '\n');
+        attempt_release(&again[i]);
+    }
+    assert_ok(attempts_parse(&read, lines.data, lines.length, "x", &error));
+    assert_int_equal(read.count, 7);
+    assert_int_equal(read.again_count, 1);
+    assert_int_equal(read.duplicate_count, 1);
+    assert_string_equal(attempt_list_find(&read, "harmful", 1, "past", 3)->response,
+                        "At last");
+    assert_string_equal(attempt_list_find(&read, "harmful", 3, "past", 1)->response,
+                        "Sure");
+    attempt_list_release(&list);
+    attempt_list_release(&read);
+    text_buffer_release(&lines);
+}
+
 static void log_write(const char *path, int64_t behaviours)
 {
     struct file_log log;
@@ -293,6 +379,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_as_the_header_says),
+        cmocka_unit_test(what_failed_can_be_made_again),
+        cmocka_unit_test(a_failure_is_replaced_when_it_is_read),
         cmocka_unit_test_setup_teardown(what_was_appended_is_read_back_and_found,
                                         scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(a_torn_last_line_is_repaired, scratch_make,

@@ -211,6 +211,91 @@ static void what_no_prompt_survives_stops_the_chat(void **state)
     assert_message("cannot be reached");
 }
 
+/* Stops the server after the second reply: all is quiet then, as one asks at a time. */
+static enum status stop_server_after_two(void *context, struct chat_prompt *prompt,
+                                         struct error *failure)
+{
+    (void)context;
+    (void)prompt;
+    (void)failure;
+    if (++talk.calls == 2)
+        fault_server_stop(&server);
+    return STATUS_OK;
+}
+
+static enum status answer_while_the_server_dies(void)
+{
+    char model[64];
+    snprintf(model, sizeof model, "openai:http://127.0.0.1:%d/v1#m", server.port);
+    talk.options.concurrency = 1;
+    talk.options.retries = 0;
+    error = (struct error){0};
+    assert_ok(chat_open_hosted(&talk.chat, model, &no_backend, &talk.options, &error));
+    return chat_answer(talk.chat, talk.prompts, (size_t)talk.count, stop_server_after_two,
+                       NULL, &error);
+}
+
+static void a_server_that_died_is_no_outcome(void **state)
+{
+    (void)state;
+    const uint16_t port = server.port;
+    for (int i = 0; i < 5; i++)
+        ask("Hello again");
+    assert_int_equal(answer_while_the_server_dies(), STATUS_IO);
+    assert_message("cannot be reached any more");
+    assert_int_equal(talk.calls, 2);
+    for (int i = 2; i < 5; i++)
+        assert_null(talk.prompts[i].text);
+    talk_clear();
+    assert_true(fault_server_start_at(&server, 0, port));
+}
+
+static void *start_server_again(void *port)
+{
+    usleep(100000);
+    while (!fault_server_start_at(&server, 0, *(const uint16_t *)port))
+        usleep(10000);
+    return NULL;
+}
+
+/* Each connection that fails is half a second's pause for all: of 15 jobs some find the
+ * server again, and then all do. */
+static void who_found_nobody_there_starts_over_when_it_is_back(void **state)
+{
+    (void)state;
+    static uint16_t port;
+    pthread_t thread;
+    port = server.port;
+    ask("Hello again");
+    ask("Hello again");
+    assert_ok(answer_while_the_server_dies());
+    assert_int_equal(pthread_create(&thread, NULL, start_server_again, &port), 0);
+    for (int i = 0; i < 15; i++)
+        ask("Are you back?");
+    assert_ok(chat_answer(talk.chat, talk.prompts + 2, 15, count_call, NULL, &error));
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    for (int i = 2; i < 17; i++)
+        assert_int_equal(talk.prompts[i].result, CHAT_REPLIED);
+    assert_int_equal(talk.calls, 17);
+}
+
+static void a_service_that_never_replied_is_no_outcome(void **state)
+{
+    (void)state;
+    talk.options.retries = 0;
+    ask("fault:503");
+    ask("fault:503");
+    assert_int_equal(answer_by("openai:"), STATUS_IO);
+    assert_message("nothing was answered, at last with: HTTP 503: broken; try again when");
+    assert_int_equal(talk.calls, 0);
+    talk_clear();
+    ask("fine");
+    ask("fault:503");
+    assert_ok(answer_by("openai:"));
+    assert_int_equal(talk.prompts[0].result, CHAT_REPLIED);
+    assert_result(1, CHAT_FAILED, "HTTP 503: broken");
+}
+
 static void retry_after_is_obeyed(void **state)
 {
     (void)state;
@@ -345,7 +430,7 @@ static void keys_are_sent_and_never_shown(void **state)
     server.key = "sk-secret-0123456789";
     ask("fine");
     assert_int_equal(answer_by("openai:"), STATUS_IO);
-    assert_message("check OPENAI_API_KEY");
+    assert_message("wants a key; set OPENAI_API_KEY");
     talk_clear();
     setenv("OPENAI_API_KEY", "sk-secret-0123456789", 1);
     ask("fine");
@@ -454,6 +539,9 @@ int main(void)
         TALK(faults_pass),
         TALK(faults_that_stay_are_failures_with_reasons),
         TALK(what_no_prompt_survives_stops_the_chat),
+        TALK(a_server_that_died_is_no_outcome),
+        TALK(who_found_nobody_there_starts_over_when_it_is_back),
+        TALK(a_service_that_never_replied_is_no_outcome),
         TALK(retry_after_is_obeyed),
         TALK(bodies_say_what_was_asked),
         TALK(the_services_own_error_adapts_once),
