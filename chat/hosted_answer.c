@@ -225,16 +225,13 @@ static void job_retry(struct answering *answering, struct job *job,
         job_fail(answering, job);
 }
 
-/* 403 and 404 before anything went well: the URL, the model's name or the rights are wrong.
+/* Misdirected before anything went well: the URL, the model's name or the rights are wrong.
  */
-static void job_give_up(struct answering *answering, struct job *job)
+static void job_give_up(struct answering *answering, struct job *job, bool misdirected)
 {
     const struct hosted *hosted = answering->hosted;
     struct error why = {0};
-    const bool unknown = text_starts_with(job->reason, "HTTP 403") ||
-                         text_starts_with(job->reason, "HTTP 404") ||
-                         text_starts_with(job->reason, "HTTP 405");
-    if (!unknown || hosted->ever_replied) {
+    if (!misdirected || hosted->ever_replied) {
         job_fail(answering, job);
         return;
     }
@@ -276,7 +273,7 @@ static void job_end(struct answering *answering, struct job *job, struct try_end
         job_adapt(answering, job, end->quirk);
         break;
     case TRY_FAILED:
-        job_give_up(answering, job);
+        job_give_up(answering, job, end->misdirected);
         break;
     case TRY_FATAL:
         error_set(&why, STATUS_IO, "%s: %s", answering->hosted->target.url, job->reason);

@@ -151,6 +151,7 @@ static void rejection_judge(long status, const struct service_failure *failure,
                                             .text = memory_duplicate_string(end->reason)};
         return;
     }
+    end->misdirected = service_failure_is_no_model(failure);
     reason_set(end, end->quirk ? TRY_ADAPT : TRY_FAILED, "HTTP %ld%s%s", status,
                *failure->message ? ": " : "", failure->message);
 }
@@ -170,6 +171,7 @@ static void failure_judge(const struct service *service, const struct transfer *
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &retry_after);
     end->retry_after_seconds = retry_after > 0 ? (double)retry_after : 0;
     end->signal = PACING_GOOD;
+    end->misdirected = status == 403 || status == 404 || status == 405;
     if (status == 401)
         reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s",
                    has_key ? "does not take the key; check" : "wants a key; set",
@@ -177,7 +179,7 @@ static void failure_judge(const struct service *service, const struct transfer *
     else if (status == 402 || service_failure_is_quota(&failure))
         reason_set(end, TRY_FATAL, "HTTP %ld: the account is used up: %s", status,
                    failure.message);
-    else if (status == 403 || status == 404 || status == 405)
+    else if (end->misdirected)
         reason_set(end, TRY_FAILED, "HTTP %ld: %s", status, failure.message);
     else if (status >= 300 && status < 400)
         reason_set(end, TRY_FATAL,

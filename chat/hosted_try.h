@@ -45,6 +45,7 @@ struct try_end {
     double retry_after_seconds; /* 0: not said */
     bool maybe_billed;          /* nobody knows whether the service worked for it */
     bool unconnected;           /* the service was not even reached */
+    bool misdirected;           /* no such URL or model, or no right to it */
     char reason[TRY_REASON_BYTES];
 };
 

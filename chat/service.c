@@ -161,6 +161,14 @@ bool service_failure_is_filter(const struct service_failure *failure)
            strcasestr(failure->code, "content_policy");
 }
 
+bool service_failure_is_no_model(const struct service_failure *failure)
+{
+    return strcasestr(failure->code, "model_not_found") ||
+           (strcasestr(failure->message, "model") &&
+            (strcasestr(failure->message, "not found") ||
+             strcasestr(failure->message, "not exist")));
+}
+
 bool service_failure_is_quota(const struct service_failure *failure)
 {
     return strcasestr(failure->code, "insufficient_quota") ||

@@ -90,6 +90,10 @@ void service_failure_parse(const char *bytes, size_t count,
 unsigned service_failure_quirk(const struct service_failure *failure);
 bool service_failure_is_filter(const struct service_failure *failure);
 
+/* The service knows no model of this name; llama.cpp's, which serves several, says so with
+ * status 400. */
+bool service_failure_is_no_model(const struct service_failure *failure);
+
 /* The account is empty: no waiting helps. */
 bool service_failure_is_quota(const struct service_failure *failure);
 

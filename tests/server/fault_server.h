@@ -276,6 +276,9 @@ static inline bool fault_rejects(struct MHD_Connection *connection, const char *
             fault_send_error(connection, 400, "bad\nthing \x1b[31mhere", NULL, NULL, NULL);
     else if (fault_is(name, "404"))
         *result = fault_send_error(connection, 404, "no such model", NULL, NULL, NULL);
+    else if (fault_is(name, "model"))
+        *result = fault_send_error(connection, 400, "model 'm' not found",
+                                   "invalid_request_error", NULL, NULL);
     else if (fault_is(name, "filter400"))
         *result =
             fault_send_error(connection, 400, "flagged", "content_filter", NULL, NULL);

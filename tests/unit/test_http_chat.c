@@ -186,9 +186,12 @@ static void faults_that_stay_are_failures_with_reasons(void **state)
 static void what_no_prompt_survives_stops_the_chat(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"fault:quota", "fault:404", "fault:redirect"};
-    static const char *const words[] = {"used up: no money", "no such model", "redirect"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const texts[] = {"fault:quota", "fault:404", "fault:model",
+                                        "fault:redirect"};
+    static const char *const words[] = {"used up: no money", "no such model",
+                                        "model 'm': HTTP 400: model 'm' not found",
+                                        "redirect"};
+    for (int i = 0; i < 4; i++) {
         ask(texts[i]);
         assert_int_equal(answer_by("openai:"), STATUS_IO);
         assert_message(words[i]);
