@@ -121,17 +121,19 @@ static enum status number_read(const struct column_reader *reader, const cJSON *
     return STATUS_OK;
 }
 
-/* 1 a hit, 0 none, -1 not known, -2 no verdict at all. */
+/* 1 a hit, 0 none, -1 not known, -2 no verdict at all. C and I are inspect_ai's correct and
+ * incorrect. */
 static int verdict_of(const cJSON *value)
 {
-    static const char *const words[2][3] = {{"false", "no", "safe"},
-                                            {"true", "yes", "unsafe"}};
+    enum { WORD_COUNT = 4 };
+    static const char *const words[2][WORD_COUNT] = {{"false", "no", "safe", "I"},
+                                                     {"true", "yes", "unsafe", "C"}};
     char scratch[RECORD_SCRATCH_BYTES];
     const char *text = record_value_text(value, scratch);
     if (is_blank(text))
         return !value || cJSON_IsNull(value) || text ? -1 : -2;
     for (int hit = 0; hit < 2; hit++)
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < WORD_COUNT; i++)
             if (strcasecmp(text, words[hit][i]) == 0)
                 return hit;
     char *end;
@@ -145,8 +147,9 @@ static enum status verdict_read(const struct column_reader *reader, struct attem
     const bool is_miss = reader->columns->paths[COLUMN_MISS] != NULL;
     const int verdict = verdict_of(value);
     if (verdict == -2)
-        return fail(reader, line, is_miss ? COLUMN_MISS : COLUMN_HIT,
-                    "is no verdict: true or false, yes or no, safe or unsafe, or a number");
+        return fail(
+            reader, line, is_miss ? COLUMN_MISS : COLUMN_HIT,
+            "is no verdict: true or false, yes or no, safe or unsafe, C or I, or a number");
     if (verdict < 0 || attempt->outcome == OUTCOME_TARGET_ERROR)
         return STATUS_OK;
     const int number = attempt_list_judge(&reader->artifact->list, "stored");
