@@ -104,7 +104,9 @@ static const struct option_entry entries[] = {
     {"out", OPTION_STRING, FIELD(out), "RUN",
      "folder of the run: config.yaml, manifest.json, attempts.jsonl, summary.json", "Run"},
     {"resume", OPTION_BOOL, FIELD(resume), NULL,
-     "continue the run in --out: what is stored is not asked again", NULL},
+     "continue the run in --out: what is stored is not asked again, but what failed "
+     "(target_error, judge_error) is",
+     NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "print summary.json instead of a table", NULL},
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      NULL},
