@@ -102,12 +102,15 @@ static enum status replies_read(struct replay *replay, const struct file_map *ma
     return status;
 }
 
+/* Of one attempt what failed comes last: a run that went on may have made it again. */
 static int compare_replies(const void *left, const void *right)
 {
     const struct stored_reply *a = left;
     const struct stored_reply *b = right;
     if (a->stream != b->stream)
         return a->stream < b->stream ? -1 : 1;
+    if ((a->result == CHAT_FAILED) != (b->result == CHAT_FAILED))
+        return a->result == CHAT_FAILED ? 1 : -1;
     return a->order < b->order ? -1 : a->order > b->order;
 }
 

@@ -199,6 +199,10 @@ static const char stored_run[] =
     "\"response\":\"Sure.\",\"outcome\":\"complied\",\"judges\":{}}\n"
     "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":1,\"prompt\":\"Hi\","
     "\"response\":\"Again.\",\"outcome\":\"complied\",\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":7,\"prompt\":\"Hi\","
+    "\"response\":\"\",\"outcome\":\"target_error\",\"error\":\"HTTP 500\",\"judges\":{}}\n"
+    "{\"set\":\"harmful\",\"attack\":\"past\",\"index\":4,\"attempt\":7,\"prompt\":\"Hi\","
+    "\"response\":\"At last.\",\"outcome\":\"complied\",\"judges\":{}}\n"
     "{\"set\":\"harm";
 
 static void stored_replies_are_found_by_their_attempt(void **state)
@@ -214,8 +218,9 @@ static void stored_replies_are_found_by_their_attempt(void **state)
         {CHAT_FILTERED, "by them"},
         {CHAT_FAILED, "the stored run asked something else in this attempt"},
         {CHAT_FAILED, "the stored run does not hold this attempt"},
+        {CHAT_REPLIED, "At last."},
     };
-    enum { COUNT = 6 };
+    enum { COUNT = 7 };
     struct chat *chat;
     struct calls calls = {0};
     struct chat_prompt prompts[COUNT];
