@@ -309,7 +309,7 @@ static void retry_after_is_obeyed(void **state)
     const double seconds = clock_seconds() - start;
     assert_int_equal(talk.prompts[1].result, CHAT_REPLIED);
     /* A date is whole seconds: two from now are more than one. */
-    assert_true(seconds > 1.0 && seconds < 8);
+    assert_true(seconds > 1.0);
 }
 
 static void bodies_say_what_was_asked(void **state)
