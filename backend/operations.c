@@ -142,6 +142,14 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
 }
 
 /* A norm's operands; the bias, and each gradient, may be NULL. */
+/* In the type of the call's activations, `dtype`, or in that of operands. */
+static void check_operand(const struct backend *backend, const struct tensor *tensor,
+                          enum dtype dtype, int64_t rows, int64_t columns)
+{
+    CHECK(operand_compute_dtype(backend, tensor) == dtype);
+    check_matrix(tensor, tensor->dtype, rows, columns);
+}
+
 static void check_norm(const struct backend *backend, const struct tensor *in,
                        const struct tensor *rstd, const struct tensor *weight,
                        const struct tensor *bias)
@@ -172,7 +180,7 @@ void rms_norm_forward(struct backend *backend, struct tensor *out, struct tensor
                       float epsilon)
 {
     check_norm(backend, in, rstd, weight, NULL);
-    check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
+    check_operand(backend, out, in->dtype, in->shape[0], in->shape[1]);
     if (!backend->error.status)
         backend->table->rms_norm_forward(backend, out, rstd, in, weight, offset, epsilon);
 }
@@ -195,7 +203,7 @@ void layer_norm_forward(struct backend *backend, struct tensor *out, struct tens
 {
     CHECK(bias);
     check_norm(backend, in, rstd, weight, bias);
-    check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
+    check_operand(backend, out, in->dtype, in->shape[0], in->shape[1]);
     if (!backend->error.status)
         backend->table->layer_norm_forward(backend, out, rstd, in, weight, bias, epsilon);
 }
@@ -310,7 +318,7 @@ static enum dtype check_attention(const struct backend *backend, const struct te
     const int64_t tokens = qkv->shape[0];
 
     check_matrix(qkv, dtype, tokens, qkv_columns(shape));
-    check_matrix(out, dtype, tokens, shape->heads * shape->head_size);
+    check_operand(backend, out, dtype, tokens, shape->heads * shape->head_size);
     check_documents(backend, documents, tokens);
     check_scores(shape);
     return dtype;
@@ -334,20 +342,13 @@ void attention_backward(struct backend *backend, struct tensor *d_qkv,
 {
     const enum dtype dtype = check_attention(backend, out, qkv, documents, shape);
 
+    CHECK(out->dtype == dtype);
     check_matrix(log_sum, DTYPE_F32, shape->heads, qkv->shape[0]);
     check_matrix(d_qkv, dtype, qkv->shape[0], qkv->shape[1]);
     check_matrix(d_out, dtype, out->shape[0], out->shape[1]);
     if (!backend->error.status)
         backend->table->attention_backward(backend, d_qkv, d_out, qkv, out, log_sum,
                                            documents, shape);
-}
-
-/* In the type of the call's activations, `dtype`, or in that of operands. */
-static void check_operand(const struct backend *backend, const struct tensor *tensor,
-                          enum dtype dtype, int64_t rows, int64_t columns)
-{
-    CHECK(operand_compute_dtype(backend, tensor) == dtype);
-    check_matrix(tensor, tensor->dtype, rows, columns);
 }
 
 void swiglu_forward(struct backend *backend, struct tensor *out,
@@ -515,7 +516,7 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
 
     for (int64_t s = 0; s < qkv->shape[0] && backend->table->indices_on_host; s++)
         check_pages(backend, cache, pages, s, positions[s]);
-    check_matrix(out, dtype, qkv->shape[0], shape->heads * shape->head_size);
+    check_operand(backend, out, dtype, qkv->shape[0], shape->heads * shape->head_size);
     check_scores(shape);
     if (!backend->error.status)
         backend->table->attention_decode(backend, out, qkv, cache, pages, positions, shape);

@@ -92,6 +92,17 @@ static struct tensor rows_of(const struct cached_pass *pass, const struct tensor
     return tensor_rows(buffer, 0, pass->rows->count);
 }
 
+/* The same of a buffer that only products read: in the type of their operands, which
+ * adapters do not take. */
+static struct tensor operand_rows(const struct cached_pass *pass,
+                                  const struct tensor *buffer)
+{
+    struct tensor rows = rows_of(pass, buffer);
+    if (!transformer_lora(pass->model))
+        rows.dtype = backend_operand_dtype(pass->backend);
+    return rows;
+}
+
 /* out = in W^T (+ bias) (+ residual), W as the adapters of the group make it. */
 static void project(const struct cached_pass *pass, int64_t layer,
                     enum adapter_group_name name, struct tensor *out,
@@ -160,13 +171,13 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
     const struct activations *reserved = &pass->model->inference;
     const struct block_activations *block = &reserved->blocks[layer];
     const struct block_parameters *weights = &pass->model->views.blocks[layer];
-    struct tensor normed = rows_of(pass, &reserved->normed);
+    struct tensor normed = operand_rows(pass, &reserved->normed);
     struct tensor rstd = rows_of(pass, &block->attention_rstd);
     struct tensor query_key_value = rows_of(pass, &block->query_key_value);
-    struct tensor attended = rows_of(pass, &block->attended);
+    struct tensor attended = operand_rows(pass, &block->attended);
     struct tensor middle = rows_of(pass, &block->middle);
     struct tensor gate_up = rows_of(pass, &block->gate_up);
-    struct tensor activated = rows_of(pass, &reserved->activated);
+    struct tensor activated = operand_rows(pass, &reserved->activated);
 
     norm_forward(pass->model, &normed, &rstd, stream, &weights->attention_norm);
     project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &normed,
@@ -218,7 +229,7 @@ void cached_pass_decode(struct transformer *model, struct key_value_cache *cache
     const struct cached_pass pass = pass_begin(model, cache, rows);
     CHECK(rows->documents.count == 0);
     const struct tensor stream = run_blocks(&pass);
-    struct tensor normed = rows_of(&pass, &model->inference.normed);
+    struct tensor normed = operand_rows(&pass, &model->inference.normed);
     struct tensor rstd = rows_of(&pass, &model->inference.last_rstd);
     norm_forward(model, &normed, &rstd, &stream, &model->views.last_norm);
     linear_decode(pass.backend, logits, &normed, &model->views.head, NULL, NULL);

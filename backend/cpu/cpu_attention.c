@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu_cache.h"
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_row.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
@@ -224,8 +225,10 @@ static void tile_forward(const struct gemm_kernel *kernel, const struct workspac
         const int64_t t = tile->row + i;
         if (i >= tile->rows)
             continue;
-        scale_row(f32(out) + t * out->shape[1] + head * size, w->out + row * size,
-                  1.0f / w->sum[row], size);
+        const struct cpu_row to = {out, t * out->shape[1] + head * size};
+        float *piece = cpu_row_piece(&to, 0, w->out + row * size);
+        scale_row(piece, w->out + row * size, 1.0f / w->sum[row], size);
+        cpu_row_store(&to, 0, piece, size);
         if (log_sum)
             f32(log_sum)[head * out->shape[0] + t] = w->max[row] + logf(w->sum[row]);
     }

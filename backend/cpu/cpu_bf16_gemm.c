@@ -3,7 +3,7 @@
 #include "backend/cpu/cpu_bf16_kernel.h"
 
 enum {
-    DEPTH_BLOCK = 1024,                    /* of panels: 96 KiB a strip, of 1 MiB in L2 */
+    DEPTH_BLOCK = 2048,                    /* of panels: 192 KiB a strip, of 1 MiB in L2 */
     STRIP = BF16_PANEL * BF16_TILE_PANELS, /* columns that stay there while rows pass */
     ROUND_ROWS = 8,                        /* of a, in one job of rounding; */
     ROUND_ROWS_ACROSS = 64,                /* four lines where they lie across memory */
@@ -241,10 +241,8 @@ static void run_strip(const struct plan *plan, const struct piece *at)
     for (int64_t i = 0; i < at->rows; i += BF16_TILE_ROWS) {
         find_rows(plan, at, at->row + i, &tile);
         tile.c = gemm->c + (at->row + i) * gemm->c_row + at->column;
-        tile.base = at->first > 0 || gemm->accumulate ? tile.c
-                    : gemm->bias                      ? gemm->bias + at->column
-                                                      : NULL;
-        tile.base_row = tile.base == tile.c ? gemm->c_row : 0;
+        gemm_base_take(gemm, at->row + i, at->column, at->first, &tile.base,
+                       &tile.base_row);
         fetch_set(plan, at, i, &tile);
         run_tile(plan, at, minimum(BF16_TILE_ROWS, at->rows - i), &tile);
     }

@@ -11,8 +11,6 @@
 /* Inlined, so that shapes are constants and sums stay in registers. */
 #define INLINE BF16 static inline __attribute__((always_inline))
 
-enum { LINE = 64 }; /* bytes of a cache line */
-
 /* A pair of a in all lanes. */
 INLINE __m512bh pair_of(const uint16_t *a)
 {
@@ -54,25 +52,50 @@ INLINE void tile_store(const int rows, const int panels, const struct bf16_tile 
     }
 }
 
+/* What a tile asks for between some of its steps. */
+struct fetching {
+    const char *next, *end;
+    int64_t bytes; /* at a time */
+};
+
+enum { LINE = 64, FETCH_STEPS = 8 };
+
+INLINE struct fetching fetching_begin(const struct bf16_tile *tile)
+{
+    const int64_t times = (tile->pairs + FETCH_STEPS - 1) / FETCH_STEPS;
+    const char *from = (const char *)tile->fetch;
+
+    return (struct fetching){from, from + tile->fetch_lines * LINE,
+                             (tile->fetch_lines + times - 1) / times * LINE};
+}
+
+INLINE void fetching_step(struct fetching *fetching)
+{
+    const char *stop = fetching->next + fetching->bytes;
+
+    stop = stop < fetching->end ? stop : fetching->end;
+    for (; fetching->next < stop; fetching->next += LINE)
+        _mm_prefetch(fetching->next, _MM_HINT_T0);
+}
+
 /* The tiles of `panels` whole panels, or of one of the columns in `mask`. Lines are fetched
- * one after another, `each` a step: memory gives more when it is read in order. */
+ * one after another, a few at a time: memory gives more when it is read in order, and a
+ * core can wait for few lines at once. */
 INLINE void tile_run(const int rows, const int panels, const struct bf16_tile *tile,
                      int64_t width, __mmask16 mask)
 {
-    const int64_t each = (tile->fetch_lines + tile->pairs - 1) / tile->pairs;
-    const int64_t fetching = each > 0 ? tile->fetch_lines / each : 0;
-    const char *next = (const char *)tile->fetch;
+    struct fetching fetching = fetching_begin(tile);
     const uint16_t *a = tile->a, *b = tile->b;
     __m512 sum[BF16_TILE_ROWS][BF16_TILE_PANELS];
 
     _Pragma("GCC unroll 8") for (int i = 0; i < rows; i++)
         _Pragma("GCC unroll 4") for (int j = 0; j < panels; j++) sum[i][j] =
             _mm512_setzero_ps();
-    for (int64_t pair = 0; pair < tile->pairs; pair++, a += tile->a_pair, b += 2 * width) {
-        if (pair < fetching)
-            for (int64_t i = 0; i < each; i++, next += LINE)
-                _mm_prefetch(next, _MM_HINT_T0);
-        tile_step(rows, panels, tile, a, b, mask, sum);
+    for (int64_t left = tile->pairs; left > 0;) {
+        const int64_t stop = left > FETCH_STEPS ? left - FETCH_STEPS : 0;
+        fetching_step(&fetching);
+        for (; left > stop; left--, a += tile->a_pair, b += 2 * width)
+            tile_step(rows, panels, tile, a, b, mask, sum);
     }
     tile_store(rows, panels, tile, mask, sum);
 }

@@ -34,22 +34,18 @@ struct row_block {
     bool packed;
 };
 
-/* The tile at row i of the block and one panel; `first` is the depth already summed. */
+/* The tile at a row and one panel; `first` is the depth already summed. */
 static void run_tile(const struct gemm_kernel *kernel, const struct gemm *gemm,
-                     struct gemm_tile *tile, int64_t rows, int64_t column, int64_t first)
+                     struct gemm_tile *tile, int64_t row, int64_t rows, int64_t column,
+                     int64_t first)
 {
     const int64_t width = minimum(kernel->columns, gemm->columns - column);
     float edge[GEMM_TILE_ROWS_MAXIMUM * GEMM_TILE_COLUMNS_MAXIMUM];
-    float *c = tile->c;
+    float *c = gemm->c + row * gemm->c_row + column;
 
-    tile->base = NULL;
-    tile->base_row = tile->c_row = gemm->c_row;
-    if (first > 0 || gemm->accumulate) {
-        tile->base = c;
-    } else if (gemm->bias) {
-        tile->base = gemm->bias + column;
-        tile->base_row = 0;
-    }
+    tile->c = c;
+    tile->c_row = gemm->c_row;
+    gemm_base_take(gemm, row, column, first, &tile->base, &tile->base_row);
     if (width == kernel->columns) {
         kernel->run(rows, tile);
         return;
@@ -80,9 +76,8 @@ static void run_panel(const struct gemm_kernel *kernel, const struct gemm *gemm,
             .b = panel.b,
             .b_pairs = panel.pairs,
             .ahead = block->rows > kernel->rows ? panel.bytes : 0,
-            .c = gemm->c + (row + i) * gemm->c_row + column,
         };
-        run_tile(kernel, gemm, &tile, rows, column, first);
+        run_tile(kernel, gemm, &tile, row + i, rows, column, first);
     }
 }
 
@@ -274,12 +269,13 @@ static void gemm_by_panels(struct cpu_backend *cpu, const struct gemm *gemm)
             run_column(kernel, gemm, row, j, cpu_thread_piece(scratch, floats));
 }
 
-/* A product over nothing: c = bias, 0, or what it was. */
+/* A product over nothing: c = base, 0, or what it was. */
 static void gemm_empty(const struct gemm *gemm)
 {
     for (int64_t i = 0; i < gemm->rows && !gemm->accumulate; i++)
         for (int64_t j = 0; j < gemm->columns; j++)
-            gemm->c[i * gemm->c_row + j] = gemm->bias ? gemm->bias[j] : 0.0f;
+            gemm->c[i * gemm->c_row + j] =
+                gemm->base ? gemm->base[i * gemm->base_row + j] : 0.0f;
 }
 
 void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm)

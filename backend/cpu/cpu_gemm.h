@@ -10,7 +10,7 @@
  * Matrix products after Goto & van de Geijn 2008, "Anatomy of high-performance matrix
  * multiplication":
  *
- *     c[i,j] = sum_k a[i,k] b[k,j]  (+ c[i,j] with `accumulate`, or + bias[j])
+ *     c[i,j] = sum_k a[i,k] b[k,j]  (+ c[i,j] with `accumulate`, or + base[i base_row + j])
  *
  * Element (i, k) of a is a[i a_row + k a_depth], element (k, j) of b is
  * b[k b_depth + j b_column] (one of the two strides of each is 1); rows of c lie c_row
@@ -43,12 +43,25 @@ struct gemm {
     int64_t b_column;
     float *c;
     int64_t c_row;
-    const float *bias; /* [columns] or NULL; not together with `accumulate` */
+    const float *base; /* a residual; with base_row 0 a bias; NULL with `accumulate` */
+    int64_t base_row;
     bool accumulate;
     bool in_bf16;
     bool
         b_panels; /* b is what panels_arrange() made of it; b_depth, b_column say nothing */
 };
+
+/* What the sums of a tile at (row, column) are added to where `first` of the depth is
+ * summed already: c, the base, or nothing. */
+static inline void gemm_base_take(const struct gemm *gemm, int64_t row, int64_t column,
+                                  int64_t first, const float **base, int64_t *base_row)
+{
+    const bool sums = first > 0 || gemm->accumulate;
+    const float *from = sums ? gemm->c : gemm->base;
+
+    *base_row = sums ? gemm->c_row : gemm->base_row;
+    *base = from ? from + row * *base_row + column : NULL;
+}
 
 /* On all threads; uses SCRATCH_PACKED and SCRATCH_THREADS. */
 void gemm_parallel(struct cpu_backend *cpu, const struct gemm *gemm);

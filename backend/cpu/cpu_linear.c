@@ -26,13 +26,14 @@ static void add_to_matrix(struct cpu_backend *cpu, struct tensor *out, const flo
                  minimum(ROWS, rows - t), columns);
 }
 
-/* A residual apart is added behind the product: gemm alone may then write its rows. */
+/* The product begins from the bias, or from the residual where there is none. */
 void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
                         const struct tensor *bias, const struct tensor *residual)
 {
     struct cpu_backend *cpu = cpu_of(backend);
     const bool accumulate = residual && residual->data == out->data;
+    const bool begins = residual && !accumulate && !bias;
     const float *wide_bias = bias ? cpu_vector(cpu, bias, SCRATCH_VECTOR) : NULL;
     const struct gemm gemm = {
         .rows = in->shape[0],
@@ -50,7 +51,10 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         .b_panels = weight->arranged,
         .c = f32(out),
         .c_row = tensor_row_stride(out),
-        .bias = accumulate ? NULL : wide_bias,
+        .base = begins       ? f32(residual)
+                : accumulate ? NULL
+                             : wide_bias,
+        .base_row = begins ? tensor_row_stride(residual) : 0,
         .accumulate = accumulate,
     };
     if (bias && !wide_bias)
@@ -58,7 +62,7 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
     gemm_parallel(cpu, &gemm);
     if (bias && accumulate)
         add_to_matrix(cpu, out, wide_bias, 0);
-    if (residual && !accumulate)
+    if (residual && !accumulate && bias)
         add_to_matrix(cpu, out, f32(residual), tensor_row_stride(residual));
 }
 

@@ -1,22 +1,43 @@
 #include "backend/cpu/cpu_backend.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_row.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
 
 TARGET_CLONES
-static float rms_norm_row(float *restrict out, const float *restrict in,
-                          const float *restrict weight, int64_t count, float offset,
-                          float epsilon)
+static float rms_rstd(const float *in, int64_t count, float epsilon)
 {
     float sum = 0;
 
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < count; i++)
         sum += in[i] * in[i];
-    const float rstd = 1.0f / sqrtf(sum / (float)count + epsilon);
+    return 1.0f / sqrtf(sum / (float)count + epsilon);
+}
+
+TARGET_CLONES
+static void rms_norm_piece(float *restrict out, const float *restrict in, float rstd,
+                           const float *restrict weight, float offset, int64_t count)
+{
     for (int64_t i = 0; i < count; i++)
         out[i] = in[i] * rstd * (weight[i] + offset);
+}
+
+enum { PIECE = 512 }; /* of a row at a time, so that what is narrowed is on the stack */
+
+static float rms_norm_row(const struct cpu_row *out, const float *in, const float *weight,
+                          int64_t columns, float offset, float epsilon)
+{
+    const float rstd = rms_rstd(in, columns, epsilon);
+    float buffer[PIECE];
+
+    for (int64_t j = 0; j < columns; j += PIECE) {
+        const int64_t count = minimum(PIECE, columns - j);
+        float *piece = cpu_row_piece(out, j, buffer);
+        rms_norm_piece(piece, in + j, rstd, weight + j, offset, count);
+        cpu_row_store(out, j, piece, count);
+    }
     return rstd;
 }
 
@@ -31,8 +52,8 @@ void cpu_rms_norm_forward(struct backend *backend, struct tensor *out, struct te
         return;
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        f32(rstd)[t] = rms_norm_row(f32(out) + t * columns, f32(in) + t * columns, wide,
-                                    columns, offset, epsilon);
+        f32(rstd)[t] = rms_norm_row(&(struct cpu_row){out, t * columns},
+                                    f32(in) + t * columns, wide, columns, offset, epsilon);
 }
 
 /*
@@ -119,19 +140,37 @@ static float mean_of(const float *in, int64_t count)
 }
 
 TARGET_CLONES
-static float layer_norm_row(float *restrict out, const float *restrict in,
-                            const float *restrict weight, const float *restrict bias,
-                            int64_t count, float epsilon)
+static float rstd_of(const float *in, int64_t count, float mean, float epsilon)
 {
-    const float mean = mean_of(in, count);
     float sum = 0;
 
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < count; i++)
         sum += (in[i] - mean) * (in[i] - mean);
-    const float rstd = 1.0f / sqrtf(sum / (float)count + epsilon);
+    return 1.0f / sqrtf(sum / (float)count + epsilon);
+}
+
+TARGET_CLONES
+static void layer_norm_piece(float *restrict out, const float *restrict in, float mean,
+                             float rstd, const float *restrict weight,
+                             const float *restrict bias, int64_t count)
+{
     for (int64_t i = 0; i < count; i++)
         out[i] = (in[i] - mean) * rstd * weight[i] + bias[i];
+}
+
+static float layer_norm_row(const struct cpu_row *out, const float *in, const float *weight,
+                            const float *bias, int64_t columns, float epsilon)
+{
+    const float mean = mean_of(in, columns), rstd = rstd_of(in, columns, mean, epsilon);
+    float buffer[PIECE];
+
+    for (int64_t j = 0; j < columns; j += PIECE) {
+        const int64_t count = minimum(PIECE, columns - j);
+        float *piece = cpu_row_piece(out, j, buffer);
+        layer_norm_piece(piece, in + j, mean, rstd, weight + j, bias + j, count);
+        cpu_row_store(out, j, piece, count);
+    }
     return rstd;
 }
 
@@ -148,8 +187,9 @@ void cpu_layer_norm_forward(struct backend *backend, struct tensor *out,
         return;
     CPU_PARALLEL_FOR(cpu_of(backend), rows * columns)
     for (int64_t t = 0; t < rows; t++)
-        f32(rstd)[t] = layer_norm_row(f32(out) + t * columns, f32(in) + t * columns, wide,
-                                      wide_bias, columns, epsilon);
+        f32(rstd)[t] =
+            layer_norm_row(&(struct cpu_row){out, t * columns}, f32(in) + t * columns, wide,
+                           wide_bias, columns, epsilon);
 }
 
 /*

@@ -31,12 +31,23 @@ static float greatest_value(const float *logits, int64_t count)
     return broken ? NAN : most;
 }
 
-/* The first id of the greatest logit, -1 if there is a NaN or it is not finite. */
+/* The first id of the greatest logit, -1 if there is a NaN or it is not finite. Read once,
+ * but for the piece that has it. */
 static int64_t greatest(const float *logits, int64_t count)
 {
-    const float most = greatest_value(logits, count);
+    enum { PIECE = 2048 };
+    float most = -INFINITY;
     int64_t best = 0;
 
+    for (int64_t first = 0; first < count; first += PIECE) {
+        const float here = greatest_value(logits + first, minimum(PIECE, count - first));
+        if (isnan(here))
+            return -1;
+        if (here > most) {
+            most = here;
+            best = first;
+        }
+    }
     if (!isfinite(most))
         return -1;
     while (logits[best] != most)

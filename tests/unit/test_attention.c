@@ -460,6 +460,28 @@ static void continue_on(struct backend *on, struct continuation *c, const struct
     attention_prefill(on, &c->out, &c->qkv, &d->cache, &cached, &b->shape);
 }
 
+/* What attention writes as bf16 is what it writes as f32, rounded. */
+static void assert_rounded(const struct tensor *made, const struct tensor *wanted)
+{
+    assert_int_equal(made->dtype, DTYPE_BF16);
+    for (int64_t i = 0; i < tensor_count(wanted); i++)
+        assert_int_equal(((const uint16_t *)made->data)[i],
+                         bf16_from_float(f32(wanted)[i]));
+}
+
+static void prefill_operand_case(struct backend *on, const struct batch *b,
+                                 const struct decoding *d, const struct continuation *c)
+{
+    const struct cached_documents cached = {
+        {c->starts, b->count, c->T}, c->positions, d->pages};
+    struct tensor out = matrix(c->out.shape[0], c->out.shape[1]);
+
+    out.dtype = DTYPE_BF16;
+    attention_prefill(on, &out, &c->qkv, &d->cache, &cached, &b->shape);
+    assert_rounded(&out, &c->out);
+    tensor_free(&out);
+}
+
 /* What of a document is given in a second pass has the bits that it has in one; on an fp32
  * cache, those of attention_forward(). */
 static void prefill_case(struct backend *on, int64_t head_size, int64_t window, float cap)
@@ -481,6 +503,8 @@ static void prefill_case(struct backend *on, int64_t head_size, int64_t window, 
         batch_forward(&b);
         assert_same_bits(&whole.out, &b.out);
     }
+    if (backend_operand_dtype(on) == DTYPE_BF16)
+        prefill_operand_case(on, &b, &d, &whole);
     for (int i = 1; i < 3; i++) {
         continue_on(on, &part, &b, &d, splits[i]);
         for (int64_t n = 0; n < COUNT; n++) {
@@ -514,6 +538,17 @@ static void test_prefill(void **state)
     prefill_cases(backend);
 }
 
+static void decode_operand_case(struct backend *narrow, const struct decoding *d,
+                                const struct batch *b)
+{
+    struct tensor out = matrix(d->out.shape[0], d->out.shape[1]);
+
+    out.dtype = DTYPE_BF16;
+    attention_decode(narrow, &out, &d->last, &d->cache, &d->pages, d->positions, &b->shape);
+    assert_rounded(&out, &d->out);
+    tensor_free(&out);
+}
+
 /* A cache in bf16 gives the bits of one in fp32 where keys and values are bf16 numbers. */
 static void bf16_cache_case(struct backend *narrow, int64_t head_size, int64_t window)
 {
@@ -533,6 +568,8 @@ static void bf16_cache_case(struct backend *narrow, int64_t head_size, int64_t w
     attention_decode(narrow, &half.out, &half.last, &half.cache, &half.pages,
                      half.positions, &b.shape);
     assert_same_bits(&wide.out, &half.out);
+    if (backend_operand_dtype(narrow) == DTYPE_BF16)
+        decode_operand_case(narrow, &half, &b);
     decoding_release(&wide);
     decoding_release(&half);
     batch_release(&b);

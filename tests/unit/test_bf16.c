@@ -122,7 +122,7 @@ static void test_operands(void **state)
     operands_case(7, 18, 33); /* an odd depth is copied, with a zero behind it */
     operands_case(33, 17, 64);
     operands_case(130, 70, 50);
-    operands_case(21, 2050, 1026); /* blocks of depth */
+    operands_case(21, 4100, 2050); /* blocks of depth */
 }
 
 /* What activations write as bf16 is what they write as f32, rounded. */
@@ -160,6 +160,37 @@ static void test_activations(void **state)
     activations_case(1, 1);
     activations_case(7, 64);
     activations_case(5, 1100); /* more than is narrowed at a time */
+}
+
+static void norms_case(int64_t T, int64_t C)
+{
+    struct tensor in = matrix(T, C), weight = vector(C), bias = vector(C), rstd = vector(T);
+    struct tensor out = matrix(T, C), out16 = bf16_of(&out);
+    for (int layer = 0; layer < 2; layer++) {
+        if (layer) {
+            layer_norm_forward(mixed, &out, &rstd, &in, &weight, &bias, 1e-5f);
+            layer_norm_forward(mixed, &out16, &rstd, &in, &weight, &bias, 1e-5f);
+        } else {
+            rms_norm_forward(mixed, &out, &rstd, &in, &weight, 1.0f, 1e-5f);
+            rms_norm_forward(mixed, &out16, &rstd, &in, &weight, 1.0f, 1e-5f);
+        }
+        struct tensor expected = bf16_of(&out);
+        assert_same_bits(&out16, &expected);
+        tensor_free(&expected);
+    }
+    struct tensor *tensors[] = {&in, &weight, &bias, &rstd, &out, &out16};
+    for (int i = 0; i < 6; i++)
+        tensor_free(tensors[i]);
+}
+
+static void test_norms(void **state)
+{
+    (void)state;
+    if (backend_operand_dtype(mixed) != DTYPE_BF16)
+        return;
+    norms_case(1, 1);
+    norms_case(7, 64);
+    norms_case(5, 1100); /* more than is narrowed at a time */
 }
 
 /* A bf16 weight and its remainder move as the fp32 master does, bit for bit. */
@@ -218,9 +249,13 @@ static void test_description(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),  cmocka_unit_test(test_embedding_and_cross_entropy),
-        cmocka_unit_test(test_operands), cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_adamw),    cmocka_unit_test(test_description),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_embedding_and_cross_entropy),
+        cmocka_unit_test(test_operands),
+        cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_norms),
+        cmocka_unit_test(test_adamw),
+        cmocka_unit_test(test_description),
     };
     return cmocka_run_group_tests(tests, open_both, close_both);
 }
