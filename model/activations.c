@@ -133,6 +133,14 @@ static void activations_place(struct activations *activations, const struct arch
         gradients_place(activations, a, arena);
 }
 
+/* Adapters read what products read, and so do losses, in the activations' own type. */
+static void operands_choose(struct activations *activations, enum dtype operands)
+{
+    activations->operands = activations->use == FORWARD_ONLY || activations->lora
+                                ? activations->dtype
+                                : operands;
+}
+
 enum status activations_reserve(struct activations *activations,
                                 const struct transformer *model, enum activations_use use,
                                 int64_t token_count, struct error *error)
@@ -145,9 +153,7 @@ enum status activations_reserve(struct activations *activations,
                                         .token_count = token_count,
                                         .dtype = backend_activation_dtype(model->backend),
                                         .lora = transformer_lora(model)};
-    activations->operands = use == FORWARD_ONLY || activations->lora
-                                ? activations->dtype
-                                : backend_operand_dtype(model->backend);
+    operands_choose(activations, backend_operand_dtype(model->backend));
     activations->indices.host =
         memory_allocate_array(index_count(token_count), sizeof(int32_t));
     activations->blocks =
@@ -173,14 +179,13 @@ fail:
 
 size_t activations_measure(const struct architecture *architecture,
                            const struct lora_options *lora, enum dtype dtype,
-                           enum activations_use use, int64_t token_count)
+                           enum dtype operands, enum activations_use use,
+                           int64_t token_count)
 {
-    struct activations activations = {.use = use,
-                                      .token_count = token_count,
-                                      .dtype = dtype,
-                                      .operands = dtype,
-                                      .lora = lora};
+    struct activations activations = {
+        .use = use, .token_count = token_count, .dtype = dtype, .lora = lora};
     struct arena arena = {0};
+    operands_choose(&activations, operands);
     activations.blocks = memory_allocate_array((size_t)architecture->layer_count,
                                                sizeof *activations.blocks);
     activations_place(&activations, architecture, &arena);

@@ -113,9 +113,9 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
         .gradients = (trained + (shape->lora ? 0 : slot)) * sizeof(float),
         .moments =
             2 * moment_bytes(architecture, shape, shape->lora ? adapters : base) / ranks,
-        .activations = activations_measure(architecture, shape->lora, shape->activations,
-                                           shape->recompute ? TRAINING_RECOMPUTE : TRAINING,
-                                           shape->token_count),
+        .activations = activations_measure(
+            architecture, shape->lora, shape->activations, shape->operands,
+            shape->recompute ? TRAINING_RECOMPUTE : TRAINING, shape->token_count),
         .workspace = shape->device ? device_workspace(architecture, shape) : 0,
     };
 }

@@ -19,7 +19,8 @@
  */
 struct training_shape {
     enum dtype dtype;                /* of the weights */
-    enum dtype activations;          /* of the activations */
+    enum dtype activations;          /* of the activations; */
+    enum dtype operands;             /* of those that only products read */
     enum dtype moments;              /* of AdamW; u8: in 8 bits (optim/adamw.h) */
     bool masters_dropped;            /* bf16 weights have no fp32 masters */
     int ranks;                       /* that share the moments; 0: one on its own */

@@ -175,7 +175,8 @@ enum status activations_reserve(struct activations *activations,
 /* The bytes that this would reserve. */
 size_t activations_measure(const struct architecture *architecture,
                            const struct lora_options *lora, enum dtype dtype,
-                           enum activations_use use, int64_t token_count);
+                           enum dtype operands, enum activations_use use,
+                           int64_t token_count);
 void activations_release(struct activations *activations, struct backend *backend);
 /* Brings a batch over; its arrays may be used again at once. */
 void batch_indices_set(struct batch_indices *indices, const struct transformer *model,

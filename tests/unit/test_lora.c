@@ -412,13 +412,15 @@ static void takes_harmless_beginnings(void **state)
 }
 
 /* What the plan says is what is reserved. */
-static void plan_is_exact(void **state)
+static void plan_is_exact_here(void)
 {
-    (void)state;
     static const struct lora_options lora = {
         .rank = 2, .alpha = 4, .targets = {true, true, true, true, true, true, true}};
     for (int variant = 0; variant < 4; variant++) {
-        const struct training_shape shape = {.dtype = DTYPE_F32,
+        const struct training_shape shape = {.dtype = backend_compute_dtype(backend),
+                                             .activations =
+                                                 backend_activation_dtype(backend),
+                                             .operands = backend_operand_dtype(backend),
                                              .moments = DTYPE_F32,
                                              .lora = variant & 1 ? &lora : NULL,
                                              .token_count = T,
@@ -431,6 +433,18 @@ static void plan_is_exact(void **state)
                          plan.weights + plan.masters + plan.gradients + plan.activations);
         transformer_free(model);
     }
+}
+
+static void plan_is_exact(void **state)
+{
+    const struct backend_options bf16 = {.precision = "bf16", .thread_count = 2};
+    struct backend *fp32 = backend;
+    (void)state;
+    plan_is_exact_here();
+    assert_int_equal(backend_open(&backend, &bf16, NULL), STATUS_OK);
+    plan_is_exact_here();
+    backend_close(backend);
+    backend = fp32;
 }
 
 int main(void)

@@ -390,6 +390,7 @@ static void eight_billion_fit(void **state)
     rank_16.rank = 16;
     const struct training_shape shape = {.dtype = DTYPE_BF16,
                                          .activations = DTYPE_BF16,
+                                         .operands = DTYPE_BF16,
                                          .moments = DTYPE_F32,
                                          .lora = &rank_16,
                                          .quantized = true,
