@@ -6,6 +6,7 @@
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Inlined, so that types and shapes are constants. */
 #define INLINE static inline __attribute__((always_inline))
@@ -20,6 +21,15 @@ INLINE float of_bits(uint32_t bits)
     } number = {.bits = bits};
 
     return number.value;
+}
+
+/* A pair of bf16, the first in the lower half. Rows of an odd size are not aligned. */
+INLINE uint32_t pair_at(const void *pairs, int64_t i)
+{
+    uint32_t pair;
+
+    memcpy(&pair, (const char *)pairs + i * (int64_t)sizeof pair, sizeof pair);
+    return pair;
 }
 
 INLINE float element(enum dtype type, const void *values, int64_t i)
@@ -54,7 +64,6 @@ INLINE void add_four(enum dtype type, struct sums *restrict sums, const float f[
                      const void *values)
 {
     const float *numbers = values;
-    const uint32_t *pairs = values;
 
     if (type == DTYPE_F32) {
 #pragma omp simd
@@ -68,10 +77,10 @@ INLINE void add_four(enum dtype type, struct sums *restrict sums, const float f[
     }
 #pragma omp simd
     for (int64_t j = 0; j < LANES; j++) {
-        sums->a[j] += f[0] * of_bits(pairs[j] << 16);
-        sums->b[j] += f[1] * of_bits(pairs[j] & 0xFFFF0000U);
-        sums->c[j] += f[2] * of_bits(pairs[LANES + j] << 16);
-        sums->d[j] += f[3] * of_bits(pairs[LANES + j] & 0xFFFF0000U);
+        sums->a[j] += f[0] * of_bits(pair_at(values, j) << 16);
+        sums->b[j] += f[1] * of_bits(pair_at(values, j) & 0xFFFF0000U);
+        sums->c[j] += f[2] * of_bits(pair_at(values, LANES + j) << 16);
+        sums->d[j] += f[3] * of_bits(pair_at(values, LANES + j) & 0xFFFF0000U);
     }
 }
 
