@@ -57,13 +57,18 @@ static const struct architecture architecture = {
     .bos_token = -1,
 };
 
-static struct transformer *create(void)
+static struct transformer *create_with(enum master_weights masters)
 {
     struct transformer *model;
     struct error error;
-    if (transformer_create(&model, backend, &architecture, 5, MASTERS_KEPT, &error))
+    if (transformer_create(&model, backend, &architecture, 5, masters, &error))
         fail_msg("%s", error.message);
     return model;
+}
+
+static struct transformer *create(void)
+{
+    return create_with(MASTERS_KEPT);
 }
 
 /* Adapters with B drawn too: at zero nothing would show. */
@@ -426,7 +431,11 @@ static void plan_is_exact_here(void)
                                              .token_count = T,
                                              .recompute = variant > 1};
         const struct memory_plan plan = memory_plan_make(&architecture, &shape);
-        struct transformer *model = shape.lora ? create_adapted(&lora) : create();
+        struct transformer *model = create_with(
+            shape.lora ? MASTERS_DROPPED : MASTERS_KEPT); /* frozen weights have none */
+        if (shape.lora)
+            assert_int_equal(transformer_lora_begin(model, &lora, MASTERS_KEPT, NULL),
+                             STATUS_OK);
         pass(model, shape.recompute);
         const size_t rope = T * (size_t)architecture.head_size * sizeof(float);
         assert_int_equal(transformer_bytes(model) - rope,
