@@ -206,14 +206,20 @@ void source_file_close(struct source_file *file)
     *file = (struct source_file){.descriptor = -1};
 }
 
+void source_file_forget_all(struct source_file *file, size_t offset)
+{
+    if (offset > file->forgotten)
+        file_map_forget(&file->map, file->map.data + file->forgotten,
+                        offset - file->forgotten);
+    file->forgotten = offset;
+}
+
 void source_file_forget(struct source_file *file, size_t offset)
 {
     if (offset < file->forgotten)
         file->forgotten = offset;
-    if (offset < file->forgotten + FORGET_STEP_BYTES)
-        return;
-    file_map_forget(&file->map, file->map.data + file->forgotten, offset - file->forgotten);
-    file->forgotten = offset;
+    if (offset >= file->forgotten + FORGET_STEP_BYTES)
+        source_file_forget_all(file, offset);
 }
 
 enum status source_file_read(const struct source_file *file, size_t offset, char *out,

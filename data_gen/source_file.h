@@ -34,8 +34,10 @@ void source_file_close(struct source_file *file);
 enum status source_file_sha256(struct source_file *file, char hex[SHA256_HEX_BYTES],
                                struct error *error);
 
-/* What is before `offset` is not read any more for now (a smaller one starts over). */
+/* What is before `offset` is not read any more for now (a smaller one starts over). Its
+ * pages are given back in large steps, or at once. */
 void source_file_forget(struct source_file *file, size_t offset);
+void source_file_forget_all(struct source_file *file, size_t offset);
 
 /* Copies count bytes at offset to `out`, without keeping pages in memory. */
 enum status source_file_read(const struct source_file *file, size_t offset, char *out,
