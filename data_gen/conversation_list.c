@@ -75,10 +75,9 @@ enum status conversation_list_get(const struct conversation_list *list, size_t i
     return status;
 }
 
-enum status conversation_list_sha256(struct conversation_list *list,
-                                     char hex[SHA256_HEX_BYTES], struct error *error)
+struct source_hash *conversation_list_take_hash(struct conversation_list *list)
 {
-    return source_file_sha256(&list->store->file, hex, error);
+    return source_file_take_hash(&list->store->file);
 }
 
 void conversation_list_release(struct conversation_list *list)

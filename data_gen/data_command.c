@@ -259,8 +259,9 @@ static enum status mix_convert(const struct data_options *options, struct error 
         mix_format_parse(&format, options->format, error) ||
         mix_read(&mix, options->from, error))
         return error->status;
-    enum status status =
-        mix_export(options->out, format, example_at, &mix, mix.count, sha256, error);
+    const struct mix_examples examples = {
+        .at = example_at, .context = &mix, .count = mix.count};
+    enum status status = mix_export(options->out, format, &examples, sha256, error);
     if (!status)
         log_info("%s: %zu examples of %s as %s", options->out, mix.count, options->from,
                  options->format);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "data_gen/source.h"
+#include "data_gen/source_hash.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
     }
     const double chosen = seconds(CLOCK_MONOTONIC);
     const double thread = seconds(CLOCK_THREAD_CPUTIME_ID);
-    CHECK(!conversation_list_sha256(&list, hex, &error));
+    struct source_hash *hash = conversation_list_take_hash(&list);
+    CHECK(!source_hash_wait(hash, hex, &error));
     const double hashed = seconds(CLOCK_MONOTONIC);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -53,6 +55,7 @@ int main(int argc, char **argv)
            "\"thread\":%.3f,\"process\":%.3f,\"kib\":%ld}\n",
            list.count, messages, walked - start, chosen - start, hashed - start, thread,
            seconds(CLOCK_PROCESS_CPUTIME_ID), usage.ru_maxrss);
+    source_hash_free(hash);
     conversation_list_release(&list);
     free(order);
     return 0;

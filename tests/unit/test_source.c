@@ -2,6 +2,7 @@
 
 #include "data_gen/conversation_read.h"
 #include "data_gen/records.h"
+#include "data_gen/source_hash.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -357,10 +358,12 @@ static void assert_chats(const char *path)
     struct conversation chat = chat_of(&list, 2);
     assert_string_equal(chat.id + strlen(chat.id) - 2, "-3");
     conversation_release(&chat);
-    assert_ok(conversation_list_sha256(&list, hex[0], &error));
+    struct source_hash *hash = conversation_list_take_hash(&list);
+    conversation_list_release(&list);
+    assert_ok(source_hash_wait(hash, hex[0], &error));
     assert_ok(file_sha256(hex[1], path, &error));
     assert_string_equal(hex[0], hex[1]);
-    conversation_list_release(&list);
+    source_hash_free(hash);
 }
 
 static const char *packed_file(const char *name, const char *text)
