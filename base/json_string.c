@@ -1,5 +1,7 @@
 #include "base/json_string.h"
 
+#include "base/memory.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -161,4 +163,64 @@ size_t json_string_stop_far(struct json_block *block, const char *bytes, size_t 
         return stop_avx2(block, bytes, count, at);
 #endif
     return json_string_stop_baseline(block, bytes, count, at);
+}
+
+static unsigned digits_value(const char *digits)
+{
+    unsigned value = 0;
+    for (int i = 0; i < DIGITS_BYTES; i++) {
+        const char c = digits[i];
+        value = 16 * value + (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return value;
+}
+
+static char *utf8_put(char *out, unsigned c)
+{
+    const int rest = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    static const unsigned char leads[] = {0, 0xC0, 0xE0, 0xF0};
+    *out++ = (char)(leads[rest] | c >> 6 * rest);
+    for (int i = rest - 1; i >= 0; i--)
+        *out++ = (char)(0x80 | (c >> 6 * i & 0x3F));
+    return out;
+}
+
+/* Puts what the escape at *in says; moves *in behind it. */
+static char *escape_put(char *out, const char **in)
+{
+    enum { REPLACEMENT = 0xFFFD };
+    static const char letters[] = "b\bf\fn\nr\rt\t";
+    const char kind = (*in)[1];
+    *in += 2;
+    if (kind != 'u') {
+        const char *letter = strchr(letters, kind); /* '"', '\\' and '/' are themselves */
+        *out++ = letter ? letter[1] : kind;
+        return out;
+    }
+    unsigned c = digits_value(*in);
+    *in += DIGITS_BYTES;
+    if (c >= 0xD800 && c < 0xDC00) { /* the other half follows */
+        c = 0x10000 + ((c - 0xD800) << 10) + (digits_value(*in + 2) - 0xDC00);
+        *in += 2 + DIGITS_BYTES;
+    }
+    return utf8_put(out, c ? c : REPLACEMENT);
+}
+
+char *json_string_text(const char *bytes, size_t count)
+{
+    char *text =
+        memory_duplicate_bytes(bytes, count); /* no escape is shorter than its text */
+    const char *end = bytes + count;
+    char *out = text;
+    for (const char *in = bytes; in < end;) {
+        const char *escape = memchr(in, '\\', (size_t)(end - in));
+        const size_t plain = (size_t)((escape ? escape : end) - in);
+        memcpy(out, in, plain);
+        out += plain;
+        in += plain;
+        if (escape)
+            out = escape_put(out, &in);
+    }
+    *out = '\0';
+    return text;
 }

@@ -5,6 +5,12 @@
 #include <stdint.h>
 
 /*
+ * What a string of checked JSON says, given what stands between its quotes; the caller
+ * frees. As json_parse() gives it: \u0000, which would end it, becomes U+FFFD.
+ */
+char *json_string_text(const char *bytes, size_t count);
+
+/*
  * Where strings of JSON stop, found 64 bytes at a time: at '"', at a byte below 0x20, at a
  * wrong escape, and at a \u that needs a look (NUL, a half of a surrogate pair). All
  * other escapes are checked and passed over here. A block is examined once, however many

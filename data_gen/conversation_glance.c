@@ -1,5 +1,8 @@
 #include "data_gen/conversation_read.h"
 
+#include "base/memory.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -205,4 +208,77 @@ enum conversation_glance conversation_glance(const char *bytes,
     else
         usable = layout_is_usable(&glance, spec->column);
     return usable ? GLANCE_USABLE : GLANCE_UNCLEAR;
+}
+
+/* --- reading --- */
+
+static char *text_at(const struct glance *glance, size_t at)
+{
+    const struct json_token *token = &glance->tape->tokens[at];
+    return json_string_text(glance->bytes + token->begin + 1, text_length(token));
+}
+
+/* The messages of the list at `at`; false if some part of one is no string. */
+static bool messages_take(struct conversation *conversation, const struct glance *glance,
+                          size_t at, bool is_sharegpt)
+{
+    const struct json_token *tokens = glance->tape->tokens;
+    size_t capacity = 0;
+    if (tokens[at++].kind != '[')
+        return false;
+    for (; tokens[at].kind == '{'; at = behind(glance, at)) {
+        const size_t role =
+            is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
+        const size_t text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
+        const char *known = is_sharegpt ? role_of(glance, role, true) : NULL;
+        if (!role || !text || tokens[role].kind != '"' || tokens[text].kind != '"' ||
+            (is_sharegpt && !known))
+            return false;
+        array_reserve(conversation->messages, capacity, conversation->message_count + 1);
+        conversation->messages[conversation->message_count++] = (struct message){
+            .role = known ? memory_duplicate_string(known) : text_at(glance, role),
+            .content = text_at(glance, text)};
+    }
+    return tokens[at].kind == ']';
+}
+
+/* The text of a member, if it has one that is not blank and *text is still NULL; false if
+ * it is no string. */
+static bool name_take(char **text, const struct glance *glance, const char *key)
+{
+    const size_t at = find(glance, 0, key);
+    if (!at || *text)
+        return true;
+    if (glance->tape->tokens[at].kind != '"')
+        return false;
+    *text = text_at(glance, at);
+    if ((*text)[strspn(*text, " \t\r\n")] == '\0') {
+        free(*text);
+        *text = NULL;
+    }
+    return true;
+}
+
+bool conversation_read_tokens(struct conversation *conversation, const char *bytes,
+                              const struct json_tape *tape, int64_t row,
+                              const struct source_spec *spec)
+{
+    const struct glance glance = {.bytes = bytes, .tape = tape};
+    *conversation = (struct conversation){0};
+    if (tape->overflow || tape->count == 0 || tape->tokens[0].kind != '{' ||
+        !keys_are_clear(&glance))
+        return false;
+    const size_t messages = find(&glance, 0, "messages");
+    const size_t turns = find(&glance, 0, "conversations");
+    const size_t at = messages ? messages : turns;
+    if (at && messages_take(conversation, &glance, at, !messages) &&
+        conversation_is_usable(conversation) &&
+        name_take(&conversation->id, &glance, "id") &&
+        name_take(&conversation->topic, &glance, "category") &&
+        name_take(&conversation->topic, &glance, "topic")) {
+        conversation_complete(conversation, row, spec);
+        return true;
+    }
+    conversation_release(conversation);
+    return false;
 }

@@ -59,6 +59,29 @@ enum status conversation_list_read(struct conversation_list *list, const char *s
     return status;
 }
 
+/* From the tokens of its row; false where that does not do, or the row has changed. */
+static bool chat_take(struct conversation_store *store, const struct record *record,
+                      int64_t row, struct conversation *conversation)
+{
+    struct error why; /* of no use here: it is told when the row is read again */
+    struct json_scan scan;
+    struct json_tape *tape = &store->reader.tape;
+    const size_t count = record->end - record->begin;
+    if (store->reader.kind == RECORD_CSV)
+        return false;
+    char *bytes = memory_allocate(count + 1);
+    json_scan_init(&scan, bytes, count);
+    scan.tape = tape;
+    tape->count = 0;
+    tape->overflow = false;
+    const bool taken =
+        !source_file_read(&store->file, record->begin, bytes, count, &why) &&
+        json_scan_text(&scan) &&
+        conversation_read_tokens(conversation, bytes, tape, row, &store->spec);
+    free(bytes);
+    return taken;
+}
+
 enum status conversation_list_get(const struct conversation_list *list, size_t index,
                                   struct conversation *conversation, struct error *error)
 {
@@ -67,6 +90,8 @@ enum status conversation_list_get(const struct conversation_list *list, size_t i
     cJSON *object = NULL;
     int64_t row;
     const struct record record = conversation_index_at(&store->index, index, &row);
+    if (chat_take(store, &record, row, conversation))
+        return STATUS_OK;
     *conversation = (struct conversation){0};
     enum status status = record_parse(&store->reader, &record, &object, error);
     if (!status && !conversation_read(conversation, object, row, &store->spec))
