@@ -51,6 +51,7 @@ struct mix_row {
     size_t source;         /* in `sources` */
     int64_t tokens;        /* of all messages; 0 without a tokenizer */
     int64_t target_tokens; /* of the assistant's */
+    bool is_broken;        /* some message is not UTF-8 */
 };
 
 /* The mix of one ratio. */
