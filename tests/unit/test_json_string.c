@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "base/json.h"
 #include "base/json_string.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -84,10 +85,39 @@ static void strings_stop_where_a_walk_over_bytes_stops(void **state)
     assert_true(stops > 20000);
 }
 
+/* What cJSON makes of a string is what json_string_text() makes of it. */
+static void strings_say_what_the_parser_says(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "x",       "\xC3\xA9", "\\n",     "\\\"",           "\\\\",           "\\/",
+        "\\b\\f",  "\\r\\t",   "\\u0041", "\\u00e9",        "\\u20AC",        "\\uFFFF",
+        "\\u0000", "\\u007f",  "\\u0800", "\\ud83d\\ude00", "\\uDBFF\\uDFFF", "plain text",
+        "\xFF"};
+    struct random random = random_stream(6, 0);
+    struct text_buffer text = {0};
+    for (int round = 0; round < 5000; round++) {
+        cJSON *value = NULL;
+        text_buffer_clear(&text);
+        text_buffer_append_char(&text, '"');
+        for (uint64_t left = random_below(&random, 12); left > 0; left--)
+            text_buffer_append(
+                &text, pieces[random_below(&random, sizeof pieces / sizeof *pieces)]);
+        text_buffer_append_char(&text, '"');
+        assert_ok(json_parse(&value, text.data, text.length, "x", &error));
+        char *said = json_string_text(text.data + 1, text.length - 2);
+        assert_string_equal(said, value->valuestring);
+        free(said);
+        cJSON_Delete(value);
+    }
+    text_buffer_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_stop_where_a_walk_over_bytes_stops),
+        cmocka_unit_test(strings_say_what_the_parser_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
