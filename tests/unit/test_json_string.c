@@ -85,6 +85,51 @@ static void strings_stop_where_a_walk_over_bytes_stops(void **state)
     assert_true(stops > 20000);
 }
 
+/* Escapes that are checked together, with wrong ones and strange ones among them. */
+static void strings_of_escapes_stop_alike(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\\u00e9",
+                                         "\\u2019",
+                                         "\\t",
+                                         "x",
+                                         "some plain text",
+                                         "\\\\",
+                                         "\\u20aC",
+                                         "\\\"",
+                                         "\\/",
+                                         "\\n",
+                                         "\xC3\xA9",
+                                         "\\b",
+                                         "\\u0000",
+                                         "\\ud83d\\ude00",
+                                         "\\udead",
+                                         "\"",
+                                         "\\q",
+                                         "\\u12"};
+    struct random random = random_stream(7, 0);
+    struct text_buffer text = {0};
+    size_t stops = 0;
+    for (int round = 0; round < 3000; round++) {
+        /* what needs no look; what needs one, too; what is wrong, too */
+        static const uint64_t kinds[] = {12, 16, 18};
+        text_buffer_clear(&text);
+        for (uint64_t left = random_below(&random, 600); left > 0; left--)
+            text_buffer_append(&text,
+                               random_below(&random, 100) == 0
+                                   ? "\""
+                                   : pieces[random_below(&random, kinds[round % 3])]);
+        char *bytes = memory_allocate(text.length + !text.length);
+        if (text.length)
+            memcpy(bytes, text.data, text.length);
+        stops += assert_stops(bytes, text.length, json_string_stop);
+        assert_stops(bytes, text.length, json_string_stop_baseline);
+        free(bytes);
+    }
+    assert_true(stops > 10000);
+    text_buffer_release(&text);
+}
+
 /* What cJSON makes of a string is what json_string_text() makes of it. */
 static void strings_say_what_the_parser_says(void **state)
 {
@@ -117,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_stop_where_a_walk_over_bytes_stops),
+        cmocka_unit_test(strings_of_escapes_stop_alike),
         cmocka_unit_test(strings_say_what_the_parser_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
