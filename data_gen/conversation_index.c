@@ -214,6 +214,8 @@ enum status conversation_index_read(struct conversation_index *index,
     *index = (struct conversation_index){0};
     if (threads == 0)
         threads = cores();
+    if (threads > THREADS_MAXIMUM)
+        threads = THREADS_MAXIMUM;
     if (piece_bytes == 0)
         piece_bytes = threads == 1 ? SIZE_MAX : PIECE_BYTES;
     pieces_cut(index, reader, piece_bytes);

@@ -26,7 +26,8 @@ struct conversation_index {
 };
 
 /* The reader stands before its first row, and stays open as long as the index. `threads`
- * 0: one a core. `piece_bytes` 0: 32 MiB. On an error nothing is to be released. */
+ * 0: one a core; more than 8 are 8. `piece_bytes` 0: 32 MiB. On an error nothing is to be
+ * released. */
 enum status conversation_index_read(struct conversation_index *index,
                                     struct record_reader *reader,
                                     const struct source_spec *spec, int threads,

@@ -152,6 +152,8 @@ static void errors_know_the_number_of_their_row(void **state)
     assert_int_equal(source_read(&source, lines, sizeof lines - 1, 2, 80), STATUS_FORMAT);
     assert_non_null(strstr(error.message, "x: line 5, column 8: \"a\" stands twice"));
     source_close(&source);
+    assert_int_equal(source_read(&source, lines, sizeof lines - 1, 1000, 1), STATUS_FORMAT);
+    source_close(&source);
     assert_cut_anyhow(array, sizeof array - 1, 1);
     assert_cut_anyhow(lines, sizeof lines - 1, 1);
 }
