@@ -227,7 +227,7 @@ void bytes_sha256(char hex[SHA256_HEX_BYTES], const void *bytes, size_t count)
 /* Memory stays small however large the file is. */
 enum status file_sha256(char hex[SHA256_HEX_BYTES], const char *path, struct error *error)
 {
-    enum { STEP_BYTES = 1 << 20 };
+    enum { STEP_BYTES = 8 << 20 };
     struct file_map map;
     struct sha256_ctx context;
     const enum status result = file_map(&map, path, error);

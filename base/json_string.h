@@ -5,21 +5,30 @@
 #include <stdint.h>
 
 /*
+ * What a string of checked JSON says, given what stands between its quotes; the caller
+ * frees. As json_parse() gives it: \u0000, which would end it, becomes U+FFFD.
+ */
+char *json_string_text(const char *bytes, size_t count);
+
+/*
  * Where strings of JSON stop, found 64 bytes at a time: at '"', at a byte below 0x20, at a
  * wrong escape, and at a \u that needs a look (NUL, a half of a surrogate pair). All
  * other escapes are checked and passed over here. A block is examined once, however many
- * strings it holds. Idea: Langdale & Lemire 2019, arXiv:1902.08318, section 3.1.
+ * strings it holds, and rare escapes are checked together when their string has ended: it
+ * cannot be foreseen where they stand, and a look at each would hold the blocks up. Idea:
+ * Langdale & Lemire 2019, arXiv:1902.08318, section 3.1.
  */
 enum { JSON_BLOCK_BYTES = 64 };
 struct json_block {
     size_t begin;     /* in the text, a multiple of 64 */
     size_t next;      /* begin + 64; 0: nothing was examined yet */
-    uint64_t stops;   /* bit i: a string that reaches byte i stops there */
+    uint64_t stops;   /* bit i: a string that reaches byte i stops there, at the latest */
     uint64_t escaped; /* bit i: byte i is the second of an escape */
-    uint64_t carry;   /* 1: the first byte of the next block is */
+    uint64_t rare;    /* those of them that were not checked yet */
+    uint64_t carry;   /* 1: the first byte of the next block is the second of an escape */
 };
 
-/* As json_string_stop(), for a stop that is not in the block at hand. */
+/* As json_string_stop(), also where the stop is not in the block at hand. */
 size_t json_string_stop_far(struct json_block *block, const char *bytes, size_t count,
                             size_t at);
 /* The same for any processor, where that one chooses; for tests. */
@@ -44,7 +53,7 @@ static inline size_t json_string_stop(struct json_block *block, const char *byte
 {
     if (at < block->next && at >= block->begin) {
         const uint64_t ahead = block->stops >> (at - block->begin);
-        if (ahead)
+        if (ahead && !(block->rare >> (at - block->begin)))
             return json_block_stop(block, at, ahead);
     }
     return json_string_stop_far(block, bytes, count, at);

@@ -118,15 +118,18 @@ static bool needs_escape(uint32_t c)
 
 static void append_json_escape(struct text_buffer *buffer, uint32_t c)
 {
-    static const char short_forms[] = "\bb\ff\nn\rr\tt";
+    static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt";
     for (const char *form = short_forms; *form; form += 2) {
         if ((uint32_t)*form == c) {
-            text_buffer_append_char(buffer, '\\');
-            text_buffer_append_char(buffer, form[1]);
+            const char escape[] = {'\\', form[1]};
+            text_buffer_append_bytes(buffer, escape, sizeof escape);
             return;
         }
     }
-    text_buffer_appendf(buffer, "\\u%04x", (unsigned)c);
+    if (c == UINT32_MAX)
+        text_buffer_append(buffer, replacement_character);
+    else
+        text_buffer_appendf(buffer, "\\u%04x", (unsigned)c);
 }
 
 void text_buffer_append_csv(struct text_buffer *buffer, const char *text)
@@ -140,28 +143,45 @@ void text_buffer_append_csv(struct text_buffer *buffer, const char *text)
     text_buffer_append_char(buffer, '"');
 }
 
+/* Of each byte, whether it is other than printable ASCII that JSON has as it is. */
+#define IS_SPECIAL(c) (((c) < 0x20) | ((c) > 0x7E) | ((c) == '"') | ((c) == '\\'))
+
+/* How many bytes come before the first special one. */
+static size_t plain_count(const char *bytes, size_t count)
+{
+    typedef unsigned char block __attribute__((vector_size(16)));
+    const unsigned char *in = (const unsigned char *)bytes;
+    uint64_t special[2] = {0};
+    size_t at = 0;
+    for (; count - at >= sizeof(block); at += sizeof(block)) {
+        block now;
+        memcpy(&now, in + at, sizeof now);
+        now = (block)IS_SPECIAL(now);
+        memcpy(special, &now, sizeof now);
+        if (special[0] | special[1])
+            break;
+    }
+    while (at < count && !IS_SPECIAL(in[at]))
+        at++;
+    return at;
+}
+
 void text_buffer_append_json(struct text_buffer *buffer, const char *bytes, size_t count)
 {
     text_buffer_append_char(buffer, '"');
-    size_t plain = 0; /* start of what can be copied as it is */
-    for (size_t at = 0; at < count;) {
+    size_t at = 0;
+    size_t copied = 0;
+    while ((at += plain_count(bytes + at, count - at)) < count) {
         uint32_t c;
         const size_t length = text_utf8_decode(bytes + at, count - at, &c);
-        if (c != UINT32_MAX && c != '"' && c != '\\' && !needs_escape(c)) {
-            at += length;
-            continue;
-        }
-        text_buffer_append_bytes(buffer, bytes + plain, at - plain);
-        if (c == UINT32_MAX)
-            text_buffer_append(buffer, replacement_character);
-        else if (c == '"' || c == '\\')
-            text_buffer_append(buffer, c == '"' ? "\\\"" : "\\\\");
-        else
+        if (c == UINT32_MAX || c == '"' || c == '\\' || needs_escape(c)) {
+            text_buffer_append_bytes(buffer, bytes + copied, at - copied);
             append_json_escape(buffer, c);
+            copied = at + length;
+        }
         at += length;
-        plain = at;
     }
-    text_buffer_append_bytes(buffer, bytes + plain, count - plain);
+    text_buffer_append_bytes(buffer, bytes + copied, count - copied);
     text_buffer_append_char(buffer, '"');
 }
 

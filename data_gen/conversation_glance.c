@@ -1,5 +1,8 @@
 #include "data_gen/conversation_read.h"
 
+#include "base/memory.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,40 +36,41 @@ static size_t behind(const struct glance *glance, size_t at)
 
 typedef int text_compare(const char *a, const char *b, size_t count);
 
-static size_t find_with(const struct glance *glance, size_t object, const char *name,
-                        text_compare *compare)
+/* Inlined, so that short names are compared as numbers. */
+static inline __attribute__((always_inline)) size_t find_with(const struct glance *glance,
+                                                              size_t object,
+                                                              const char *name,
+                                                              text_compare *compare)
 {
     const struct json_token *tokens = glance->tape->tokens;
+    const size_t length = strlen(name);
     size_t at = object + 1;
     while (tokens[at].kind == 'k') {
-        if (text_length(&tokens[at]) == strlen(name) &&
-            compare(glance->bytes + tokens[at].begin + 1, name, strlen(name)) == 0)
+        if (text_length(&tokens[at]) == length &&
+            compare(glance->bytes + tokens[at].begin + 1, name, length) == 0)
             return at + 1;
         at = behind(glance, at + 1);
     }
     return 0;
 }
 
-/* Where the value of this name begins, as json_get() finds it; 0 if there is none. */
-static size_t find_exactly(const struct glance *glance, size_t object, const char *name)
+static int bytes_compare(const char *a, const char *b, size_t count)
 {
-    return find_with(glance, object, name, strncmp);
+    return memcmp(a, b, count);
+}
+
+/* Where the value of this name begins, as json_get() finds it; 0 if there is none. */
+static inline size_t find_exactly(const struct glance *glance, size_t object,
+                                  const char *name)
+{
+    return find_with(glance, object, name, bytes_compare);
 }
 
 /* As record_get() finds it. */
-static size_t find(const struct glance *glance, size_t object, const char *name)
+static inline size_t find(const struct glance *glance, size_t object, const char *name)
 {
     const size_t exact = find_exactly(glance, object, name);
     return exact ? exact : find_with(glance, object, name, strncasecmp);
-}
-
-static bool any_key_has_escape(const struct glance *glance)
-{
-    for (size_t i = 0; i < glance->tape->count; i++)
-        if (glance->tape->tokens[i].kind == 'k' &&
-            has_escape(glance, &glance->tape->tokens[i]))
-            return true;
-    return false;
 }
 
 static bool is_equal_to(const struct glance *glance, size_t at, size_t other)
@@ -78,9 +82,9 @@ static bool is_equal_to(const struct glance *glance, size_t at, size_t other)
                0;
 }
 
-/* Whether some object has a key twice. Of every object that is open, `keys` holds the keys
- * so far, and `first` where they begin in it. */
-static bool any_key_is_repeated(const struct glance *glance)
+/* Whether no key has an escape, and no object a key twice. Of every object that is open,
+ * `keys` holds the keys so far, and `first` where they begin in it. */
+static bool keys_are_clear(const struct glance *glance)
 {
     size_t keys[JSON_TAPE_TOKENS], first[JSON_TAPE_TOKENS];
     size_t key_count = 0, depth = 0;
@@ -92,12 +96,14 @@ static bool any_key_is_repeated(const struct glance *glance)
             key_count = first[--depth];
         if (kind != 'k')
             continue;
+        if (has_escape(glance, &glance->tape->tokens[i]))
+            return false;
         for (size_t k = first[depth - 1]; k < key_count; k++)
             if (is_equal_to(glance, keys[k], i))
-                return true;
+                return false;
         keys[key_count++] = i;
     }
-    return false;
+    return true;
 }
 
 /* A string of which some byte is surely no white space. */
@@ -183,8 +189,7 @@ enum conversation_glance conversation_glance(const char *bytes,
                                              const struct source_spec *spec)
 {
     const struct glance glance = {.bytes = bytes, .tape = tape};
-    if (tape->overflow || tape->count == 0 || any_key_has_escape(&glance) ||
-        any_key_is_repeated(&glance))
+    if (tape->overflow || tape->count == 0 || !keys_are_clear(&glance))
         return GLANCE_UNCLEAR;
     for (size_t i = 0; i < spec->filter_count; i++) {
         const size_t value = find(&glance, 0, spec->filters[i].field);
@@ -203,4 +208,77 @@ enum conversation_glance conversation_glance(const char *bytes,
     else
         usable = layout_is_usable(&glance, spec->column);
     return usable ? GLANCE_USABLE : GLANCE_UNCLEAR;
+}
+
+/* --- reading --- */
+
+static char *text_at(const struct glance *glance, size_t at)
+{
+    const struct json_token *token = &glance->tape->tokens[at];
+    return json_string_text(glance->bytes + token->begin + 1, text_length(token));
+}
+
+/* The messages of the list at `at`; false if some part of one is no string. */
+static bool messages_take(struct conversation *conversation, const struct glance *glance,
+                          size_t at, bool is_sharegpt)
+{
+    const struct json_token *tokens = glance->tape->tokens;
+    size_t capacity = 0;
+    if (tokens[at++].kind != '[')
+        return false;
+    for (; tokens[at].kind == '{'; at = behind(glance, at)) {
+        const size_t role =
+            is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
+        const size_t text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
+        const char *known = is_sharegpt ? role_of(glance, role, true) : NULL;
+        if (!role || !text || tokens[role].kind != '"' || tokens[text].kind != '"' ||
+            (is_sharegpt && !known))
+            return false;
+        array_reserve(conversation->messages, capacity, conversation->message_count + 1);
+        conversation->messages[conversation->message_count++] = (struct message){
+            .role = known ? memory_duplicate_string(known) : text_at(glance, role),
+            .content = text_at(glance, text)};
+    }
+    return tokens[at].kind == ']';
+}
+
+/* The text of a member, if it has one that is not blank and *text is still NULL; false if
+ * it is no string. */
+static bool name_take(char **text, const struct glance *glance, const char *key)
+{
+    const size_t at = find(glance, 0, key);
+    if (!at || *text)
+        return true;
+    if (glance->tape->tokens[at].kind != '"')
+        return false;
+    *text = text_at(glance, at);
+    if ((*text)[strspn(*text, " \t\r\n")] == '\0') {
+        free(*text);
+        *text = NULL;
+    }
+    return true;
+}
+
+bool conversation_read_tokens(struct conversation *conversation, const char *bytes,
+                              const struct json_tape *tape, int64_t row,
+                              const struct source_spec *spec)
+{
+    const struct glance glance = {.bytes = bytes, .tape = tape};
+    *conversation = (struct conversation){0};
+    if (tape->overflow || tape->count == 0 || tape->tokens[0].kind != '{' ||
+        !keys_are_clear(&glance))
+        return false;
+    const size_t messages = find(&glance, 0, "messages");
+    const size_t turns = find(&glance, 0, "conversations");
+    const size_t at = messages ? messages : turns;
+    if (at && messages_take(conversation, &glance, at, !messages) &&
+        conversation_is_usable(conversation) &&
+        name_take(&conversation->id, &glance, "id") &&
+        name_take(&conversation->topic, &glance, "category") &&
+        name_take(&conversation->topic, &glance, "topic")) {
+        conversation_complete(conversation, row, spec);
+        return true;
+    }
+    conversation_release(conversation);
+    return false;
 }

@@ -1,74 +1,32 @@
 #include "base/memory.h"
+#include "data_gen/conversation_index.h"
 #include "data_gen/conversation_read.h"
 #include "data_gen/record_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a usable row stands. */
-struct conversation_place {
-    struct record record;
-    int64_t row; /* its number in the file, from 0 */
-};
-
 struct conversation_store {
     struct source_spec spec;
     struct source_file file;
     struct record_reader reader;
-    struct conversation_place *places;
-    size_t capacity;
+    struct conversation_index index;
 };
-
-static void skip(struct conversation_list *list, int64_t line)
-{
-    if (list->skipped_count++)
-        return;
-    struct text_buffer text = {0};
-    text_buffer_appendf(&text, "%s: line %lld: no answer, or a layout that is not known",
-                        list->path, (long long)line);
-    list->first_skipped = text_buffer_detach(&text);
-}
-
-/* Parses a row about which a glance did not tell. */
-static enum status row_judge(struct conversation_list *list, const struct record *record,
-                             enum conversation_glance *verdict, struct error *error)
-{
-    struct conversation_store *store = list->store;
-    struct conversation conversation;
-    cJSON *object = NULL;
-    if (record_parse(&store->reader, record, &object, error))
-        return error->status;
-    *verdict = GLANCE_FILTERED;
-    if (source_spec_matches(&store->spec, object)) {
-        if (conversation_read(&conversation, object, 0, &store->spec)) {
-            conversation_release(&conversation);
-            *verdict = GLANCE_USABLE;
-        } else {
-            skip(list, record->line);
-        }
-    }
-    cJSON_Delete(object);
-    return STATUS_OK;
-}
 
 static enum status rows_index(struct conversation_list *list, struct error *error)
 {
     struct conversation_store *store = list->store;
-    struct record_reader *reader = &store->reader;
-    struct record record;
-    enum status status = STATUS_OK;
-    for (int64_t row = 0; record_next(reader, &record, &status, error); row++) {
-        enum conversation_glance verdict = conversation_glance(
-            store->file.bytes + reader->tape_base, &reader->tape, &store->spec);
-        if (verdict == GLANCE_UNCLEAR && row_judge(list, &record, &verdict, error))
-            return error->status;
-        if (verdict != GLANCE_USABLE)
-            continue;
-        array_reserve(store->places, store->capacity, list->count + 1);
-        store->places[list->count++] =
-            (struct conversation_place){.record = record, .row = row};
-    }
-    return status;
+    if (conversation_index_read(&store->index, &store->reader, &store->spec, 0, 0, error))
+        return error->status;
+    list->count = store->index.count;
+    list->skipped_count = store->index.skipped_count;
+    if (list->skipped_count == 0)
+        return STATUS_OK;
+    struct text_buffer text = {0};
+    text_buffer_appendf(&text, "%s: line %lld: no answer, or a layout that is not known",
+                        list->path, (long long)store->index.first_skipped);
+    list->first_skipped = text_buffer_detach(&text);
+    return STATUS_OK;
 }
 
 static enum status list_open(struct conversation_list *list, const char *spec_text,
@@ -101,34 +59,59 @@ enum status conversation_list_read(struct conversation_list *list, const char *s
     return status;
 }
 
+/* From the tokens of its row; false where that does not do, or the row has changed. */
+static bool chat_take(struct conversation_store *store, const struct record *record,
+                      int64_t row, struct conversation *conversation)
+{
+    struct error why; /* of no use here: it is told when the row is read again */
+    struct json_scan scan;
+    struct json_tape *tape = &store->reader.tape;
+    const size_t count = record->end - record->begin;
+    if (store->reader.kind == RECORD_CSV)
+        return false;
+    char *bytes = memory_allocate(count + 1);
+    json_scan_init(&scan, bytes, count);
+    scan.tape = tape;
+    tape->count = 0;
+    tape->overflow = false;
+    const bool taken =
+        !source_file_read(&store->file, record->begin, bytes, count, &why) &&
+        json_scan_text(&scan) &&
+        conversation_read_tokens(conversation, bytes, tape, row, &store->spec);
+    free(bytes);
+    return taken;
+}
+
 enum status conversation_list_get(const struct conversation_list *list, size_t index,
                                   struct conversation *conversation, struct error *error)
 {
     CHECK(index < list->count);
     struct conversation_store *store = list->store;
-    const struct conversation_place *place = &store->places[index];
     cJSON *object = NULL;
+    int64_t row;
+    const struct record record = conversation_index_at(&store->index, index, &row);
+    if (chat_take(store, &record, row, conversation))
+        return STATUS_OK;
     *conversation = (struct conversation){0};
-    enum status status = record_parse(&store->reader, &place->record, &object, error);
-    if (!status && !conversation_read(conversation, object, place->row, &store->spec))
+    enum status status = record_parse(&store->reader, &record, &object, error);
+    if (!status && !conversation_read(conversation, object, row, &store->spec))
         status = error_set(error, STATUS_IO, "%s: changed while it was read", list->path);
     cJSON_Delete(object);
     return status;
 }
 
-enum status conversation_list_sha256(struct conversation_list *list,
-                                     char hex[SHA256_HEX_BYTES], struct error *error)
+struct source_hash *conversation_list_take_hash(struct conversation_list *list)
 {
-    return source_file_sha256(&list->store->file, hex, error);
+    return source_file_take_hash(&list->store->file);
 }
 
 void conversation_list_release(struct conversation_list *list)
 {
     if (list->store) {
+        conversation_index_release(&list->store->index);
         record_reader_close(&list->store->reader);
         source_file_close(&list->store->file);
         source_spec_release(&list->store->spec);
-        free(list->store->places);
     }
     free(list->store);
     free(list->name);

@@ -80,9 +80,7 @@ static bool sharegpt_read(struct conversation *conversation, const cJSON *turns)
     return true;
 }
 
-/* Whether it can be trained on: some assistant says something, and somebody speaks before.
- */
-static bool is_usable(const struct conversation *conversation)
+bool conversation_is_usable(const struct conversation *conversation)
 {
     for (size_t i = 1; i < conversation->message_count; i++)
         if (strcmp(conversation->messages[i].role, "assistant") == 0)
@@ -112,7 +110,8 @@ static bool messages_read(struct conversation *conversation, const cJSON *object
     return false;
 }
 
-static char *first_text(const cJSON *object, const char *const *keys, const char *otherwise)
+/* The first that is not blank; NULL if there is none. */
+static char *first_text(const cJSON *object, const char *const *keys)
 {
     char scratch[RECORD_SCRATCH_BYTES];
     for (; *keys; keys++) {
@@ -120,7 +119,20 @@ static char *first_text(const cJSON *object, const char *const *keys, const char
         if (!is_blank(text))
             return memory_duplicate_string(text);
     }
-    return memory_duplicate_string(otherwise);
+    return NULL;
+}
+
+void conversation_complete(struct conversation *conversation, int64_t row,
+                           const struct source_spec *spec)
+{
+    if (!conversation->id) {
+        struct text_buffer id = {0};
+        text_buffer_appendf(&id, "%s-%lld", spec->name, (long long)row);
+        conversation->id = text_buffer_detach(&id);
+    }
+    if (!conversation->topic)
+        conversation->topic = memory_duplicate_string("");
+    conversation->source = memory_duplicate_string(spec->name);
 }
 
 bool conversation_read(struct conversation *conversation, const cJSON *object, int64_t row,
@@ -129,16 +141,14 @@ bool conversation_read(struct conversation *conversation, const cJSON *object, i
     static const char *const id_keys[] = {"id", NULL};
     static const char *const topic_keys[] = {"category", "topic", NULL};
     *conversation = (struct conversation){0};
-    if (!messages_read(conversation, object, spec) || !is_usable(conversation)) {
+    if (!messages_read(conversation, object, spec) ||
+        !conversation_is_usable(conversation)) {
         conversation_release(conversation);
         return false;
     }
-    struct text_buffer id = {0};
-    text_buffer_appendf(&id, "%s-%lld", spec->name, (long long)row);
-    conversation->id = first_text(object, id_keys, text_buffer_string(&id));
-    conversation->topic = first_text(object, topic_keys, "");
-    conversation->source = memory_duplicate_string(spec->name);
-    text_buffer_release(&id);
+    conversation->id = first_text(object, id_keys);
+    conversation->topic = first_text(object, topic_keys);
+    conversation_complete(conversation, row, spec);
     return true;
 }
 

@@ -24,6 +24,23 @@ const char *conversation_sharegpt_role(const char *from);
 bool conversation_read(struct conversation *conversation, const cJSON *object, int64_t row,
                        const struct source_spec *spec);
 
+/* Whether it can be trained on: some assistant says something, and somebody speaks before.
+ */
+bool conversation_is_usable(const struct conversation *conversation);
+
+/* Names it after its row where the row itself has no id, and after its source. */
+void conversation_complete(struct conversation *conversation, int64_t row,
+                           const struct source_spec *spec);
+
+/*
+ * As conversation_read(), from the tokens of a row, without a tree: many times as fast, for
+ * lists of messages or turns whose parts are strings, as almost all are. False, and empty,
+ * for all other rows: conversation_read() knows.
+ */
+bool conversation_read_tokens(struct conversation *conversation, const char *bytes,
+                              const struct json_tape *tape, int64_t row,
+                              const struct source_spec *spec);
+
 /*
  * The same question asked of the tokens of a row, without parsing it: whether it passes the
  * filter and conversation_read() would take it. Of most rows this can be said; UNCLEAR (an

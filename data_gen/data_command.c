@@ -6,7 +6,6 @@
 #include "data_gen/data_recipe.h"
 #include "data_gen/mix_build.h"
 #include "data_gen/mix_write.h"
-#include "text/unicode.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -162,21 +161,12 @@ static void sources_report(const struct mix_build *build)
                  deal->largest, deal->in_split[0], deal->in_split[1], deal->in_split[2]);
 }
 
-static bool is_utf8(const struct mix_example *example)
-{
-    for (size_t i = 0; i < example->message_count; i++)
-        if (!utf8_is_valid(example->messages[i].content,
-                           strlen(example->messages[i].content)))
-            return false;
-    return true;
-}
-
 /* They were written with U+FFFD in place of what is wrong. */
 static void broken_report(const struct mix_cut *cut, const char *path)
 {
     int64_t broken = 0;
     for (size_t i = 0; i < cut->count; i++)
-        broken += !is_utf8(&cut->rows[i]->example);
+        broken += cut->rows[i]->is_broken;
     if (broken)
         log_warning("%s: %" PRId64 " examples came from text that is not UTF-8, and hold "
                     "U+FFFD (\xEF\xBF\xBD) in its place: convert their source with `iconv`",
@@ -259,8 +249,9 @@ static enum status mix_convert(const struct data_options *options, struct error 
         mix_format_parse(&format, options->format, error) ||
         mix_read(&mix, options->from, error))
         return error->status;
-    enum status status =
-        mix_export(options->out, format, example_at, &mix, mix.count, sha256, error);
+    const struct mix_examples examples = {
+        .at = example_at, .context = &mix, .count = mix.count};
+    enum status status = mix_export(options->out, format, &examples, sha256, error);
     if (!status)
         log_info("%s: %zu examples of %s as %s", options->out, mix.count, options->from,
                  options->format);

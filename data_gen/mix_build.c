@@ -263,9 +263,7 @@ static enum status builder_run(struct builder *builder, struct error *error)
         return error->status;
     builder_deal_behaviors(builder);
     streams_open(builder);
-    if (cuts_make(builder, error) || builder_hash_chats(builder, ROLE_BENIGN, error))
-        return error->status;
-    return builder_hash_chats(builder, ROLE_CONTRAST, error);
+    return cuts_make(builder, error);
 }
 
 static void builder_release(struct builder *builder)
@@ -303,6 +301,17 @@ enum status mix_build(struct mix_build *build, const struct mix_recipe *recipe,
     return status;
 }
 
+enum status mix_build_hash(struct mix_build *build, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < build->source_count && !status; i++) {
+        struct mix_source *source = &build->sources[i];
+        if (source->hash)
+            status = source_hash_wait(source->hash, source->sha256, error);
+    }
+    return status;
+}
+
 void mix_build_release(struct mix_build *build)
 {
     for (size_t i = 0; i < build->row_count; i++) {
@@ -314,6 +323,7 @@ void mix_build_release(struct mix_build *build)
         free(build->cuts[i].rows);
     free(build->cuts);
     for (size_t i = 0; i < build->source_count; i++) {
+        source_hash_free(build->sources[i].hash);
         free(build->sources[i].name);
         free(build->sources[i].path);
     }

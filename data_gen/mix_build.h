@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "data_gen/mix.h"
 #include "data_gen/mix_recipe.h"
+#include "data_gen/source_hash.h"
 
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ struct mix_source {
     char *name;
     char *path;
     char sha256[65];
+    struct source_hash *hash; /* what it is taken from by mix_build_hash(); or NULL */
     int64_t rows;
     int64_t skipped;
     int64_t duplicates;
@@ -49,6 +51,7 @@ struct mix_row {
     size_t source;         /* in `sources` */
     int64_t tokens;        /* of all messages; 0 without a tokenizer */
     int64_t target_tokens; /* of the assistant's */
+    bool is_broken;        /* some message is not UTF-8 */
 };
 
 /* The mix of one ratio. */
@@ -96,5 +99,9 @@ struct mix_build {
 enum status mix_build(struct mix_build *build, const struct mix_recipe *recipe,
                       struct error *error);
 void mix_build_release(struct mix_build *build);
+
+/* Sets the SHA-256 of all sources, of which those of chats are computed in the meantime;
+ * before it they are "". */
+enum status mix_build_hash(struct mix_build *build, struct error *error);
 
 #endif

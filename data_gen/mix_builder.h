@@ -34,9 +34,6 @@ struct builder {
 enum status builder_read_harmful(struct builder *builder, struct error *error);
 enum status builder_read_chats(struct builder *builder, enum mix_role role,
                                struct error *error);
-/* Waits for the hashes of the files, which are computed while chats are drawn. */
-enum status builder_hash_chats(struct builder *builder, enum mix_role role,
-                               struct error *error);
 /* mix_deal.c: deals the behaviours to the splits, and lists those of "test" in
  * build->held_out. */
 void builder_deal_behaviors(struct builder *builder);

@@ -122,8 +122,8 @@ static void hex_write(char hex[65], struct sha256_ctx *hash)
 
 /* Writes the examples of one split, or with NULL those of all. */
 static enum status split_export(const char *path, enum mix_format format, const char *split,
-                                mix_example_at *at, const void *context, size_t count,
-                                char sha256[65], struct error *error)
+                                const struct mix_examples *examples, char sha256[65],
+                                struct error *error)
 {
     struct file_writer file;
     struct sha256_ctx hash;
@@ -131,8 +131,8 @@ static enum status split_export(const char *path, enum mix_format format, const 
     if (file_create(&file, path, error))
         return error->status;
     sha256_init(&hash);
-    for (size_t i = 0; i < count; i++) {
-        const struct mix_example *example = at(context, i);
+    for (size_t i = 0; i < examples->count; i++) {
+        const struct mix_example *example = examples->at(examples->context, i);
         if (split && strcmp(example->split, split) != 0)
             continue;
         text_buffer_clear(&line);
@@ -142,32 +142,34 @@ static enum status split_export(const char *path, enum mix_format format, const 
     }
     text_buffer_release(&line);
     hex_write(sha256, &hash);
-    return file_commit(&file, error);
+    if (!examples->ready || !examples->ready(examples->context, error))
+        return file_commit(&file, error);
+    file_abandon(&file);
+    return error->status;
 }
 
-static size_t split_size(const char *split, mix_example_at *at, const void *context,
-                         size_t count)
+static size_t split_size(const char *split, const struct mix_examples *examples)
 {
     size_t size = 0;
-    for (size_t i = 0; i < count; i++)
-        size += strcmp(at(context, i)->split, split) == 0;
+    for (size_t i = 0; i < examples->count; i++)
+        size += strcmp(examples->at(examples->context, i)->split, split) == 0;
     return size;
 }
 
-enum status mix_export(const char *path, enum mix_format format, mix_example_at *at,
-                       const void *context, size_t count, char sha256[65],
+enum status mix_export(const char *path, enum mix_format format,
+                       const struct mix_examples *examples, char sha256[65],
                        struct error *error)
 {
     char other_sha256[65];
     if (format == FORMAT_MIX)
-        return split_export(path, format, NULL, at, context, count, sha256, error);
-    if (split_size("validation", at, context, count) == 0)
-        return split_export(path, format, "train", at, context, count, sha256, error);
+        return split_export(path, format, NULL, examples, sha256, error);
+    if (split_size("validation", examples) == 0)
+        return split_export(path, format, "train", examples, sha256, error);
     char *validation = mix_path_beside(path, ".validation.jsonl");
-    enum status status = split_export(validation, format, "validation", at, context, count,
-                                      other_sha256, error);
+    enum status status =
+        split_export(validation, format, "validation", examples, other_sha256, error);
     free(validation);
     if (status)
         return status;
-    return split_export(path, format, "train", at, context, count, sha256, error);
+    return split_export(path, format, "train", examples, sha256, error);
 }

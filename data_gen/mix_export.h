@@ -37,16 +37,23 @@ enum status mix_format_parse(enum mix_format *format, const char *name,
 void mix_example_write(struct text_buffer *out, const struct mix_example *example,
                        enum mix_format format);
 
-/* Example number i of what is to be written. */
+/* What is to be written. */
 typedef const struct mix_example *mix_example_at(const void *context, size_t i);
+typedef enum status mix_ready(void *context, struct error *error);
+struct mix_examples {
+    mix_example_at *at; /* number i of them */
+    mix_ready *ready;   /* asked before a file is put in place; NULL: it is put there */
+    void *context;      /* of both */
+    size_t count;
+};
 
 /*
- * Writes `count` examples to `path`, or, unless the format is mix, those of the split
+ * Writes the examples to `path`, or, unless the format is mix, those of the split
  * validation to `path` less .jsonl + .validation.jsonl and the others to `path`; examples
  * of the split test are left out of it. Sets `sha256` to that of `path`.
  */
-enum status mix_export(const char *path, enum mix_format format, mix_example_at *at,
-                       const void *context, size_t count, char sha256[65],
+enum status mix_export(const char *path, enum mix_format format,
+                       const struct mix_examples *examples, char sha256[65],
                        struct error *error);
 
 /* "dir/mix.jsonl" and ".test.csv" -> "dir/mix.test.csv"; caller frees. */

@@ -7,35 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t count_of(const struct mix_cut *cut, int split, enum mix_role role,
-                        const char *tense)
-{
-    int64_t count = 0;
-    for (size_t i = 0; i < cut->count; i++) {
-        const struct mix_row *row = cut->rows[i];
-        count += row->split == split && row->role == role &&
-                 strcmp(row->example.tense, tense) == 0;
-    }
-    return count;
-}
-
 /* In the order in which people read them. */
 static const enum mix_role roles[ROLE_COUNT] = {ROLE_HARMFUL, ROLE_BENIGN, ROLE_CONTRAST};
+
+struct mix_counts {
+    int64_t of[SPLIT_COUNT][ROLE_COUNT][TENSE_COUNT];
+};
+
+static void counts_make(struct mix_counts *counts, const struct mix_cut *cut)
+{
+    *counts = (struct mix_counts){0};
+    for (size_t i = 0; i < cut->count; i++) {
+        const struct mix_row *row = cut->rows[i];
+        for (int tense = 0; tense < TENSE_COUNT; tense++)
+            counts->of[row->split][row->role][tense] +=
+                strcmp(row->example.tense, tense_name((enum tense)tense)) == 0;
+    }
+}
 
 /* {"train":{"refusal":{"past":150},"benign":{"none":…},…},…} */
 static void counts_write(struct json_writer *json, const struct mix_cut *cut)
 {
+    struct mix_counts counts;
+    counts_make(&counts, cut);
     json_object_begin(json, "counts");
     for (int split = 0; split < SPLIT_COUNT; split++) {
         json_object_begin(json, split_names[split]);
         for (int i = 0; i < ROLE_COUNT; i++) {
             json_object_begin(json, kind_names[roles[i]]);
-            for (int tense = 0; tense < TENSE_COUNT; tense++) {
-                const char *name = tense_name((enum tense)tense);
-                const int64_t count = count_of(cut, split, roles[i], name);
-                if (count)
-                    json_integer(json, name, count);
-            }
+            for (int tense = 0; tense < TENSE_COUNT; tense++)
+                if (counts.of[split][roles[i]][tense])
+                    json_integer(json, tense_name((enum tense)tense),
+                                 counts.of[split][roles[i]][tense]);
             json_object_end(json);
         }
         json_object_end(json);

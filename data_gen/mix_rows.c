@@ -1,6 +1,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "data_gen/mix_builder.h"
+#include "text/unicode.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -48,7 +49,17 @@ static struct message *messages_begin(const struct builder *builder,
     return example->messages + 1;
 }
 
-static void tokens_count(const struct builder *builder, struct mix_row *row)
+static bool is_utf8(const struct mix_example *example)
+{
+    for (size_t i = 0; i < example->message_count; i++)
+        if (!utf8_is_valid(example->messages[i].content,
+                           strlen(example->messages[i].content)))
+            return false;
+    return true;
+}
+
+/* What is known of the finished messages, while they are near. */
+static struct mix_row *row_finish(const struct builder *builder, struct mix_row *row)
 {
     const struct tokenizer *tokenizer = builder->recipe->tokenizer;
     struct token_list ids = {0};
@@ -62,6 +73,8 @@ static void tokens_count(const struct builder *builder, struct mix_row *row)
             row->target_tokens += (int64_t)ids.count;
     }
     token_list_release(&ids);
+    row->is_broken = !is_utf8(&row->example);
+    return row;
 }
 
 struct mix_row *builder_make_refusal(struct builder *builder,
@@ -86,8 +99,7 @@ struct mix_row *builder_make_refusal(struct builder *builder,
     example->category = memory_duplicate_string(request->category);
     example->request = memory_duplicate_string(request->text);
     text_buffer_release(&reply);
-    tokens_count(builder, row);
-    return row;
+    return row_finish(builder, row);
 }
 
 /* The only thing that the user says, perhaps turned from a question into an imperative. */
@@ -148,6 +160,5 @@ struct mix_row *builder_make_chat(struct builder *builder,
     row->example.category = memory_duplicate_string(conversation->topic);
     row->example.request = memory_duplicate_string("");
     text_buffer_release(&text);
-    tokens_count(builder, row);
-    return row;
+    return row_finish(builder, row);
 }

@@ -69,18 +69,7 @@ enum status builder_read_chats(struct builder *builder, enum mix_role role,
         struct mix_source *source =
             source_add(builder->build, role, list->name, list->path, "", list->count);
         source->skipped = list->skipped_count;
+        source->hash = conversation_list_take_hash(list);
     }
-    return STATUS_OK;
-}
-
-enum status builder_hash_chats(struct builder *builder, enum mix_role role,
-                               struct error *error)
-{
-    struct mix_build *build = builder->build;
-    struct conversation_list *list = builder->chats[role];
-    for (size_t i = 0; i < build->source_count; i++)
-        if (build->sources[i].role == role &&
-            conversation_list_sha256(list++, build->sources[i].sha256, error))
-            return error->status;
     return STATUS_OK;
 }

@@ -25,10 +25,22 @@ static enum status held_out_write(const struct mix_build *build, const char *pat
     return status;
 }
 
+struct cut_writing {
+    struct mix_build *build;
+    const struct mix_cut *cut;
+};
+
 static const struct mix_example *row_at(const void *context, size_t i)
 {
-    const struct mix_cut *cut = context;
-    return &cut->rows[i]->example;
+    const struct cut_writing *writing = context;
+    return &writing->cut->rows[i]->example;
+}
+
+/* A source that could not be read to its end leaves what is at `path` as it was. */
+static enum status sources_ready(void *context, struct error *error)
+{
+    struct cut_writing *writing = context;
+    return mix_build_hash(writing->build, error);
 }
 
 static enum status manifest_write(const struct mix_build *build, const struct mix_cut *cut,
@@ -49,8 +61,10 @@ enum status mix_cut_write(struct mix_build *build, size_t cut_index,
     struct mix_cut *cut = &build->cuts[cut_index];
     char *manifest = mix_path_beside(path, ".manifest.json");
     char *held_out = mix_path_beside(path, ".test.csv");
-    enum status status =
-        mix_export(path, format, row_at, cut, cut->count, cut->sha256, error);
+    struct cut_writing writing = {.build = build, .cut = cut};
+    const struct mix_examples examples = {
+        .at = row_at, .ready = sources_ready, .context = &writing, .count = cut->count};
+    enum status status = mix_export(path, format, &examples, cut->sha256, error);
     if (!status && build->held_out_count)
         status = held_out_write(build, held_out, error);
     /* Last: where the manifest is, all is. */

@@ -338,7 +338,9 @@ static enum status json_row_parse(const struct record_reader *reader, const char
                                   struct error *error)
 {
     const size_t count = record->end - record->begin;
-    struct text_buffer where = {0};
+    if (!json_parse_line(object, bytes, count, reader->file->where, error))
+        return STATUS_OK;
+    struct text_buffer where = {0}; /* made for the message alone: most rows are good */
     text_buffer_append(&where, reader->file->where);
     if (reader->kind != RECORD_OBJECT)
         text_buffer_appendf(&where, ": %s %lld",

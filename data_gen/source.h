@@ -105,9 +105,9 @@ void conversation_list_release(struct conversation_list *list);
 /* Chat number `index`, below count. The caller releases it. */
 enum status conversation_list_get(const struct conversation_list *list, size_t index,
                                   struct conversation *conversation, struct error *error);
-/* Of the file; waits for the thread that computes it since the list was read. */
-enum status conversation_list_sha256(struct conversation_list *list,
-                                     char hex[SHA256_HEX_BYTES], struct error *error);
+/* The SHA-256 of the file, perhaps still being computed (data_gen/source_hash.h), once; the
+ * caller frees. */
+struct source_hash *conversation_list_take_hash(struct conversation_list *list);
 void conversation_release(struct conversation *conversation);
 
 #endif

@@ -5,71 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { FORGET_STEP_BYTES = 8 << 20 };
-
-/* --- hashing --- */
-
-struct hashing {
-    pthread_t thread;
-    bool is_running;
-    char *path;
-    char hex[SHA256_HEX_BYTES];
-    struct error error;
-};
-
-static void *hash_run(void *argument)
-{
-    struct hashing *hash = argument;
-    file_sha256(hash->hex, hash->path, &hash->error);
-    return NULL;
-}
-
-/* A pipe can be read once only: what was read of it is hashed, here and now. */
-static struct hashing *hash_start(const char *path, const struct file_map *map)
-{
-    struct hashing *hash = memory_allocate(sizeof *hash);
-    hash->path = memory_duplicate_string(path);
-    if (map->is_copy)
-        bytes_sha256(hash->hex, map->data, map->bytes);
-    else if (pthread_create(&hash->thread, NULL, hash_run, hash) == 0)
-        hash->is_running = true;
-    else
-        hash_run(hash);
-    return hash;
-}
-
-static void hash_wait(struct hashing *hash)
-{
-    if (hash->is_running)
-        pthread_join(hash->thread, NULL);
-    hash->is_running = false;
-}
-
-static void hash_free(struct hashing *hash)
-{
-    if (!hash)
-        return;
-    hash_wait(hash);
-    free(hash->path);
-    free(hash);
-}
-
-enum status source_file_sha256(struct source_file *file, char hex[SHA256_HEX_BYTES],
-                               struct error *error)
-{
-    CHECK(file->hash);
-    hash_wait(file->hash);
-    memcpy(hex, file->hash->hex, SHA256_HEX_BYTES);
-    const struct error *found = &file->hash->error;
-    return found->status ? error_set(error, found->status, "%s", found->message)
-                         : STATUS_OK;
-}
 
 /* --- unpacking --- */
 
@@ -169,7 +110,7 @@ enum status source_file_open(struct source_file *file, const char *path,
     else
         status = file_map_descriptor(&file->map, file->descriptor, path, error);
     if (!status) {
-        file->hash = hash_start(path, &file->map);
+        file->hash = source_hash_start(path, &file->map);
         if (packing_of(file->map.data, file->map.bytes) != PACKING_NONE)
             status = unpack_to_spool(file, error);
     }
@@ -197,7 +138,7 @@ void source_file_close(struct source_file *file)
 {
     if (!file->where)
         return;
-    hash_free(file->hash);
+    source_hash_free(file->hash);
     if (file->descriptor >= 0) {
         file_unmap(&file->map);
         close(file->descriptor);
@@ -206,14 +147,34 @@ void source_file_close(struct source_file *file)
     *file = (struct source_file){.descriptor = -1};
 }
 
+struct source_hash *source_file_take_hash(struct source_file *file)
+{
+    struct source_hash *hash = file->hash;
+    file->hash = NULL;
+    return hash;
+}
+
+enum status source_file_sha256(struct source_file *file, char hex[SHA256_HEX_BYTES],
+                               struct error *error)
+{
+    CHECK(file->hash);
+    return source_hash_wait(file->hash, hex, error);
+}
+
+void source_file_forget_all(struct source_file *file, size_t offset)
+{
+    if (offset > file->forgotten)
+        file_map_forget(&file->map, file->map.data + file->forgotten,
+                        offset - file->forgotten);
+    file->forgotten = offset;
+}
+
 void source_file_forget(struct source_file *file, size_t offset)
 {
     if (offset < file->forgotten)
         file->forgotten = offset;
-    if (offset < file->forgotten + FORGET_STEP_BYTES)
-        return;
-    file_map_forget(&file->map, file->map.data + file->forgotten, offset - file->forgotten);
-    file->forgotten = offset;
+    if (offset >= file->forgotten + FORGET_STEP_BYTES)
+        source_file_forget_all(file, offset);
 }
 
 enum status source_file_read(const struct source_file *file, size_t offset, char *out,

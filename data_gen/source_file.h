@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/options.h"
+#include "data_gen/source_hash.h"
 
 /*
  * The text of a source, in one piece: a file as it is, mapped, or what a gzip or zstd file
@@ -11,17 +12,17 @@
  * $TMPDIR (default /tmp) and mapped too. Pages that were read are given back as the reader
  * goes on, so that a source of any size takes little memory.
  *
- * The SHA-256 is that of the file on disk, packed or not. It is computed by a thread of its
- * own beside the reading; source_file_sha256() waits for it.
+ * The SHA-256 is that of the file on disk, packed or not. It is computed beside the reading
+ * (data_gen/source_hash.h); source_file_sha256() waits for it.
  */
 struct source_file {
     const char *bytes; /* [count], not NUL-terminated */
     size_t count;
-    const char *where;    /* its path, for messages; owned */
-    struct file_map map;  /* behind `bytes` */
-    int descriptor;       /* of what is mapped; -1: `bytes` are in memory */
-    size_t forgotten;     /* pages before it were given back */
-    struct hashing *hash; /* under way or done; NULL: nothing to hash */
+    const char *where;        /* its path, for messages; owned */
+    struct file_map map;      /* behind `bytes` */
+    int descriptor;           /* of what is mapped; -1: `bytes` are in memory */
+    size_t forgotten;         /* pages before it were given back */
+    struct source_hash *hash; /* under way or done; NULL: nothing to hash */
 };
 
 enum status source_file_open(struct source_file *file, const char *path,
@@ -33,9 +34,13 @@ void source_file_close(struct source_file *file);
 
 enum status source_file_sha256(struct source_file *file, char hex[SHA256_HEX_BYTES],
                                struct error *error);
+/* The hash itself, for who outlives the file; the caller frees. */
+struct source_hash *source_file_take_hash(struct source_file *file);
 
-/* What is before `offset` is not read any more for now (a smaller one starts over). */
+/* What is before `offset` is not read any more for now (a smaller one starts over). Its
+ * pages are given back in large steps, or at once. */
 void source_file_forget(struct source_file *file, size_t offset);
+void source_file_forget_all(struct source_file *file, size_t offset);
 
 /* Copies count bytes at offset to `out`, without keeping pages in memory. */
 enum status source_file_read(const struct source_file *file, size_t offset, char *out,

@@ -1,44 +1,64 @@
 #include "data_gen/text_set.h"
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/text_buffer.h"
 
 #include <ctype.h>
+#include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void normalise(const char *text, struct text_buffer *out)
+/* A byte as it is compared: letters of ASCII small, any white space a space. */
+static inline unsigned char folded(unsigned char c)
 {
-    bool gap = false;
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (isspace(c)) {
-            gap = out->length > 0;
-            continue;
-        }
-        if (gap)
-            text_buffer_append_char(out, ' ');
-        gap = false;
-        text_buffer_append_char(out, (char)(c < 128 ? tolower(c) : c));
+    const bool is_space = c >= '\t' && c <= '\r';
+    const bool is_upper = c >= 'A' && c <= 'Z';
+    return is_space ? ' ' : is_upper ? c | 0x20 : c;
+}
+
+static bool is_mark(unsigned char c)
+{
+    return c < 128 && !isalnum(c);
+}
+
+/* Spaces in front go, and of several in a row all but one. */
+static void spaces_squeeze(char *text)
+{
+    char *to = text;
+    const char *from = text + strspn(text, " ");
+    for (const char *gap; (gap = strstr(from, "  ")) != NULL;) {
+        const size_t kept = (size_t)(gap + 1 - from);
+        memmove(to, from, kept);
+        to += kept;
+        from = gap + strspn(gap, " ");
     }
-    while (out->length && (unsigned char)out->data[out->length - 1] < 128 &&
-           !isalnum((unsigned char)out->data[out->length - 1]))
-        out->data[--out->length] = '\0';
+    memmove(to, from, strlen(from) + 1);
+}
+
+/* The text as it is compared; the caller frees. */
+static char *normalised(const char *text, size_t *length)
+{
+    *length = strlen(text);
+    char *normal = memory_duplicate_bytes(text, *length);
+    for (size_t i = 0; i < *length; i++)
+        normal[i] = (char)folded((unsigned char)normal[i]);
+    spaces_squeeze(normal);
+    *length = strlen(normal);
+    while (*length && is_mark((unsigned char)normal[*length - 1]))
+        --*length;
+    return normal;
 }
 
 static void key_of(const char *text, uint64_t key[2])
 {
-    struct text_buffer normal = {0};
-    char hex[SHA256_HEX_BYTES];
-    char half[17] = {0};
-    normalise(text, &normal);
-    bytes_sha256(hex, text_buffer_string(&normal), normal.length);
-    for (int i = 0; i < 2; i++) {
-        memcpy(half, hex + 16 * i, 16);
-        key[i] = strtoull(half, NULL, 16);
-    }
-    text_buffer_release(&normal);
+    struct sha256_ctx hash;
+    size_t length;
+    char *normal = normalised(text, &length);
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_init(&hash);
+    sha256_update(&hash, length, (const uint8_t *)normal);
+    sha256_digest(&hash, sizeof digest, digest);
+    memcpy(key, digest, 2 * sizeof *key);
+    free(normal);
 }
 
 static bool slot_insert(struct text_set *set, const uint64_t key[2])

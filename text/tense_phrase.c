@@ -49,19 +49,42 @@ static int punctuation_at(const char *c, const char **written)
     return *c == '"' || *c == '`' || *c == '*' ? 1 : 0;
 }
 
+/* How many bytes come first that stand for themselves and end nothing, as most do. */
+static size_t letters_count(const char *c)
+{
+    size_t count = 0;
+    while (c[count] == ' ' || c[count] == ',' || isalnum((unsigned char)c[count]))
+        count++;
+    return count;
+}
+
+static void add_bytes(struct sentence *sentence, size_t *length, const char *bytes,
+                      size_t count)
+{
+    const size_t room = SENTENCE_BYTES_MAX - 1 - *length;
+    if (count > room)
+        count = room;
+    memcpy(sentence->bytes + *length, bytes, count);
+    *length += count;
+}
+
 /* Copies up to the end of the sentence; returns where it stopped. */
 static const char *copy_sentence(struct sentence *sentence, const char *text)
 {
-    int length = 0;
+    size_t length = 0;
     const char *c = text;
-    for (; *c && !ends_sentence(text, c); c++) {
+    for (;;) {
+        const size_t count = letters_count(c);
+        add_bytes(sentence, &length, c, count);
+        c += count;
+        if (!*c || ends_sentence(text, c))
+            break;
         const char *written = NULL;
         const int skipped = punctuation_at(c, &written);
         const char plain[2] = {iscntrl((unsigned char)*c) ? ' ' : *c, '\0'};
         written = skipped ? written : plain;
-        c += skipped ? skipped - 1 : 0;
-        if (length + 1 < SENTENCE_BYTES_MAX && *written)
-            sentence->bytes[length++] = *written;
+        c += skipped ? skipped : 1;
+        add_bytes(sentence, &length, written, *written != '\0');
     }
     sentence->bytes[length] = '\0';
     return c;

@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import time
 
 ROWS = int(os.environ.get("ROWS", 1_000_000))
 COUNT = int(os.environ.get("COUNT", ROWS // 20))
+ROUNDS = int(os.environ.get("ROUNDS", 5))
 HOLDFAST = os.environ.get("HOLDFAST", "build/release/holdfast")
 MEMORY_LIMIT = 12 << 30  # of the Python peers
 
@@ -40,6 +42,13 @@ for i, element in enumerate(elements()):
     elif (j := dice.randrange(i + 1)) < limit:
         chosen[j] = element
 """
+NAMES = {
+    "load": "Python: json.load, random.sample",
+    "lines": "Python: json.loads of each line, a reservoir",
+    "choose": "holdfast: choosing, the SHA-256 under way",
+    "hashed": "holdfast: choosing, and the SHA-256 done",
+    "data": "holdfast data: the mix written and synced too",
+}
 
 
 def write_chats(path):
@@ -76,30 +85,62 @@ def measured(command, limit=None):
             usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
-def show(name, wall, processor, peak, reference):
-    print(f"{name:46} {wall:8.2f} {processor:8.2f} {peak / 1e6:9.0f} {reference[0] / wall:8.1f} "
-          f"{reference[1] / processor:8.1f}")
-
-
-with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
-    if shutil.disk_usage(folder).free < 3000 * ROWS:
-        sys.exit(f"bench-sources: {folder} has no room for {2000 * ROWS} bytes: set TMPDIR")
-    path = f"{folder}/chats.json"
-    write_chats(path)
-    subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True)  # all find it in memory
-    print(f"{COUNT} of {ROWS} chats, {os.path.getsize(path) / 1e9:.2f} GB; load average {os.getloadavg()[0]:.1f}")
-    print(f"{'':46} {'seconds':>8} {'CPU s':>8} {'peak MB':>9} {'times':>8} {'CPU x':>8}")
-    _, wall, processor, peak = measured([sys.executable, "-c", PEER.format(body=LOAD), path, str(COUNT)],
-                                        limit_memory)
-    reference = wall, processor
-    show("Python: json.load, random.sample", wall, processor, peak, reference)
-    _, wall, processor, peak = measured([sys.executable, "-c", PEER.format(body=LINES), path, str(COUNT)],
-                                        limit_memory)
-    show("Python: json.loads of each line, a reservoir", wall, processor, peak, reference)
-    ours, _, processor, peak = measured(["build/bench/sources_bench", path, str(COUNT)])
-    show("holdfast: choose and parse", ours["choose"], ours["thread"], peak, reference)
-    show("holdfast: the same, SHA-256 of the file too", ours["hashed"], ours["process"], peak, reference)
+def python_run(body, path):
     _, wall, processor, peak = measured(
+        [sys.executable, "-c", PEER.format(body=body), path, str(COUNT)], limit_memory)
+    return wall, processor, peak
+
+
+def one_round(path, folder):
+    """Each once, one after the other: what disturbs one round disturbs all of them."""
+    runs = {"load": python_run(LOAD, path)}
+    if os.environ.get("LINES"):
+        runs["lines"] = python_run(LINES, path)
+    ours, _, processor, peak = measured(["build/bench/sources_bench", path, str(COUNT)])
+    runs["choose"] = ours["choose"], ours["chosen_cpu"], peak
+    runs["hashed"] = ours["hashed"], processor, peak
+    _, *runs["data"] = measured(
         [HOLDFAST, "data", "--benign", path, "--ratio", "0", "--count", str(COUNT), "--out",
          f"{folder}/mix.jsonl", "--quiet"])
-    show("holdfast data: the mix written and synced too", wall, processor, peak, reference)
+    return runs
+
+
+def show(rounds):
+    loads = [runs["load"][0] for runs in rounds]
+    print(f"{'':46} {'n':>3} {'median s':>9} {'least':>6} {'most':>6} {'CPU s':>6} {'peak MB':>8} "
+          f"{'times':>6} {'least':>6}")
+    for name, text in NAMES.items():
+        runs = [each[name] for each in rounds if name in each]
+        if not runs:
+            continue
+        walls, processors, peaks = zip(*runs)
+        median = statistics.median(walls)
+        print(f"{text:46} {len(runs):3} {median:9.2f} {min(walls):6.2f} {max(walls):6.2f} "
+              f"{statistics.median(processors):6.2f} {max(peaks) / 1e6:8.0f} "
+              f"{statistics.median(loads) / median:6.1f} {min(loads) / max(walls):6.1f}")
+
+
+def main():
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
+        path = os.environ.get("CHATS") or f"{folder}/chats.json"
+        if not os.path.exists(path):
+            if shutil.disk_usage(folder).free < 3000 * ROWS:
+                sys.exit(f"bench-sources: {folder} has no room for {2000 * ROWS} bytes: set TMPDIR")
+            write_chats(path)
+        subprocess.run(["cat", path], stdout=subprocess.DEVNULL, check=True)  # all find it in memory
+        print(f"{COUNT} of {ROWS} chats, {os.path.getsize(path) / 1e9:.2f} GB, {len(os.sched_getaffinity(0))} "
+              f"cores; load average {os.getloadavg()[0]:.1f}; the last column: the best of json.load "
+              "beside our worst")
+        for _ in range(ROUNDS):
+            rounds.append(one_round(path, folder))
+        if "RUNS" in os.environ:
+            with open(os.environ["RUNS"], "a+") as file:
+                for runs in rounds:
+                    print(json.dumps(runs), file=file)
+                file.seek(0)
+                rounds = [json.loads(line) for line in file]
+        show(rounds)
+
+
+main()

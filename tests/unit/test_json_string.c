@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "base/json.h"
 #include "base/json_string.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -84,10 +85,85 @@ static void strings_stop_where_a_walk_over_bytes_stops(void **state)
     assert_true(stops > 20000);
 }
 
+/* Escapes that are checked together, with wrong ones and strange ones among them. */
+static void strings_of_escapes_stop_alike(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {"\\u00e9",
+                                         "\\u2019",
+                                         "\\t",
+                                         "x",
+                                         "some plain text",
+                                         "\\\\",
+                                         "\\u20aC",
+                                         "\\\"",
+                                         "\\/",
+                                         "\\n",
+                                         "\xC3\xA9",
+                                         "\\b",
+                                         "\\u0000",
+                                         "\\ud83d\\ude00",
+                                         "\\udead",
+                                         "\"",
+                                         "\\q",
+                                         "\\u12"};
+    struct random random = random_stream(7, 0);
+    struct text_buffer text = {0};
+    size_t stops = 0;
+    for (int round = 0; round < 3000; round++) {
+        /* what needs no look; what needs one, too; what is wrong, too */
+        static const uint64_t kinds[] = {12, 16, 18};
+        text_buffer_clear(&text);
+        for (uint64_t left = random_below(&random, 600); left > 0; left--)
+            text_buffer_append(&text,
+                               random_below(&random, 100) == 0
+                                   ? "\""
+                                   : pieces[random_below(&random, kinds[round % 3])]);
+        char *bytes = memory_allocate(text.length + !text.length);
+        if (text.length)
+            memcpy(bytes, text.data, text.length);
+        stops += assert_stops(bytes, text.length, json_string_stop);
+        assert_stops(bytes, text.length, json_string_stop_baseline);
+        free(bytes);
+    }
+    assert_true(stops > 10000);
+    text_buffer_release(&text);
+}
+
+/* What cJSON makes of a string is what json_string_text() makes of it. */
+static void strings_say_what_the_parser_says(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "x",       "\xC3\xA9", "\\n",     "\\\"",           "\\\\",           "\\/",
+        "\\b\\f",  "\\r\\t",   "\\u0041", "\\u00e9",        "\\u20AC",        "\\uFFFF",
+        "\\u0000", "\\u007f",  "\\u0800", "\\ud83d\\ude00", "\\uDBFF\\uDFFF", "plain text",
+        "\xFF"};
+    struct random random = random_stream(6, 0);
+    struct text_buffer text = {0};
+    for (int round = 0; round < 5000; round++) {
+        cJSON *value = NULL;
+        text_buffer_clear(&text);
+        text_buffer_append_char(&text, '"');
+        for (uint64_t left = random_below(&random, 12); left > 0; left--)
+            text_buffer_append(
+                &text, pieces[random_below(&random, sizeof pieces / sizeof *pieces)]);
+        text_buffer_append_char(&text, '"');
+        assert_ok(json_parse(&value, text.data, text.length, "x", &error));
+        char *said = json_string_text(text.data + 1, text.length - 2);
+        assert_string_equal(said, value->valuestring);
+        free(said);
+        cJSON_Delete(value);
+    }
+    text_buffer_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_stop_where_a_walk_over_bytes_stops),
+        cmocka_unit_test(strings_of_escapes_stop_alike),
+        cmocka_unit_test(strings_say_what_the_parser_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,12 @@
 #include "fixture.h"
 
+#include "base/random.h"
 #include "data_gen/mix.h"
 #include "data_gen/mix_export.h"
 #include "data_gen/refusals.h"
 #include "data_gen/text_set.h"
+
+#include <ctype.h>
 
 static void reads_a_mix_and_plain_messages(void **state)
 {
@@ -67,6 +70,51 @@ static void text_sets_fold_case_space_and_end(void **state)
 }
 
 /* Each of XSTest's rule and of the paper's: a few of their strings, enough for ours. */
+/* How a text is compared, letter by letter. */
+static void normalise_by_bytes(const char *text, char *out)
+{
+    size_t length = 0;
+    for (bool gap = false; *text; text++) {
+        if (isspace((unsigned char)*text)) {
+            gap = length > 0;
+            continue;
+        }
+        if (gap)
+            out[length++] = ' ';
+        gap = false;
+        out[length++] = (char)tolower((unsigned char)*text);
+    }
+    while (length && isascii((unsigned char)out[length - 1]) &&
+           !isalnum((unsigned char)out[length - 1]))
+        length--;
+    out[length] = '\0';
+}
+
+static void text_sets_tell_texts_apart_as_a_walk_over_bytes_does(void **state)
+{
+    (void)state;
+    static const char alphabet[] = "aAbZ  \t\n\v\r.!\xC3\xA9";
+    struct random random = random_stream(9, 0);
+    int equal = 0;
+    for (int round = 0; round < 20000; round++) {
+        struct text_set set = {0};
+        char texts[2][8], normal[2][8];
+        for (int i = 0; i < 2; i++) {
+            const size_t length = random_below(&random, 7);
+            for (size_t j = 0; j < length; j++)
+                texts[i][j] = alphabet[random_below(&random, sizeof alphabet - 1)];
+            texts[i][length] = '\0';
+            normalise_by_bytes(texts[i], normal[i]);
+        }
+        const bool same = strcmp(normal[0], normal[1]) == 0;
+        assert_true(text_set_add(&set, texts[0]));
+        assert_int_equal(text_set_add(&set, texts[1]), !same);
+        equal += same;
+        text_set_release(&set);
+    }
+    assert_in_range(equal, 100, 19000);
+}
+
 static void assert_refuses(const char *text)
 {
     static const char *const markers[] = {"I'm sorry", "Sorry", "I am sorry", "I apologize",
@@ -194,12 +242,52 @@ static void formats_have_their_layouts(void **state)
     assert_int_equal(mix_format_parse(&format, "csv", &error), STATUS_USAGE);
 }
 
+static const struct mix_example *example_at(const void *context, size_t i)
+{
+    return (const struct mix_example *)context + i;
+}
+
+static enum status is_not_ready(void *context, struct error *why)
+{
+    (void)context;
+    return error_set(why, STATUS_IO, "not ready");
+}
+
+static void what_is_not_ready_is_not_put_in_place(void **state)
+{
+    (void)state;
+    struct message message = {.role = "assistant", .content = "Hi."};
+    struct mix_example example = {.id = (char[]){"1"},
+                                  .messages = &message,
+                                  .message_count = 1,
+                                  .split = (char[]){"train"}};
+    const char *path = scratch_file("kept.jsonl", "before\n");
+    struct mix_examples examples = {
+        .at = example_at, .ready = is_not_ready, .context = &example, .count = 1};
+    struct text_buffer text = {0};
+    char sha256[65];
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        assert_int_equal(mix_export(path, (enum mix_format)i, &examples, sha256, &error),
+                         STATUS_IO);
+        assert_message("not ready");
+        assert_ok(file_read(&text, path, 0, &error));
+        assert_string_equal(text_buffer_string(&text), "before\n");
+    }
+    examples.ready = NULL;
+    assert_ok(mix_export(path, FORMAT_OPENAI, &examples, sha256, &error));
+    assert_ok(file_read(&text, path, 0, &error));
+    assert_non_null(strstr(text_buffer_string(&text), "Hi."));
+    text_buffer_release(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_mix_and_plain_messages),
         cmocka_unit_test(broken_lines_are_named),
         cmocka_unit_test(text_sets_fold_case_space_and_end),
+        cmocka_unit_test(text_sets_tell_texts_apart_as_a_walk_over_bytes_does),
+        cmocka_unit_test(what_is_not_ready_is_not_put_in_place),
         cmocka_unit_test(refusal_styles),
         cmocka_unit_test(alternatives_name_a_subject_of_the_category),
         cmocka_unit_test(formats_have_their_layouts),

@@ -2,6 +2,7 @@
 
 #include "data_gen/conversation_read.h"
 #include "data_gen/records.h"
+#include "data_gen/source_hash.h"
 
 #include <unistd.h>
 #include <zlib.h>
@@ -229,8 +230,33 @@ static void chats_of_every_layout(void **state)
     conversation_list_release(&list);
 }
 
+/* What is read from the tokens of a row is what is read from its tree, if anything is. */
+static bool assert_same_from_tokens(const char *row, const struct json_tape *tape,
+                                    const struct source_spec *spec,
+                                    const struct conversation *chat, bool usable)
+{
+    struct conversation quick;
+    const bool taken = conversation_read_tokens(&quick, row, tape, 7, spec);
+    if (!taken) {
+        assert_null(quick.messages);
+        return false;
+    }
+    assert_true(usable);
+    assert_string_equal(quick.id, chat->id);
+    assert_string_equal(quick.topic, chat->topic);
+    assert_string_equal(quick.source, chat->source);
+    assert_int_equal(quick.message_count, chat->message_count);
+    for (size_t i = 0; i < chat->message_count; i++) {
+        assert_string_equal(quick.messages[i].role, chat->messages[i].role);
+        assert_string_equal(quick.messages[i].content, chat->messages[i].content);
+    }
+    conversation_release(&quick);
+    return true;
+}
+
 /* A glance at a row's tokens never says "usable" or "filtered" where the parser would not.
  */
+static bool taken_from_tokens;
 static enum conversation_glance glance_at(const char *row, const struct source_spec *spec)
 {
     static struct json_tape tape;
@@ -245,7 +271,8 @@ static enum conversation_glance glance_at(const char *row, const struct source_s
     const enum conversation_glance glance = conversation_glance(row, &tape, spec);
     assert_ok(json_parse(&object, row, strlen(row), "x", &error));
     const bool passes = source_spec_matches(spec, object);
-    const bool usable = conversation_read(&chat, object, 0, spec);
+    const bool usable = conversation_read(&chat, object, 7, spec);
+    taken_from_tokens = assert_same_from_tokens(row, &tape, spec, &chat, usable);
     if (glance == GLANCE_USABLE && !(passes && usable))
         fail_msg("usable? %s", row);
     if (glance == GLANCE_FILTERED && passes)
@@ -318,6 +345,49 @@ static void a_glance_agrees_with_the_parser(void **state)
     assert_int_equal(glance_at(ROW "\"kind\":\"a\",\"k\":1}", &some), GLANCE_UNCLEAR);
 }
 
+static void plain_rows_are_read_from_their_tokens(void **state)
+{
+    (void)state;
+#define GPT "{\"from\":\"gpt\",\"value\":\"G\"}"
+#define ASSISTANT                                                                          \
+    "{\"role\":\"assistant\",\"content\":\"\\u00e9 \\ud83d\\ude00\\u0000\\n\"}"
+    static const char *const taken[] = {
+        TURNS(HUMAN, GPT),
+        TURNS("{\"From\":\"system\",\"value\":\"\"}", GPT "," HUMAN),
+        MESSAGES(USER, ASSISTANT),
+        MESSAGES("{\"content\":\"C\",\"weight\":1,\"role\":\"\\u0075ser\"}", ASSISTANT),
+        "{\"ID\":\"a\",\"category\":\" \",\"topic\":\"t\",\"messages\":[" USER "," ASSISTANT
+        "]}",
+        "{\"Category\":\"c\",\"topic\":7,\"id\":\"\\t\",\"conversations\":[" HUMAN "," GPT
+        "]}",
+    };
+    static const char *const left[] = {
+        "[1]",
+        "{\"messages\":null,\"conversations\":[" HUMAN "," GPT "]}",
+        "{\"id\":12,\"conversations\":[" HUMAN "," GPT "]}",
+        "{\"i\\u0064\":\"x\",\"conversations\":[" HUMAN "," GPT "]}",
+        "{\"prompt\":\"P\",\"completion\":\"C\"}",
+        MESSAGES(
+            USER,
+            "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"A\"}]}"),
+        MESSAGES(USER, "{\"role\":\"assistant\",\"content\":\" \"}"),
+        TURNS(HUMAN, "{\"from\":\"tool\",\"value\":\"G\"}," GPT),
+        TURNS(HUMAN, "7"),
+        TURNS(GPT, HUMAN),
+    };
+    const struct source_spec all = {.name = (char[]){"x"}, .path = (char[]){"x"}};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        glance_at(taken[i], &all);
+        if (!taken_from_tokens)
+            fail_msg("not taken: %s", taken[i]);
+    }
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        glance_at(left[i], &all);
+        if (taken_from_tokens)
+            fail_msg("taken: %s", left[i]);
+    }
+}
+
 static void rows_that_nobody_wants_are_checked_too(void **state)
 {
     (void)state;
@@ -357,10 +427,12 @@ static void assert_chats(const char *path)
     struct conversation chat = chat_of(&list, 2);
     assert_string_equal(chat.id + strlen(chat.id) - 2, "-3");
     conversation_release(&chat);
-    assert_ok(conversation_list_sha256(&list, hex[0], &error));
+    struct source_hash *hash = conversation_list_take_hash(&list);
+    conversation_list_release(&list);
+    assert_ok(source_hash_wait(hash, hex[0], &error));
     assert_ok(file_sha256(hex[1], path, &error));
     assert_string_equal(hex[0], hex[1]);
-    conversation_list_release(&list);
+    source_hash_free(hash);
 }
 
 static const char *packed_file(const char *name, const char *text)
@@ -531,6 +603,7 @@ int main(void)
         cmocka_unit_test(chats_of_every_layout),
         cmocka_unit_test(a_column_replaces_the_request),
         cmocka_unit_test(a_glance_agrees_with_the_parser),
+        cmocka_unit_test(plain_rows_are_read_from_their_tokens),
         cmocka_unit_test(rows_that_nobody_wants_are_checked_too),
         cmocka_unit_test(chats_are_read_one_by_one),
         cmocka_unit_test(names_that_stand_twice_are_refused),

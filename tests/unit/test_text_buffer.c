@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,31 @@ static void assert_number(double value, const char *expected)
     text_buffer_append_number(&buffer, value);
     assert_string_equal(text_buffer_string(&buffer), expected);
     text_buffer_release(&buffer);
+}
+
+/* What is passed over in blocks and what is not, at every place of a block. */
+static void json_texts_are_escaped_at_every_offset(void **state)
+{
+    (void)state;
+    static const char *const specials[][2] = {
+        {"\"", "\\\""},           {"\\", "\\\\"},      {"\n", "\\n"},
+        {"\x1F", "\\u001f"},      {"\x7F", "\\u007f"}, {"\x80", "\xEF\xBF\xBD"},
+        {"\xC3\xA9", "\xC3\xA9"}, {" ", " "},          {"~", "~"}};
+    for (size_t i = 0; i < sizeof specials / sizeof *specials; i++)
+        for (int length = 0; length < 40; length++)
+            for (int at = 0; at <= length; at++) {
+                char text[64], expected[64];
+                const int count =
+                    snprintf(text, sizeof text, "%.*s%s%.*s", at,
+                             "0123456789abcdefghijklmnopqrstuvwxyzABCDEF", specials[i][0],
+                             length - at, "!#$%&'()*+,-./:;<=>?@[]^_`{|}!#$%&'()*+,-.");
+                snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", at, text,
+                         specials[i][1], length - at, text + count - (length - at));
+                char *exact = malloc((size_t)count); /* nothing behind it may be read */
+                memcpy(exact, text, (size_t)count);
+                assert_json(exact, (size_t)count, expected);
+                free(exact);
+            }
 }
 
 static void numbers_are_as_short_as_can_be(void **state)
@@ -184,6 +210,7 @@ int main(void)
         cmocka_unit_test(an_empty_buffer_is_an_empty_string),
         cmocka_unit_test(appends_texts_bytes_and_formats),
         cmocka_unit_test(json_texts_are_escaped),
+        cmocka_unit_test(json_texts_are_escaped_at_every_offset),
         cmocka_unit_test(invalid_utf8_becomes_the_replacement_character),
         cmocka_unit_test(numbers_are_as_short_as_can_be),
         cmocka_unit_test(numbers_read_back_equal),
