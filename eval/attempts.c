@@ -118,12 +118,18 @@ const struct attempt *attempt_list_find(const struct attempt_list *list, const c
     return item < 0 ? NULL : &list->items[item];
 }
 
-/* Whether nothing but failures came after it. */
+/* The target was asked; else no words were found. */
+static bool has_failed(const struct attempt *attempt)
+{
+    return attempt->outcome == OUTCOME_TARGET_ERROR && *attempt->prompt != '\0';
+}
+
+/* Whether nothing came after it but what failed likewise: what stays must not stand behind
+ * a hit. */
 static bool is_at_the_end(const struct attempt_list *list, const struct attempt *attempt)
 {
     const struct attempt *later = attempt;
-    for (int64_t number = attempt->attempt + 1;
-         later && later->outcome == OUTCOME_TARGET_ERROR; number++)
+    for (int64_t number = attempt->attempt + 1; later && has_failed(later); number++)
         later =
             attempt_list_find(list, attempt->set, attempt->index, attempt->attack, number);
     return !later;
@@ -132,9 +138,7 @@ static bool is_at_the_end(const struct attempt_list *list, const struct attempt 
 static bool can_be_made_again(const struct attempt_list *list,
                               const struct attempt *attempt, bool in_turn)
 {
-    const bool was_sent = *attempt->prompt != '\0'; /* else no words were found */
-    return attempt->outcome == OUTCOME_TARGET_ERROR && was_sent &&
-           (!in_turn || is_at_the_end(list, attempt));
+    return has_failed(attempt) && (!in_turn || is_at_the_end(list, attempt));
 }
 
 int64_t attempt_list_forget_failures(struct attempt_list *list, bool in_turn)
