@@ -552,8 +552,8 @@ static void decode_operand_case(struct backend *narrow, const struct decoding *d
 /* A cache in bf16 gives the bits of one in fp32 where keys and values are bf16 numbers. */
 static void bf16_cache_case(struct backend *narrow, int64_t head_size, int64_t window)
 {
-    enum { COUNT = 5, LONGEST = 70 };
-    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 33};
+    enum { COUNT = 9, LONGEST = 70 }; /* enough for jobs of all heads of a sequence */
+    const int64_t lengths[COUNT] = {1, LONGEST, 16, 17, 33, 5, 48, 2, 31};
     struct batch b;
     struct decoding wide, half;
 
