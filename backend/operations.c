@@ -141,7 +141,6 @@ void linear_backward_weight(struct backend *backend, struct tensor *d_weight,
         backend->table->linear_backward_weight(backend, d_weight, d_bias, d_out, in);
 }
 
-/* A norm's operands; the bias, and each gradient, may be NULL. */
 /* In the type of the call's activations, `dtype`, or in that of operands. */
 static void check_operand(const struct backend *backend, const struct tensor *tensor,
                           enum dtype dtype, int64_t rows, int64_t columns)
@@ -150,6 +149,7 @@ static void check_operand(const struct backend *backend, const struct tensor *te
     check_matrix(tensor, tensor->dtype, rows, columns);
 }
 
+/* A norm's operands; the bias, and each gradient, may be NULL. */
 static void check_norm(const struct backend *backend, const struct tensor *in,
                        const struct tensor *rstd, const struct tensor *weight,
                        const struct tensor *bias)

@@ -19,9 +19,10 @@
  * biases) are bf16; their products round the other operand to bf16, and so do those of
  * linear_backward_weight(), if the machine multiplies bf16. Where that is so, what a
  * product would round may be bf16 already: `in` and `d_out` of linear operations (not
- * beside d_bias), and what activations (SwiGLU, GELU) and their backwards write. Always
- * f32: gradients of weights and biases, rstd, log_sum, rotary tables, moments, logits. Sums
- * inside an operation run in f32 or better.
+ * beside d_bias), and what norms, attention (forward, prefill, decode), activations
+ * (SwiGLU, GELU) and the backwards of activations write. Always f32: gradients of weights
+ * and biases, rstd, log_sum, rotary tables, moments, logits. Sums inside an operation run
+ * in f32 or better.
  *
  * Indices: arrays of int32 (tokens, positions, cache rows, …) live where the back-end
  * computes, like tensors; the structs that hold them are read at once.

@@ -225,8 +225,7 @@ static void job_retry(struct answering *answering, struct job *job,
         job_fail(answering, job);
 }
 
-/* Misdirected before anything went well: the URL, the model's name or the rights are wrong.
- */
+/* Misdirected before anything went well: URL, model's name or rights are wrong. */
 static void job_give_up(struct answering *answering, struct job *job, bool misdirected)
 {
     const struct hosted *hosted = answering->hosted;

@@ -16,9 +16,10 @@
  *     attempt   its number, from 1 (else they are counted in the order of the file)
  *     attack    a tense's name (else all are one attack, "stored")
  *     category  for the table by category
- *     hit       a verdict that is stored: true, 1, "yes", "unsafe", "C" or a number from
- * 0.5 on is a hit; or its contrary, `miss`. With several replies there is one, or one for
- * each rows      where the rows are: "results.results", "*.*"
+ *     hit       a verdict that is stored: true, 1, "yes", "unsafe", "C" or a number
+ *               from 0.5 on is a hit; or its contrary, `miss`. With several replies
+ *               there is one, or one for each
+ *     rows      where the rows are: "results.results", "*.*"
  *
  * A reply that is null or not there is a target_error, never a refusal; a verdict that is
  * null is none. The stored verdicts are those of the judge "stored".

@@ -1,3 +1,4 @@
+#include "backend/nf4.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
@@ -114,9 +115,8 @@ static enum status check_finite(const float *values, int64_t first, int64_t coun
                      (double)values[bad]);
 }
 
-enum {
-    ROWS = 64
-}; /* rows of a matrix together begin a block of NF4, whatever their length */
+/* So many rows of a matrix end where a block of NF4 does, whatever their length. */
+enum { ROWS = NF4_BLOCK };
 
 /* Rows [first, first + count) of a matrix [M, K] that files have as [K, M], into `rows`;
  * `column` has room for `count`. */

@@ -222,6 +222,7 @@ static void mix_end(enum dtype type, float *restrict out, const float *restrict 
     for (int64_t i = whole; i < size; i++)
         out[i] = mixed[i] * factor;
 }
+
 TARGET_CLONES
 static float greatest(const float *scores, int64_t count)
 {
