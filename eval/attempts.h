@@ -91,7 +91,7 @@ void attempt_release(struct attempt *attempt);
 
 /*
  * Takes out what failed and can be made again: every target_error whose prompt was sent;
- * with `in_turn` (attempts end with a hit) only where no attempt after it ended otherwise.
+ * with `in_turn` (attempts end with a hit) only where all attempts after it are taken out.
  * The number of them.
  */
 int64_t attempt_list_forget_failures(struct attempt_list *list, bool in_turn);
