@@ -79,8 +79,11 @@ static void check_linear(const struct backend *backend, const struct tensor *out
     check_strided(out, out->dtype, in->shape[0], weight->shape[0]);
     if (bias)
         check_vector(bias, weight->dtype, weight->shape[0]);
-    if (residual)
+    if (residual) {
         check_strided(residual, out->dtype, in->shape[0], weight->shape[0]);
+        CHECK(residual->data != out->data ||
+              tensor_row_stride(residual) == tensor_row_stride(out));
+    }
 }
 
 void linear_forward(struct backend *backend, struct tensor *out, const struct tensor *in,

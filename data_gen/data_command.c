@@ -16,7 +16,9 @@
 
 static const struct option_entry entries[] = {
     {"harmful", OPTION_LIST, FIELD(harmful), "SPEC",
-     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE], CSV, JSON or JSONL, plain or "
+     "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]], CSV, JSON or "
+     "JSONL, "
+     "plain or "
      "packed with gzip or zstd; "
      "repeatable",
      "Sources"},

@@ -24,7 +24,8 @@ struct audit_options {
 
 static const struct option_entry entries[] = {
     {"train", OPTION_LIST, FIELD(train), "SPEC",
-     "what is trained on: a mix, chats or requests, [NAME=]PATH[:COLUMN][?FIELD=VALUE]; "
+     "what is trained on: a mix, chats or requests, "
+     "[NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]]; "
      "repeatable",
      "Files"},
     {"eval", OPTION_LIST, FIELD(eval), "SPEC",

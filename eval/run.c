@@ -268,8 +268,10 @@ static enum status evaluation_run(struct evaluation *evaluation, struct text_buf
     interrupt_clear();
     if (status && status != STATUS_UNMEASURED && status != STATUS_GATE &&
         evaluation->log.path)
-        log_info("%zu attempts are stored in %s: go on with --resume",
-                 evaluation->attempts.count, options->out);
+        log_info(
+            "%zu attempts are stored in %s: go on with --resume, or count them as they "
+            "are with `holdfast score --artifact %s/attempts.jsonl`",
+            evaluation->attempts.count, options->out, options->out);
     free(benign);
     return status;
 }
