@@ -3,6 +3,7 @@
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_row.h"
+#include "backend/cpu/cpu_softmax.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
@@ -13,16 +14,6 @@
 
 enum { LANES = CACHE_PAGE_ROWS, FOUR = 4 * LANES };
 
-INLINE float of_bits(uint32_t bits)
-{
-    union {
-        uint32_t bits;
-        float value;
-    } number = {.bits = bits};
-
-    return number.value;
-}
-
 /* A pair of bf16, the first in the lower half. Rows of an odd size are not aligned. */
 INLINE uint32_t pair_at(const void *pairs, int64_t i)
 {
@@ -32,10 +23,20 @@ INLINE uint32_t pair_at(const void *pairs, int64_t i)
     return pair;
 }
 
+INLINE float first_of(uint32_t pair)
+{
+    return float_of_bits((int32_t)(pair << 16));
+}
+
+INLINE float second_of(uint32_t pair)
+{
+    return float_of_bits((int32_t)(pair & 0xFFFF0000U));
+}
+
 INLINE float element(enum dtype type, const void *values, int64_t i)
 {
     return type == DTYPE_F32 ? ((const float *)values)[i]
-                             : of_bits((uint32_t)((const uint16_t *)values)[i] << 16);
+                             : first_of(((const uint16_t *)values)[i]);
 }
 
 INLINE const void *elements_at(enum dtype type, const void *values, int64_t i)
@@ -77,10 +78,10 @@ INLINE void add_four(enum dtype type, struct sums *restrict sums, const float f[
     }
 #pragma omp simd
     for (int64_t j = 0; j < LANES; j++) {
-        sums->a[j] += f[0] * of_bits(pair_at(values, j) << 16);
-        sums->b[j] += f[1] * of_bits(pair_at(values, j) & 0xFFFF0000U);
-        sums->c[j] += f[2] * of_bits(pair_at(values, LANES + j) << 16);
-        sums->d[j] += f[3] * of_bits(pair_at(values, LANES + j) & 0xFFFF0000U);
+        sums->a[j] += f[0] * first_of(pair_at(values, j));
+        sums->b[j] += f[1] * second_of(pair_at(values, j));
+        sums->c[j] += f[2] * first_of(pair_at(values, LANES + j));
+        sums->d[j] += f[3] * second_of(pair_at(values, LANES + j));
     }
 }
 
@@ -223,30 +224,6 @@ static void mix_end(enum dtype type, float *restrict out, const float *restrict 
         out[i] = mixed[i] * factor;
 }
 
-TARGET_CLONES
-static float greatest(const float *scores, int64_t count)
-{
-    float highest = -INFINITY;
-
-#pragma omp simd reduction(max : highest)
-    for (int64_t j = 0; j < count; j++)
-        highest = scores[j] > highest ? scores[j] : highest;
-    return highest;
-}
-
-TARGET_CLONES
-static float exponentials(float *scores, int64_t count, float highest)
-{
-    float sum = 0;
-
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < count; j++) {
-        scores[j] = exponential(scores[j] - highest);
-        sum += scores[j];
-    }
-    return sum;
-}
-
 /* scores <- cap tanh(scores / cap) */
 TARGET_CLONES
 static void cap_scores(float *scores, int64_t count, float cap)
@@ -359,7 +336,7 @@ static void decode_row(const struct decode_row *row, float *scratch)
     for (int64_t h = 0; h < row->heads; h++, used += stride) {
         if (row->shape->cap > 0)
             cap_scores(used, count, row->shape->cap);
-        factor[h] = 1.0f / exponentials(used, count, greatest(used, count));
+        factor[h] = 1.0f / cpu_exponentials(used, count, cpu_maximum(used, count));
     }
     mix_row(row, scores, factor, mixed);
 }

@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_cache.h"
 
 #include "backend/cpu/cpu_backend.h"
+#include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_target.h"
 
@@ -100,14 +101,6 @@ static void keys_read_f32(float *out, int64_t stride, const float *page, int64_t
                CACHE_PAGE_ROWS * sizeof *page);
 }
 
-static float wide(uint32_t bits)
-{
-    float value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 TARGET_CLONES
 static void keys_read_bf16(float *restrict out, int64_t stride,
                            const uint16_t *restrict page, int64_t size)
@@ -116,11 +109,12 @@ static void keys_read_bf16(float *restrict out, int64_t stride,
 
     for (; i + 2 <= size; i += 2, page += 2 * CACHE_PAGE_ROWS)
         for (int64_t j = 0; j < CACHE_PAGE_ROWS; j++) {
-            out[i * stride + j] = wide((uint32_t)page[2 * j] << 16);
-            out[(i + 1) * stride + j] = wide((uint32_t)page[2 * j + 1] << 16);
+            out[i * stride + j] = float_of_bits((int32_t)((uint32_t)page[2 * j] << 16));
+            out[(i + 1) * stride + j] =
+                float_of_bits((int32_t)((uint32_t)page[2 * j + 1] << 16));
         }
     for (int64_t j = 0; j < CACHE_PAGE_ROWS && i < size; j++)
-        out[i * stride + j] = wide((uint32_t)page[j] << 16);
+        out[i * stride + j] = float_of_bits((int32_t)((uint32_t)page[j] << 16));
 }
 
 void cpu_cache_keys(float *out, int64_t stride, const struct cached_head *head,

@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_gemm.h"
 #include "backend/cpu/cpu_math.h"
 #include "backend/cpu/cpu_operations.h"
+#include "backend/cpu/cpu_softmax.h"
 #include "backend/cpu/cpu_target.h"
 
 #include <math.h>
@@ -30,17 +31,6 @@ struct problem {
 };
 
 TARGET_CLONES
-static float row_maximum(const float *z, int64_t count)
-{
-    float highest = z[0];
-
-#pragma omp simd reduction(max : highest)
-    for (int64_t v = 0; v < count; v++)
-        highest = z[v] > highest ? z[v] : highest;
-    return highest;
-}
-
-TARGET_CLONES
 static double row_sum(const float *z, int64_t count)
 {
     double sum = 0;
@@ -48,20 +38,6 @@ static double row_sum(const float *z, int64_t count)
 #pragma omp simd reduction(+ : sum)
     for (int64_t v = 0; v < count; v++)
         sum += (double)z[v];
-    return sum;
-}
-
-/* z <- exp(z - highest); returns the sum. */
-TARGET_CLONES
-static float row_exponentials(float *z, int64_t count, float highest)
-{
-    float sum = 0;
-
-#pragma omp simd reduction(+ : sum)
-    for (int64_t v = 0; v < count; v++) {
-        z[v] = exponential(z[v] - highest);
-        sum += z[v];
-    }
     return sum;
 }
 
@@ -134,10 +110,10 @@ static void cross_entropy_row(const struct problem *p, int64_t i, int32_t target
     float *z = p->logits + i * count;
     if (p->cap > 0)
         row_cap(z, count, p->cap);
-    const float highest = row_maximum(z, count), target_logit = z[target];
+    const float highest = cpu_maximum(z, count), target_logit = z[target];
     const double mean = e > 0 ? row_sum(z, count) / (double)count : 0;
     const float sum = p->cap > 0 ? row_exponential_sum(z, count, highest)
-                                 : row_exponentials(z, count, highest);
+                                 : cpu_exponentials(z, count, highest);
     const double log_sum = (double)highest + log((double)sum);
     const float factor = p->scale / sum, offset = p->scale * p->smoothing / (float)count;
     const float slope = 1.0f - target_logit * inverse * (target_logit * inverse);
