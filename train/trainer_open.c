@@ -122,13 +122,9 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
         return error->status;
     if (*tokenizer_warnings(trainer->tokenizer) && ranks_is_first(&trainer->ranks))
         log_warning("%s", tokenizer_warnings(trainer->tokenizer));
-    if (tokenizer_vocabulary_count(trainer->tokenizer) > architecture->vocabulary)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: the tokenizer has %" PRId64
-                         " ids, the model's embedding only %" PRId64,
-                         trainer->start, tokenizer_vocabulary_count(trainer->tokenizer),
-                         architecture->vocabulary);
-    if (datasets_build(trainer, architecture, error))
+    if (tokenizer_check_rows(trainer->tokenizer, architecture->vocabulary, trainer->start,
+                             error) ||
+        datasets_build(trainer, architecture, error))
         return error->status;
     return trained_on_settle(trainer, error);
 }
