@@ -350,6 +350,10 @@ static enum status trainer_run(struct trainer *trainer,
     if (!due(options->save_every, trainer->total_steps) && options->save_every &&
         checkpoint_now(trainer, trainer->total_steps, error))
         return error->status;
+    /* A run that was killed after its last step, while it removed old ones. */
+    if (options->save_every && ranks_is_first(&trainer->ranks) &&
+        checkpoint_prune(options->out, options->keep, error))
+        return error->status;
     return final_write(trainer, error);
 }
 
