@@ -109,13 +109,23 @@ static enum status trained_on_settle(struct trainer *trainer, struct error *erro
     return STATUS_OK;
 }
 
+/* A fault of the copy beside the tokenizer, which goes away with the run, is one of the
+ * file that was given. */
+static enum status architecture_open(struct architecture *architecture,
+                                     const struct trainer *trainer, struct error *error)
+{
+    const char *init = trainer->options->init;
+    if (!architecture_open_directory(architecture, trainer->start, error))
+        return STATUS_OK;
+    return init ? error_prefix(error, "--init %s", init) : error->status;
+}
+
 enum status trainer_open_data(struct trainer *trainer, struct architecture *architecture,
                               struct error *error)
 {
     const struct train_options *options = trainer->options;
     if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
-        start_open(trainer, error) ||
-        architecture_open_directory(architecture, trainer->start, error) ||
+        start_open(trainer, error) || architecture_open(architecture, trainer, error) ||
         tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
         chat_template_open_directory(&trainer->chat_template, trainer->start,
                                      trainer->tokenizer, error))
