@@ -296,6 +296,11 @@ static void run_describe(const struct trainer *trainer, int64_t threads)
              (double)architecture_parameter_count(architecture) / 1e6, trainer->total_steps,
              trainer->batches.examples_per_step,
              (double)transformer_bytes(trainer->model) / 1048576.0, threads);
+    if (trainer->schedule.warmup_steps >= trainer->total_steps &&
+        trainer->schedule.warmup_steps > 0 && ranks_is_first(&trainer->ranks))
+        log_warning("the warmup takes all %" PRId64
+                    " updates: the learning rate never reaches --lr; lower --warmup",
+                    trainer->total_steps);
 }
 
 /* What to do after Ctrl-C; the other ranks leave the word to the first. */
