@@ -199,9 +199,9 @@ bench: $(BINARY) ## run the benchmarks under scripts/bench/
 	$(Q)for bench in scripts/bench/bench-*; do HOLDFAST=$(BINARY) $$bench || exit 1; done
 
 install: $(BINARY) ## install to $(PREFIX)/bin, with completion for bash
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/holdfast
+	install -D -m 755 $(BINARY) "$(DESTDIR)$(PREFIX)/bin/holdfast"
 	install -D -m 644 scripts/completion.bash \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/holdfast"
 
 clean: ## remove build/
 	$(Q)rm -rf build

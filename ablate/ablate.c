@@ -1,5 +1,6 @@
 #include "ablate/ablate.h"
 
+#include "ablate/stages.h"
 #include "ablate/sweep_table.h"
 #include "base/file.h"
 #include "base/interrupt.h"
@@ -62,25 +63,6 @@ struct sweep {
     struct error verdict; /* of the last run with too much unscored, or a gate that fell */
 };
 
-/* Applies NAME=VALUE pairs to the settings of a stage. */
-static enum status overrides_apply(const struct command_line *stage, void *settings,
-                                   const struct string_list *pairs, struct error *error)
-{
-    for (size_t i = 0; i < pairs->count; i++) {
-        const char *pair = pairs->items[i];
-        const char *equals = strchr(pair, '=');
-        if (!equals)
-            return error_set(error, STATUS_USAGE, "'%s' for %s is not NAME=VALUE", pair,
-                             stage->name);
-        char *name = memory_duplicate_bytes(pair, (size_t)(equals - pair));
-        enum status status = options_set(stage, settings, name, equals + 1, error);
-        free(name);
-        if (status)
-            return error_prefix(error, "%s", stage->name);
-    }
-    return STATUS_OK;
-}
-
 /*
  * `--eval attack=none,past` came as "attack=none" and "past": what does not begin with
  * NAME= is the rest of the item before it, comma and all. (A comma between two settings, or
@@ -105,69 +87,6 @@ static void pairs_rejoin(struct string_list *pairs)
     pairs->count = kept;
 }
 
-struct override {
-    const char *name;
-    const char *value;
-};
-
-static enum status stage_settings(const struct command_line *stage, void *settings,
-                                  const struct string_list *pairs,
-                                  const struct override *own, size_t own_count,
-                                  struct error *error)
-{
-    if (overrides_apply(stage, settings, pairs, error))
-        return error->status;
-    for (size_t i = 0; i < own_count; i++)
-        if (options_set(stage, settings, own[i].name, own[i].value, error))
-            return error->status;
-    return STATUS_OK;
-}
-
-static bool holds_out(const struct string_list *splits)
-{
-    for (size_t i = 0; i < splits->count; i++)
-        if (text_starts_with(splits->items[i], "test:"))
-            return true;
-    return false;
-}
-
-/* Names and values of all stages, before hours go into the first. */
-static enum status stages_check(const struct ablate_options *options, bool *asks_held_out,
-                                struct error *error)
-{
-    struct data_options data;
-    struct train_options train;
-    struct eval_options eval;
-    data_options_defaults(&data);
-    train_options_defaults(&train);
-    eval_options_defaults(&eval);
-    enum status status = overrides_apply(&data_command_line, &data, &options->data, error);
-    if (!status)
-        status = overrides_apply(&train_command_line, &train, &options->train, error);
-    if (!status)
-        status = overrides_apply(&eval_command_line, &eval, &options->eval, error);
-    if (!status && !eval.behaviors && !holds_out(&data.splits))
-        status =
-            error_set(error, STATUS_USAGE,
-                      "what are the models to be asked? Give --eval behaviors=SPEC, or "
-                      "hold some of --data harmful=… out with --data "
-                      "splits=train:0.5,test:0.5");
-    *asks_held_out = !eval.behaviors;
-    options_release(&data_command_line, &data);
-    options_release(&train_command_line, &train);
-    options_release(&eval_command_line, &eval);
-    return status;
-}
-
-/* All ratios, in one text as --ratio takes it. */
-static char *ratios_joined(const struct ablate_options *options)
-{
-    struct text_buffer text = {0};
-    for (size_t i = 0; i < options->ratios.count; i++)
-        text_buffer_appendf(&text, "%s%s", i ? "," : "", options->ratios.items[i]);
-    return text_buffer_detach(&text);
-}
-
 /* Makes the mixes of a seed, for all ratios at once: they are nested then, and what differs
  * between two runs is what was added, nothing else. */
 static enum status mixes_make(const struct ablate_options *options, const char *seed,
@@ -182,8 +101,8 @@ static enum status mixes_make(const struct ablate_options *options, const char *
                                    {"out", text_buffer_string(&out)},
                                    {"quiet", options->quiet ? "true" : "false"}};
     data_options_defaults(&settings);
-    enum status status = stage_settings(&data_command_line, &settings, &options->data, own,
-                                        sizeof own / sizeof *own, error);
+    enum status status =
+        stage_settings(&data_command_line, &settings, &options->data, own, 4, 4, error);
     if (!status)
         status = data_run(&settings, error);
     options_release(&data_command_line, &settings);
@@ -216,8 +135,8 @@ static enum status train_stage(const struct ablate_options *options, const char 
                                    {"resume", "true"},
                                    {"quiet", options->quiet ? "true" : "false"}};
     train_options_defaults(&settings);
-    enum status status = stage_settings(&train_command_line, &settings, &options->train,
-                                        own, sizeof own / sizeof *own, error);
+    enum status status =
+        stage_settings(&train_command_line, &settings, &options->train, own, 6, 6, error);
     if (!status)
         status = train_options_check(&settings, error);
     if (!status)
@@ -254,7 +173,7 @@ static enum status eval_stage(struct sweep *sweep, const char *model, const char
         own[own_count++] = (struct override){"behaviors", sweep->behaviors};
     eval_options_defaults(&settings);
     enum status status = stage_settings(&eval_command_line, &settings,
-                                        &sweep->options->eval, own, own_count, error);
+                                        &sweep->options->eval, own, own_count, 4, error);
     if (!status)
         status = eval_options_check(&settings, error);
     if (!status)

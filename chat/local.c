@@ -51,18 +51,6 @@ static void stop_tokens_collect(struct local *local)
     stop_token_add(local, chat_template_end_of_turn(local->chat_template));
 }
 
-static enum status vocabulary_check(const struct local *local, const char *directory,
-                                    struct error *error)
-{
-    const int64_t ids = tokenizer_vocabulary_count(local->tokenizer);
-    const int64_t rows = transformer_architecture(local->model)->vocabulary;
-    if (ids > rows)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: the tokenizer has %lld ids, the model's embedding only %lld",
-                         directory, (long long)ids, (long long)rows);
-    return STATUS_OK;
-}
-
 static enum status text_open(struct local *local, const char *directory,
                              struct error *error)
 {
@@ -90,7 +78,9 @@ static enum status local_open(struct chat *chat, const char *directory,
         backend_open(&local->backend, backend, error) ||
         transformer_open_directory(&local->model, local->backend, directory,
                                    MASTERS_DROPPED, error) ||
-        vocabulary_check(local, directory, error))
+        tokenizer_check_rows(local->tokenizer,
+                             transformer_architecture(local->model)->vocabulary, directory,
+                             error))
         return error->status;
     transformer_arrange(local->model);
     chat->precision = backend_compute_dtype(local->backend) == DTYPE_BF16 ? "bf16" : "fp32";

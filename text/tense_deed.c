@@ -10,6 +10,9 @@ static const char frozen_heads[] =
     "role amount range life minor series day night week year time part chance half third "
     "good bad high low able user ";
 
+static const char predicate_adjectives[] =
+    " drunk sober high naked barefoot rich famous free alone viral bankrupt armed ";
+
 static int skip_adverbs(const struct phrase *words, int i)
 {
     while (is_adverb(phrase_at(words, i)))
@@ -99,6 +102,8 @@ static void read_object(struct deed *deed, int i)
         (is_wh_word(first)) || word_is(first, "that") || is_conjunction(first))
         return;
     deed->object_end = noun_phrase_end(words, i, true);
+    if (deed->object_end == i + 1 && phrase_among(words, i, predicate_adjectives))
+        deed->object_end = i; /* "drive drunk" */
 }
 
 static bool heads_transitive(const struct deed *deed)

@@ -264,7 +264,9 @@ bool clause_fits(const struct clause *clause, enum tense tense)
         return false;
     if (tense == TENSE_PAST)
         return true;
-    if (clause->wh_is_subject || clause->split)
+    if (clause->wh_is_subject)
+        return true;
+    if (clause->split)
         return !word_among(clause->auxiliary, " had would ");
     return is_be(clause->auxiliary) &&
            (tense == TENSE_PRESENT || phrase_among(&clause->wh, 0, " what who "));
@@ -320,10 +322,68 @@ static void add_inverted(struct phrase *out, const struct clause *clause, enum t
         add_future_verb(out, clause);
 }
 
+static bool wh_is_plural(const struct clause *clause)
+{
+    return noun_is_plural(phrase_at(&clause->wh, clause->wh.count - 1)) ||
+           phrase_is(&clause->wh, clause->wh.count - 1, "many");
+}
+
+/* "should be", "would kill" without the mood: "was", "killed". */
+static void add_wh_plain(struct phrase *out, const struct clause *clause, enum tense tense)
+{
+    const bool past = tense == TENSE_PAST, plural = wh_is_plural(clause);
+    struct phrase rest = clause->predicate;
+    int verb = 0;
+    if (past)
+        shift_past(&rest);
+    while (is_adverb(phrase_at(&rest, verb)))
+        verb++;
+    if (tense == TENSE_FUTURE) {
+        phrase_add_text(out, "will");
+    } else if (phrase_is(&rest, verb, "be")) {
+        phrase_add_text(out, past ? plural ? "were" : "was" : plural ? "are" : "is");
+        phrase_remove(&rest, verb);
+    } else if (phrase_is(&rest, 0, "not")) {
+        phrase_add_text(out, past ? "did" : plural ? "do" : "does");
+    } else if (verb < rest.count) {
+        rest.words[verb].form = past ? WORD_PAST : plural ? WORD_AS_IS : WORD_THIRD;
+    }
+    phrase_add_slice(out, &rest, 0, rest.count);
+}
+
+/* "which drugs can kill": what the auxiliary becomes, then the predicate. */
+static void add_wh_auxiliary(struct phrase *out, const struct clause *clause,
+                             enum tense tense)
+{
+    if (word_among(clause->auxiliary, " would should may might must will shall ")) {
+        add_wh_plain(out, clause, tense);
+        return;
+    }
+    if (tense == TENSE_FUTURE) {
+        phrase_add_text(out, "will");
+        add_future_verb(out, clause);
+    } else if (is_be(clause->auxiliary)) {
+        phrase_add_text(out, auxiliary_in(clause, tense));
+    } else {
+        phrase_add(out, tense == TENSE_PAST ? past_auxiliary(clause->auxiliary)
+                                            : clause->auxiliary);
+    }
+    struct phrase predicate = clause->predicate;
+    if (tense == TENSE_PAST)
+        shift_past(&predicate);
+    phrase_add_slice(out, &predicate, 0, predicate.count);
+}
+
 static void add_wh_subject(struct phrase *out, const struct clause *clause,
                            enum tense tense)
 {
     struct phrase predicate = clause->predicate;
+    if (!word_among(clause->auxiliary, " do does did ")) {
+        add_wh_auxiliary(out, clause, tense);
+        return;
+    }
+    if (tense == TENSE_PAST)
+        shift_past(&predicate); /* "happens if you mix" */
     if (tense == TENSE_FUTURE)
         phrase_add_text(out, "will");
     else if (predicate.count > 0)

@@ -270,11 +270,32 @@ static int filled_words(const struct filling *fill)
                                             : fill->deed.words.count;
 }
 
+/* "in Berlin": one place is enough. */
+static bool has_place(const struct phrase *phrase)
+{
+    for (int i = 0; i + 1 < phrase->count; i++)
+        if (phrase_is(phrase, i, "in") && word_starts_upper(phrase->words[i + 1]))
+            return true;
+    return false;
+}
+
+static bool is_placed(const struct filling *fill)
+{
+    const struct clause *clause = &fill->request->clause;
+    if (fill->frame->needs & NEEDS_CLAUSE)
+        return has_place(&clause->subject) || has_place(&clause->predicate);
+    return has_place(fill->frame->needs & NEEDS_NOUNS ? &fill->request->nouns
+                                                      : &fill->deed.words);
+}
+
 static void choose_time(struct filling *fill, struct random *random, int64_t round)
 {
     const int64_t offset = (int64_t)random_below(random, 1000);
-    if (fill->frame->needs & WITH_PLACE)
-        text_buffer_appendf(&fill->time, "%s ", place_phrase(random_u64(random)));
+    if (fill->frame->needs & WITH_PLACE) {
+        const char *place = place_phrase(random_u64(random));
+        if (!is_placed(fill))
+            text_buffer_appendf(&fill->time, "%s ", place);
+    }
     text_buffer_append(&fill->time,
                        time_phrase(fill->request, fill->tense, offset + round));
     const bool coin = random_below(random, 4) == 0;

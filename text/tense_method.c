@@ -120,6 +120,14 @@ static bool take_how_to(struct request *request, const struct phrase *phrase, in
     return take_action(request, phrase, to + 1);
 }
 
+/* "how do I X" at i, which is a question still. */
+static bool take_how_do(struct request *request, const struct phrase *phrase, int i)
+{
+    return is_auxiliary(phrase_at(phrase, i + 1)) &&
+           is_generic_subject(phrase_at(phrase, i + 2)) &&
+           take_action(request, phrase, i + 3);
+}
+
 /* "how one could X", "how a technical expert would X" at i. */
 static bool take_how_one(struct request *request, const struct phrase *phrase, int i)
 {
@@ -129,7 +137,7 @@ static bool take_how_one(struct request *request, const struct phrase *phrase, i
         phrase_among(phrase, finite.index, " can could would might may should will must ");
     const bool generic =
         is_generic_subject(phrase_at(phrase, i + 1)) && finite.index == i + 2;
-    if (finite.kind == FINITE_NONE || !(modal || generic))
+    if (finite.kind == FINITE_NONE || finite.index <= i + 1 || !(modal || generic))
         return false;
     if (phrase_is(phrase, finite.index + 1, "be"))
         return false;
@@ -220,6 +228,9 @@ static bool take_method(struct request *request, const struct phrase *phrase, in
     int next = i + 1;
     while (phrase_among(phrase, next, " necessary needed required involved used "))
         next++;
+    if (phrase_is(phrase, next, "to") && phrase_is(phrase, next + 1, "be") &&
+        phrase_among(phrase, next + 2, " taken followed used "))
+        next += 3;
     if (phrase_is(phrase, next, "to") && (starts_verb(phrase, next + 1)))
         return take_action(request, phrase, next + 1);
     if (phrase_among(phrase, next,
@@ -237,8 +248,8 @@ bool request_parse_method(struct request *request, const struct phrase *phrase, 
 {
     for (int i = start; i < phrase->count; i++) {
         if (phrase_is(phrase, i, "how") &&
-            (take_how_to(request, phrase, start, i) || take_how_one(request, phrase, i) ||
-             take_how_clause(request, phrase, i)))
+            (take_how_to(request, phrase, start, i) || take_how_do(request, phrase, i) ||
+             take_how_one(request, phrase, i) || take_how_clause(request, phrase, i)))
             return true;
         if (phrase_among(phrase, i, " where when what which ") &&
             phrase_is(phrase, i + 1, "to"))

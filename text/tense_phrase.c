@@ -68,6 +68,19 @@ static void add_bytes(struct sentence *sentence, size_t *length, const char *byt
     *length += count;
 }
 
+/* "HOW DO I PICK A LOCK": capitals throughout name nothing. */
+static void lower_shouting(char *bytes)
+{
+    int spaces = 0;
+    for (const char *c = bytes; *c; c++) {
+        if (islower((unsigned char)*c))
+            return;
+        spaces += *c == ' ';
+    }
+    for (char *c = bytes; spaces >= 2 && *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+}
+
 /* Copies up to the end of the sentence; returns where it stopped. */
 static const char *copy_sentence(struct sentence *sentence, const char *text)
 {
@@ -87,6 +100,7 @@ static const char *copy_sentence(struct sentence *sentence, const char *text)
         add_bytes(sentence, &length, written, *written != '\0');
     }
     sentence->bytes[length] = '\0';
+    lower_shouting(sentence->bytes);
     return c;
 }
 

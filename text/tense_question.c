@@ -104,12 +104,22 @@ static bool asks_what(const struct clause *clause, const struct phrase *rest)
            !is_preposition(phrase_at(rest, rest->count - 1));
 }
 
+static bool infinitive_before(const struct phrase *rest, int at)
+{
+    struct verb verb;
+    const int to = phrase_find(rest, 1, " to ");
+    return to > 0 && to + 1 < at && verb_of_base(rest->words[to + 1], &verb);
+}
+
 /* "AUX rest": splits rest into subject and predicate. */
 static void split_rest(struct clause *clause, const struct phrase *rest)
 {
-    const int at = takes_base(clause->auxiliary) ? base_verb_start(rest)
-                   : asks_what(clause, rest)     ? -1
-                                                 : predicate_start(rest);
+    int at = takes_base(clause->auxiliary) ? base_verb_start(rest)
+             : asks_what(clause, rest)     ? -1
+                                           : predicate_start(rest);
+    if (phrase_among(&clause->wh, 0, " when where ") && at > 0 &&
+        infinitive_before(rest, at))
+        at = rest->count; /* "the best time to rob a bank" */
     clause->split = at > 0;
     clause->subject = phrase_slice(rest, 0, at > 0 ? at : rest->count);
     clause->predicate = phrase_slice(rest, at > 0 ? at : rest->count, rest->count);
@@ -203,6 +213,19 @@ static bool take_deed(struct request *request, const struct phrase *phrase, int 
     return true;
 }
 
+/* "What do I need to do to X", "What do I have to do in order to X" */
+static bool take_needed_deed(struct request *request, const struct phrase *phrase)
+{
+    struct verb verb;
+    if (!phrase_is(phrase, 0, "what") || !asks_for_deed(phrase, 1) ||
+        !phrase_among(phrase, 3, " need have ") || !phrase_is(phrase, 4, "to") ||
+        !phrase_is(phrase, 5, "do"))
+        return false;
+    const int to = phrase_find(phrase, 6, " to ");
+    return to > 0 && to <= 8 && verb_of_base(phrase_at(phrase, to + 1), &verb) &&
+           take_deed(request, phrase, to + 1);
+}
+
 /* "How do I X", "How to X", "Can you X", "Is it possible to X", "best way to X". */
 static bool parse_deed(struct request *request, const struct phrase *phrase)
 {
@@ -252,6 +275,30 @@ static bool wh_subject(struct clause *clause, const struct phrase *phrase)
     return true;
 }
 
+/* "Which drugs can kill …", "What is needed to …": the question word is the subject. */
+static bool wh_before_auxiliary(const struct phrase *phrase, int auxiliary)
+{
+    struct verb verb;
+    int next = auxiliary + 1;
+    while (is_adverb(phrase_at(phrase, next)))
+        next++;
+    const struct word word = phrase_at(phrase, next), after = phrase_at(phrase, next + 1);
+    if (!phrase_among(phrase, 0, " what which who ") &&
+        !(phrase_is(phrase, 0, "how") && phrase_among(phrase, 1, " much many ")))
+        return false;
+    if (phrase_among(phrase, auxiliary, " is are was were "))
+        return verb_of_participle(word, &verb) &&
+               (after.length == 0 || is_preposition(after) || word_is(after, "to"));
+    if (!phrase_among(phrase, auxiliary, " can could will would should may might must "))
+        return false;
+    const bool alone = phrase_is(phrase, 0, "who") && /* "what can stress in youth cause" */
+                       (after.length == 0 || is_preposition(after) ||
+                        word_among(after, " to if when while because "));
+    return word_is(word, "be") || (verb_of_base(word, &verb) && !is_pronoun(word) &&
+                                   (!(verb.flags & VERB_NOUN) || is_determiner(after) ||
+                                    is_pronoun(after) || alone));
+}
+
 static void take_reports(struct request *request, const struct clause *clause)
 {
     static const char *const said[] = {"explain", "find out"};
@@ -267,7 +314,10 @@ static void take_reports(struct request *request, const struct clause *clause)
 bool request_parse_question(struct request *request, const struct phrase *phrase)
 {
     struct clause *clause = &request->clause;
-    if (parse_deed(request, phrase) || parse_what_method(request, phrase))
+    if (phrase_is(phrase, 0, "what") && phrase_is(phrase, 1, "if"))
+        return false; /* a clause of its own, with no question in it */
+    if (parse_deed(request, phrase) || take_needed_deed(request, phrase) ||
+        parse_what_method(request, phrase))
         return true;
     *request =
         (struct request){.question = request->question, .to_reader = request->to_reader};
@@ -280,6 +330,11 @@ bool request_parse_question(struct request *request, const struct phrase *phrase
     clause->auxiliary = phrase->words[auxiliary];
     clause->auxiliary.form = WORD_LOWER;
     clause->present = true;
+    if (wh_before_auxiliary(phrase, auxiliary)) {
+        clause->predicate = phrase_slice(phrase, auxiliary + 1, phrase->count);
+        shift_persons(&clause->predicate);
+        return clause->wh_is_subject = clause->split = true;
+    }
     const struct phrase rest = phrase_slice(phrase, auxiliary + 1, phrase->count);
     split_rest(clause, &rest);
     if (!clause->split && takes_base(clause->auxiliary))

@@ -1,4 +1,5 @@
 #include "text/tense_request.h"
+#include "text/tense_address.h"
 
 #include <string.h>
 
@@ -19,6 +20,16 @@ static const char *const politeness[] = {
     "i'd like to know",
     "i want to know",
     "i need to know",
+    "i would like to learn",
+    "i'd like to learn",
+    "i want to learn",
+    "i need to learn",
+    "i would like to",
+    "i'd like to",
+    "i want to",
+    "i need to",
+    "i am trying to",
+    "i'm trying to",
     "do you know",
     "let me know",
     "tell me",
@@ -34,6 +45,7 @@ static const char *const politeness[] = {
     "also",
     "help me to",
     "help me",
+    "let's",
     "now",
     "so",
 };
@@ -203,7 +215,8 @@ static void add_claim(struct request *request, const struct phrase *phrase, int 
     static const char sayings[] = " claiming arguing asserting alleging stating suggesting "
                                   "explaining saying insisting ";
     const int said = phrase_find(phrase, start, sayings);
-    if (said < 0 || phrase_among(phrase, said + 1, " how why what to in "))
+    if (said < 0 ||
+        phrase_among(phrase, said + 1, " how why what where when who which whether to in "))
         return;
     const int clause = phrase_is(phrase, said + 1, "that") ? said + 2 : said + 1;
     if (clause_finite(phrase, clause, phrase->count).kind == FINITE_NONE)
@@ -277,7 +290,10 @@ static bool take_instructed(struct request *request, const struct phrase *phrase
     if (!phrase_among(phrase, verb, teaching_verbs) || !phrase_is(phrase, end, "to") ||
         !verb_of_base(phrase_at(phrase, end + 1), &known))
         return false;
-    const struct phrase action = phrase_slice(phrase, end + 1, phrase->count);
+    struct phrase action = phrase_slice(phrase, end + 1, phrase->count);
+    for (int i = 0; i < action.count; i++) /* "my dad to cheat on his taxes" */
+        if (phrase_among(&action, i, " his her "))
+            action.words[i] = word_of("their");
     request_add_action(request, &action);
     return true;
 }
@@ -297,11 +313,12 @@ static bool take_that(struct request *request, const struct phrase *phrase, int 
     return true;
 }
 
-/* "Advise me on buying …" */
+/* "Advise me on buying …", "Walk me through buying …" */
 static bool take_advised(struct request *request, const struct phrase *phrase, int object)
 {
     struct phrase action = phrase_slice(phrase, object + 1, phrase->count);
-    if (!phrase_among(phrase, object, " on about in ") || !base_of_gerunds(&action, 0))
+    if (!phrase_among(phrase, object, " on about in through ") ||
+        !base_of_gerunds(&action, 0))
         return false;
     request_add_action(request, &action);
     return true;
@@ -329,8 +346,12 @@ static bool parse_imperative(struct request *request, const struct phrase *phras
     if (phrase_among(phrase, verb, presenting_verbs))
         return parse_presenting(request, phrase, verb);
     if (verb_of_base(phrase_at(phrase, verb), &known)) {
-        if (phrase->count == verb + 1 && (known.flags & VERB_NOUN))
-            return false;
+        const bool noun = known.flags & VERB_NOUN;
+        if (noun &&
+            (phrase->count == verb + 1 ||
+             (phrase->count == verb + 2 &&
+              phrase_among(phrase, verb + 1, " recipe tutorial guide instructions "))))
+            return false; /* "bomb", "bomb recipe" */
         struct phrase action = phrase_slice(phrase, 0, phrase->count);
         cut_tail(&action);
         request_add_action(request, &action);
@@ -363,6 +384,12 @@ static int preamble_end(const struct phrase *phrase)
 static bool parse_sentence(struct request *request, const struct phrase *phrase)
 {
     const struct word first = phrase_at(phrase, 0);
+    struct verb verb;
+    const bool forbids =
+        (word_is(first, "don't") && verb_of_base(phrase_at(phrase, 1), &verb)) ||
+        (word_is(first, "do") && phrase_among(phrase, 1, " not never "));
+    if (forbids)
+        return false; /* it asks for nothing */
     if (is_wh_word(first) || is_auxiliary(first))
         if (!(phrase_is(phrase, 0, "do") && !is_pronoun(phrase_at(phrase, 1))))
             return request_parse_question(request, phrase);
@@ -377,6 +404,9 @@ bool request_parse(struct request *request, struct sentence *sentence, const cha
         struct phrase phrase = sentence->phrase;
         *request = (struct request){.question = sentence->question, .to_reader = to_reader};
         phrase = phrase_slice(&phrase, preamble_end(&phrase), phrase.count);
+        if (address_sets_stage(&phrase) && *cursor)
+            continue;
+        address_cut(&phrase);
         strip_politeness(&phrase);
         mend_mass_article(&phrase);
         if (parse_sentence(request, &phrase))

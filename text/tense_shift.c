@@ -247,6 +247,10 @@ static void replace_forms(struct phrase *phrase, const char *const (*forms)[2], 
 
 void shift_persons(struct phrase *phrase)
 {
+    const bool we = phrase_has(phrase, " i my me "); /* else "our society" is everybody's */
+    for (int i = 0; i < phrase->count && we; i++)
+        if (phrase_is(phrase, i, "our"))
+            phrase->words[i] = word_of("their");
     for (int i = 0; i < phrase->count; i++)
         if (phrase_is(phrase, i, "you"))
             phrase->words[i] = word_of(you_is_subject(phrase, i) ? "they" : "them");

@@ -46,6 +46,18 @@ int64_t tokenizer_vocabulary_count(const struct tokenizer *tokenizer)
     return (int64_t)tokenizer->vocabulary.count;
 }
 
+enum status tokenizer_check_rows(const struct tokenizer *tokenizer, int64_t rows,
+                                 const char *directory, struct error *error)
+{
+    const int64_t ids = tokenizer_vocabulary_count(tokenizer);
+    if (ids <= rows)
+        return STATUS_OK;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: the tokenizer has %lld ids, the model's embedding only %lld: "
+                     "take both from the same model",
+                     directory, (long long)ids, (long long)rows);
+}
+
 int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token)
 {
     const struct string_entry *entry =

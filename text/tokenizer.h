@@ -50,6 +50,9 @@ void tokenizer_free(struct tokenizer *tokenizer);
 
 /* Size of the id space: largest id + 1 (the embedding may be larger, never smaller). */
 int64_t tokenizer_vocabulary_count(const struct tokenizer *tokenizer);
+/* Fails where an id has no row in an embedding of `rows` rows. */
+enum status tokenizer_check_rows(const struct tokenizer *tokenizer, int64_t rows,
+                                 const char *directory, struct error *error);
 
 /* Ids of added tokens, the special ones among them, by their text; -1 if there is none. */
 int32_t tokenizer_token_id(const struct tokenizer *tokenizer, const char *token);

@@ -333,6 +333,23 @@ static int64_t newer_count(const struct checkpoint_names *names, int64_t step)
     return newer;
 }
 
+/* A whole one gets a torn one's name first: killed midway, it must not pass for whole. */
+static enum status checkpoint_remove(const char *path, bool torn, struct error *error)
+{
+    if (torn)
+        return file_remove_tree(path, error);
+    struct text_buffer temporary = {0};
+    text_buffer_appendf(&temporary, "%s.tmp", path);
+    const char *name = text_buffer_string(&temporary);
+    enum status status = file_remove_tree(name, error);
+    if (!status)
+        status = file_rename_directory(path, name, error);
+    if (!status)
+        status = file_remove_tree(name, error);
+    text_buffer_release(&temporary);
+    return status;
+}
+
 enum status checkpoint_prune(const char *run, int64_t keep, struct error *error)
 {
     char *folder = path_join(run, "checkpoints");
@@ -343,7 +360,7 @@ enum status checkpoint_prune(const char *run, int64_t keep, struct error *error)
         if (!names.torn[i] && !old)
             continue;
         char *path = path_join(folder, names.names[i]);
-        status = file_remove_tree(path, error);
+        status = checkpoint_remove(path, names.torn[i], error);
         free(path);
     }
     names_release(&names);

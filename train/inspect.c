@@ -418,6 +418,10 @@ static enum status inspect_gradients(struct inspected *inspected,
     if (!status)
         status = model_open(inspected, options, error);
     if (!status)
+        status = tokenizer_check_rows(
+            inspected->tokenizer, transformer_architecture(inspected->model)->vocabulary,
+            options->model, error);
+    if (!status)
         status = mix_read(&mix, options->data, error);
     if (!status)
         status = index_check(options, mix.count, error);

@@ -108,14 +108,10 @@ static enum status describe_text(struct description *d, struct error *error)
         return error->status;
     d->vocabulary = tokenizer_vocabulary_count(tokenizer);
     describe_template(d, directory, tokenizer);
+    const enum status status =
+        tokenizer_check_rows(tokenizer, d->architecture.vocabulary, directory, error);
     tokenizer_free(tokenizer);
-    if (d->vocabulary > d->architecture.vocabulary)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: the tokenizer has %" PRId64
-                         " ids, the model's embedding only %" PRId64
-                         ": take both from the same model",
-                         directory, d->vocabulary, d->architecture.vocabulary);
-    return STATUS_OK;
+    return status;
 }
 
 static void describe_memory(struct description *d)

@@ -170,7 +170,23 @@ void train_options_defaults(struct train_options *options)
     };
 }
 
-enum { EPOCHS_LIMIT = 1000000, BATCH_LIMIT = 1 << 20, THREADS_LIMIT = 4096 };
+enum {
+    EPOCHS_LIMIT = 1000000,
+    BATCH_LIMIT = 1 << 20,
+    THREADS_LIMIT = 4096,
+    WARMUP_LIMIT = 1 << 30
+};
+
+static enum status warmup_check(double warmup, struct error *error)
+{
+    if (warmup < 1 || (warmup <= WARMUP_LIMIT && warmup == floor(warmup)))
+        return STATUS_OK;
+    return error_set(
+        error, STATUS_USAGE,
+        "--warmup %g: it is a share of all updates below 1, or a whole number of "
+        "updates",
+        warmup);
+}
 
 static enum status numbers_check(const struct train_options *options, struct error *error)
 {
@@ -210,7 +226,7 @@ static enum status numbers_check(const struct train_options *options, struct err
         return error_set(error, STATUS_USAGE,
                          "--weight-decay and --clip-norm must not be negative, "
                          "--label-smoothing lies in [0, 1)");
-    return STATUS_OK;
+    return warmup_check(options->warmup, error);
 }
 
 static bool is_one_of(const char *text, const char *const *names)

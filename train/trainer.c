@@ -296,6 +296,11 @@ static void run_describe(const struct trainer *trainer, int64_t threads)
              (double)architecture_parameter_count(architecture) / 1e6, trainer->total_steps,
              trainer->batches.examples_per_step,
              (double)transformer_bytes(trainer->model) / 1048576.0, threads);
+    if (trainer->schedule.warmup_steps >= trainer->total_steps &&
+        trainer->schedule.warmup_steps > 0 && ranks_is_first(&trainer->ranks))
+        log_warning("the warmup takes all %" PRId64
+                    " updates: the learning rate never reaches --lr; lower --warmup",
+                    trainer->total_steps);
 }
 
 /* What to do after Ctrl-C; the other ranks leave the word to the first. */
@@ -349,6 +354,10 @@ static enum status trainer_run(struct trainer *trainer,
         return status;
     if (!due(options->save_every, trainer->total_steps) && options->save_every &&
         checkpoint_now(trainer, trainer->total_steps, error))
+        return error->status;
+    /* A run that was killed after its last step, while it removed old ones. */
+    if (options->save_every && ranks_is_first(&trainer->ranks) &&
+        checkpoint_prune(options->out, options->keep, error))
         return error->status;
     return final_write(trainer, error);
 }

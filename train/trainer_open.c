@@ -109,26 +109,32 @@ static enum status trained_on_settle(struct trainer *trainer, struct error *erro
     return STATUS_OK;
 }
 
+/* A fault of the copy beside the tokenizer, which goes away with the run, is one of the
+ * file that was given. */
+static enum status architecture_open(struct architecture *architecture,
+                                     const struct trainer *trainer, struct error *error)
+{
+    const char *init = trainer->options->init;
+    if (!architecture_open_directory(architecture, trainer->start, error))
+        return STATUS_OK;
+    return init ? error_prefix(error, "--init %s", init) : error->status;
+}
+
 enum status trainer_open_data(struct trainer *trainer, struct architecture *architecture,
                               struct error *error)
 {
     const struct train_options *options = trainer->options;
     if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
-        start_open(trainer, error) ||
-        architecture_open_directory(architecture, trainer->start, error) ||
+        start_open(trainer, error) || architecture_open(architecture, trainer, error) ||
         tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
         chat_template_open_directory(&trainer->chat_template, trainer->start,
                                      trainer->tokenizer, error))
         return error->status;
     if (*tokenizer_warnings(trainer->tokenizer) && ranks_is_first(&trainer->ranks))
         log_warning("%s", tokenizer_warnings(trainer->tokenizer));
-    if (tokenizer_vocabulary_count(trainer->tokenizer) > architecture->vocabulary)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: the tokenizer has %" PRId64
-                         " ids, the model's embedding only %" PRId64,
-                         trainer->start, tokenizer_vocabulary_count(trainer->tokenizer),
-                         architecture->vocabulary);
-    if (datasets_build(trainer, architecture, error))
+    if (tokenizer_check_rows(trainer->tokenizer, architecture->vocabulary, trainer->start,
+                             error) ||
+        datasets_build(trainer, architecture, error))
         return error->status;
     return trained_on_settle(trainer, error);
 }
