@@ -29,6 +29,7 @@ struct transfer *transfer_create(const struct service_target *target,
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "holdfast");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl unpacks */
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(1e3 * timeout_seconds));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(1e3 * (timeout_seconds < 15 ? timeout_seconds : 15)));
@@ -89,6 +90,18 @@ static void key_blot(char *text, const char *key)
     for (char *at = strstr(text, start); at; at = strstr(at, start))
         for (; *at && *at != ' '; at++)
             *at = '*';
+}
+
+/* In a reply only the whole of a key that is too long to stand there by chance: some
+ * servers repeat a request's headers. */
+static void reply_blot(char *text, const char *key)
+{
+    enum { CHANCELESS_BYTES = 12 };
+    const size_t count = key ? strlen(key) : 0;
+    if (count < CHANCELESS_BYTES)
+        return;
+    for (char *at = strstr(text, key); at; at = strstr(at, key))
+        memset(at, '*', count);
 }
 
 static bool code_is_fatal(CURLcode code)
@@ -180,7 +193,8 @@ static void failure_judge(const struct service *service, const struct transfer *
         reason_set(end, TRY_FATAL, "HTTP %ld: the account is used up: %s", status,
                    failure.message);
     else if (end->misdirected)
-        reason_set(end, TRY_FAILED, "HTTP %ld: %s", status, failure.message);
+        reason_set(end, TRY_FAILED, "HTTP %ld%s%s", status, *failure.message ? ": " : "",
+                   failure.message);
     else if (status >= 300 && status < 400)
         reason_set(end, TRY_FATAL,
                    "HTTP %ld: the service answers with a redirect, which is not followed; "
@@ -211,4 +225,6 @@ void try_judge(const struct service *service, const struct transfer *transfer,
     key_blot(end->reason, key);
     if (end->result == TRY_REPLIED && end->reply.result == CHAT_FILTERED)
         key_blot(end->reply.text, key);
+    else if (end->result == TRY_REPLIED)
+        reply_blot(end->reply.text, key);
 }

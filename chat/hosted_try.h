@@ -49,7 +49,7 @@ struct try_end {
     char reason[TRY_REASON_BYTES];
 };
 
-/* `key` (NULL: none) is blotted out of the reason. */
+/* `key` (NULL: none) is blotted out of the reason and the reply. */
 void try_judge(const struct service *service, const struct transfer *transfer,
                CURLcode code, const char *key, struct try_end *end);
 
