@@ -15,6 +15,7 @@ enum { STORED_JUDGE_COUNT = 3, RESTART_LIMIT = 10000 };
 void artifact_release(struct artifact *artifact)
 {
     free(artifact->model);
+    artifact_run_release(&artifact->run);
     attempt_list_release(&artifact->list);
     *artifact = (struct artifact){0};
 }
@@ -207,6 +208,8 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
     if (!status)
         status = is_own ? own_read(artifact, bytes, count, where, error)
                         : other_read(artifact, bytes, count, where, error);
+    artifact->is_own = is_own;
+    artifact->stored_judge_count = artifact->list.judge_count;
     if (status)
         artifact_release(artifact);
     return status;
@@ -218,9 +221,13 @@ enum status artifact_read(struct artifact *artifact, const char *path, struct er
     *artifact = (struct artifact){0};
     if (file_map(&map, path, error))
         return error->status;
-    const enum status status =
+    enum status status =
         artifact_parse(artifact, (const char *)map.data, map.bytes, path, error);
     file_unmap(&map);
+    if (!status && artifact->is_own)
+        status = artifact_run_read(&artifact->run, path, error);
+    if (status)
+        artifact_release(artifact);
     return status;
 }
 
