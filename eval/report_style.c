@@ -164,7 +164,7 @@ const char *const report_style[] = {
     ".case > summary::before { content: '▸'; color: var(--muted); width: 0.7em; flex: none; }\n"
     ".case[open] > summary::before { content: '▾'; }\n"
     ".case > summary:hover { background: var(--hover); }\n"
-    ".case .what { flex: 1; min-width: 0; }\n"
+    ".case .what { flex: 1; min-width: 0; overflow-wrap: anywhere; }\n"
     ".case .what small { color: var(--muted); font-size: 12.5px; margin-left: 9px; }\n"
     ".badges { display: flex; gap: 7px; flex: none; }\n"
     ".badge { font-size: 12px; padding: 0 8px; border-radius: 9px; white-space: nowrap;\n"
