@@ -53,7 +53,7 @@ const char *const report_style[] = {
     ".runs, .legend { list-style: none; margin: 0 0 8px; padding: 0; display: flex;\n"
     "  flex-wrap: wrap; gap: 4px 22px; font-size: 13.5px; }\n"
     ".runs svg, .legend svg { vertical-align: -2px; margin-right: 7px; }\n"
-    ".runs b { font-weight: 600; }\n"
+    ".runs b { font-weight: 600; overflow-wrap: anywhere; }\n"
     ".model { color: var(--muted); overflow-wrap: anywhere; }\n"
     ".strip { margin-top: 30px; }\n"
     ".strip h2 { font: 600 13px/1.4 var(--sans); letter-spacing: 0; margin: 0 0 10px; }\n"
