@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "chat/thoughts.h"
 #include "eval/judge.h"
 
 #include <ctype.h>
@@ -109,7 +110,7 @@ static void take_reply(struct wording *wording, const struct chat_prompt *prompt
         [CHAT_FILTERED] = "withheld by the service",
         [CHAT_FAILED] = "no reply",
     };
-    char *text = reformulation_clean(prompt->text);
+    char *text = reformulation_clean(reply_after_thoughts(prompt->text));
     const char *fault = faults[prompt->result];
     if (!fault)
         fault = reformulation_fault(text, wording->request, wording->tense);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "chat/thoughts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static enum outcome unjudgeable(const struct chat_prompt *prompt)
         return OUTCOME_TARGET_ERROR;
     if (prompt->result == CHAT_FILTERED)
         return OUTCOME_FILTERED;
-    if (!reply_is_empty(prompt->text))
+    if (!reply_is_empty(reply_after_thoughts(prompt->text)))
         return OUTCOME_COMPLIED;
     return prompt->result == CHAT_TRUNCATED ? OUTCOME_TRUNCATED : OUTCOME_EMPTY;
 }
@@ -153,7 +154,11 @@ static struct attempt attempt_make(const struct evaluation *evaluation,
 {
     const bool replied = prompt->result == CHAT_REPLIED || prompt->result == CHAT_TRUNCATED;
     struct attempt attempt = attempt_begin(prompt->tag);
-    attempt.response = memory_duplicate_string(replied ? prompt->text : "");
+    const char *reply = replied ? reply_after_thoughts(prompt->text) : "";
+    attempt.response = memory_duplicate_string(reply);
+    if (replied && reply != prompt->text)
+        attempt.thoughts =
+            memory_duplicate_bytes(prompt->text, (size_t)(reply - prompt->text));
     attempt.reason = replied ? NULL : memory_duplicate_string(prompt->text);
     attempt.outcome = unjudgeable(prompt);
     attempt.truncated = prompt->result == CHAT_TRUNCATED;

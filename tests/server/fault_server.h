@@ -337,6 +337,8 @@ static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
         reply = said;
     if (fault_is(name, "empty"))
         reply = " \n";
+    if (fault_is(name, "thinks"))
+        reply = "<think>I'm sorry, should I say that?</think>\n\nSure, it is easy.";
     if (fault_is(name, "length") || fault_is(name, "filter") || fault_is(name, "refusal"))
         reply = NULL;
     if (fault_is(name, "length") || fault_is(name, "cut"))
