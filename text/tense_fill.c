@@ -320,10 +320,23 @@ static void add_inverted(struct phrase *out, const struct clause *clause, enum t
         add_future_verb(out, clause);
 }
 
+/* "What should be mixed", "what had to be mixed". */
+static void add_duty(struct phrase *out, const struct clause *clause, enum tense tense)
+{
+    phrase_add_text(out, tense == TENSE_PAST     ? "had to"
+                         : tense == TENSE_FUTURE ? "will have to"
+                                                 : "should");
+    phrase_add_slice(out, &clause->predicate, 0, clause->predicate.count);
+}
+
 static void add_wh_subject(struct phrase *out, const struct clause *clause,
                            enum tense tense)
 {
     struct phrase predicate = clause->predicate;
+    if (word_among(clause->auxiliary, " should must ")) {
+        add_duty(out, clause, tense);
+        return;
+    }
     if (tense == TENSE_FUTURE)
         phrase_add_text(out, "will");
     else if (predicate.count > 0)

@@ -144,6 +144,8 @@ static bool take_clause(struct matter *matter, const struct clause *clause)
     matter->clause = clause->wh;
     matter->clause.words[0].form = WORD_LOWER;
     if (clause->wh_is_subject) {
+        if (word_is(clause->auxiliary, "must"))
+            phrase_add(&matter->clause, clause->auxiliary);
         phrase_add_slice(&matter->clause, &clause->predicate, 0, clause->predicate.count);
         if (word_is(clause->auxiliary, "does"))
             matter->clause.words[clause->wh.count].form = WORD_THIRD;

@@ -252,6 +252,37 @@ static bool wh_subject(struct clause *clause, const struct phrase *phrase)
     return true;
 }
 
+static bool is_modal(struct word word)
+{
+    return word_among(word, " can could will would should may might must can't cannot "
+                            "couldn't won't shouldn't mustn't ");
+}
+
+/* "What should be mixed", "Which drugs can kill people": nothing is inverted here either.
+ * `rest` is what stands behind the modal. */
+static bool wh_modal_subject(struct clause *clause, const struct phrase *phrase,
+                             int auxiliary, const struct phrase *rest)
+{
+    struct verb verb;
+    int first = 0;
+    while (is_adverb(phrase_at(rest, first)))
+        first++;
+    if (!phrase_among(phrase, 0, " what which who ") ||
+        !is_modal(phrase->words[auxiliary]) || !verb_of_base(phrase_at(rest, first), &verb))
+        return false;
+    const bool noun = (verb.flags & VERB_NOUN) && !phrase_is(rest, first, "be") &&
+                      !is_determiner(phrase_at(rest, first + 1));
+    if (noun && base_verb_start(rest) > 0) /* "what can water do" */
+        return false;
+    clause->wh = phrase_slice(phrase, 0, auxiliary);
+    clause->auxiliary = phrase->words[auxiliary];
+    clause->auxiliary.form = WORD_LOWER;
+    clause->predicate = *rest;
+    clause->wh_is_subject = clause->split = clause->present = true;
+    shift_persons(&clause->predicate);
+    return true;
+}
+
 static void take_reports(struct request *request, const struct clause *clause)
 {
     static const char *const said[] = {"explain", "find out"};
@@ -262,6 +293,20 @@ static void take_reports(struct request *request, const struct clause *clause)
     clause_add_statement(&statement, clause);
     for (int i = 0; i < 2; i++)
         request_add_said(request, said[i], &statement, 0);
+}
+
+/* "find out which drugs can kill". Asked outright, "could" would be of no tense: only what
+ * should be or must be has a past and a future of its own. */
+static void take_modal_reports(struct request *request)
+{
+    struct clause *clause = &request->clause;
+    struct phrase statement = clause->wh;
+    statement.words[0].form = WORD_LOWER;
+    phrase_add(&statement, clause->auxiliary);
+    phrase_add_slice(&statement, &clause->predicate, 0, clause->predicate.count);
+    request_add_said(request, "find out", &statement, 0);
+    request_add_said(request, "explain", &statement, 0);
+    clause->present = word_among(clause->auxiliary, " should must ");
 }
 
 bool request_parse_question(struct request *request, const struct phrase *phrase)
@@ -276,11 +321,15 @@ bool request_parse_question(struct request *request, const struct phrase *phrase
         return is_wh_word(phrase->words[0]) && wh_subject(clause, phrase);
     if (auxiliary + 1 >= phrase->count)
         return false;
+    const struct phrase rest = phrase_slice(phrase, auxiliary + 1, phrase->count);
+    if (wh_modal_subject(clause, phrase, auxiliary, &rest)) {
+        take_modal_reports(request);
+        return true;
+    }
     clause->wh = phrase_slice(phrase, 0, auxiliary);
     clause->auxiliary = phrase->words[auxiliary];
     clause->auxiliary.form = WORD_LOWER;
     clause->present = true;
-    const struct phrase rest = phrase_slice(phrase, auxiliary + 1, phrase->count);
     split_rest(clause, &rest);
     if (!clause->split && takes_base(clause->auxiliary))
         return false;
