@@ -10,6 +10,7 @@
 #include "eval/run_folder.h"
 #include "eval/run_rounds.h"
 #include "eval/summary.h"
+#include "eval/typographic.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,7 @@ static enum status conclude(const struct evaluation *evaluation,
     const struct eval_options *options = evaluation->options;
     struct summary summary;
     struct error unscored = {0};
+    typographic_warn(&evaluation->attempts);
     summary_make(&summary, &evaluation->attempts, plan);
     enum status status = summary_write(options, &summary, shown, error);
     if (!status)

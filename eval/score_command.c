@@ -8,6 +8,7 @@
 #include "eval/eval_command.h"
 #include "eval/gate.h"
 #include "eval/summary.h"
+#include "eval/typographic.h"
 #include "text/tense.h"
 
 #include <math.h>
@@ -278,6 +279,7 @@ static enum status score_print(const struct score_options *options,
     struct summary summary;
     struct error unscored = {0};
     struct text_buffer text = {0};
+    typographic_warn(&artifact->list);
     names_find(&names, &artifact->list);
     const struct summary_plan plan = plan_make(options, artifact, &names);
     summary_make(&summary, &artifact->list, &plan);
