@@ -2,6 +2,7 @@
 
 #include "base/json_scan.h"
 #include "base/memory.h"
+#include "data_gen/source_file.h"
 #include "eval/artifact_jailbreakbench.h"
 #include "eval/judge.h"
 
@@ -217,13 +218,12 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
 
 enum status artifact_read(struct artifact *artifact, const char *path, struct error *error)
 {
-    struct file_map map;
+    struct source_file file;
     *artifact = (struct artifact){0};
-    if (file_map(&map, path, error))
+    if (source_file_open(&file, path, error))
         return error->status;
-    enum status status =
-        artifact_parse(artifact, (const char *)map.data, map.bytes, path, error);
-    file_unmap(&map);
+    enum status status = artifact_parse(artifact, file.bytes, file.count, path, error);
+    source_file_close(&file);
     if (!status && artifact->is_own)
         status = artifact_run_read(&artifact->run, path, error);
     if (status)

@@ -38,6 +38,7 @@ struct artifact {
     size_t stored_judge_count; /* of the list; those that judge afresh follow */
     struct attempt_list list;
 };
+/* As it is, or packed with gzip or zstd. */
 enum status artifact_read(struct artifact *artifact, const char *path, struct error *error);
 enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t count,
                            const char *where, struct error *error);
