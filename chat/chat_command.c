@@ -30,7 +30,7 @@ struct chat_options {
 static const struct option_entry entries[] = {
     {"model", OPTION_STRING, FIELD(model), "MODEL",
      "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
-     "OPENAI_API_KEY or ANTHROPIC_API_KEY)",
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY, or of one host alone in HOLDFAST_KEY_HOST)",
      "Chat"},
     {"prompt", OPTION_STRING, FIELD(prompt), "TEXT",
      "ask this, print the reply and stop; without it, every line of stdin is a turn", NULL},

@@ -413,7 +413,7 @@ static void jobs_collect(struct answering *answering)
         struct try_end end;
         const CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-        try_judge(hosted->service, transfer, code, hosted->key, &end);
+        try_judge(hosted->service, transfer, code, hosted->key, hosted->key_variable, &end);
         transfer_leave(answering, transfer);
         job_end(answering, transfer->job, &end);
     }

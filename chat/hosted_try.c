@@ -175,8 +175,8 @@ static bool status_is_passing(long status)
            (status >= 500 && status <= 599 && status != 501 && status != 505);
 }
 
-static void failure_judge(const struct service *service, const struct transfer *transfer,
-                          long status, bool has_key, struct try_end *end)
+static void failure_judge(const struct transfer *transfer, long status, const char *wanted,
+                          const char *key_variable, struct try_end *end)
 {
     struct service_failure failure;
     curl_off_t retry_after = 0; /* libcurl reads both seconds and dates */
@@ -186,9 +186,7 @@ static void failure_judge(const struct service *service, const struct transfer *
     end->signal = PACING_GOOD;
     end->misdirected = status == 403 || status == 404 || status == 405;
     if (status == 401)
-        reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s",
-                   has_key ? "does not take the key; check" : "wants a key; set",
-                   service->key_variable);
+        reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s", wanted, key_variable);
     else if (status == 402 || service_failure_is_quota(&failure))
         reason_set(end, TRY_FATAL, "HTTP %ld: the account is used up: %s", status,
                    failure.message);
@@ -211,8 +209,10 @@ static void failure_judge(const struct service *service, const struct transfer *
 }
 
 void try_judge(const struct service *service, const struct transfer *transfer,
-               CURLcode code, const char *key, struct try_end *end)
+               CURLcode code, const char *key, const char *key_variable,
+               struct try_end *end)
 {
+    const bool has_key = key && *key;
     long status = 0;
     *end = (struct try_end){.result = TRY_FAILED};
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -221,7 +221,9 @@ void try_judge(const struct service *service, const struct transfer *transfer,
     else if (status == 200)
         answer_judge(service, transfer, end);
     else
-        failure_judge(service, transfer, status, key && *key, end);
+        failure_judge(transfer, status,
+                      has_key ? "does not take the key; check" : "wants a key; set",
+                      key_variable, end);
     key_blot(end->reason, key);
     if (end->result == TRY_REPLIED && end->reply.result == CHAT_FILTERED)
         key_blot(end->reply.text, key);

@@ -55,10 +55,16 @@ struct service {
 extern const struct service service_openai;
 extern const struct service service_anthropic;
 
-/* Where requests go. */
+/*
+ * Where requests go. Services of one kind may want different keys: the variable that
+ * `key_variable` names, HOLDFAST_KEY_HOST (and _PORT, if the URL has one; in capitals,
+ * other characters than letters and digits as '_'), comes before the service's own where it
+ * is set, and sends no key where it is empty.
+ */
 struct service_target {
     char *url; /* the endpoint in full */
     char *model;
+    char *key_variable;
     bool loopback;
 };
 

@@ -14,7 +14,8 @@
 static const struct option_entry entries[] = {
     {"model", OPTION_STRING, FIELD(model), "MODEL",
      "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
-     "OPENAI_API_KEY or ANTHROPIC_API_KEY), or replay:RUN for the replies of another run",
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY, or of one host alone in HOLDFAST_KEY_HOST), or "
+     "replay:RUN for the replies of another run",
      "Model and requests"},
     {"system", OPTION_STRING, FIELD(system), "TEXT", "a system message in front", NULL},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
