@@ -11,6 +11,7 @@
 #include "eval/run_rounds.h"
 #include "eval/summary.h"
 #include "eval/typographic.h"
+#include "eval/unscored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,8 @@ static enum status conclude(const struct evaluation *evaluation,
     if (!status)
         status = page_write(options, error);
     const bool scored = !summary_check_scored(&summary, options->unscored_limit, &unscored);
+    if (!scored)
+        unscored_explain(&unscored, &evaluation->attempts);
     if (!status)
         status = gates_conclude(&options->fail_if, &summary, options->junit,
                                 scored ? NULL : unscored.message, error);
