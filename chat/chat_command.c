@@ -153,13 +153,16 @@ static void chat_options_defaults(struct chat_options *options)
 
 static enum status unused_check(const struct chat_options *options, struct error *error)
 {
+    static const char *const sampling[] = {"temperature", "top-p", NULL};
     struct chat_options defaults;
-    if (chat_is_hosted(options->model))
-        return STATUS_OK;
+    enum status status = STATUS_OK;
     chat_options_defaults(&defaults);
-    const enum status status =
-        options_check_equal(&command_line, options, &defaults, hosted_option_names,
-                            "is of hosted models: leave it out", error);
+    if (!chat_is_hosted(options->model))
+        status = options_check_equal(&command_line, options, &defaults, hosted_option_names,
+                                     "is of hosted models: leave it out", error);
+    else if (options->hosted.reasoning)
+        status = options_check_equal(&command_line, options, &defaults, sampling,
+                                     "is not sent with --reasoning: leave it out", error);
     options_release(&command_line, &defaults);
     return status;
 }

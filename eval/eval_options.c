@@ -287,6 +287,8 @@ static enum status models_check(const struct eval_options *options,
     static const char *const reformulator_prices[] = {"reformulator-price-in",
                                                       "reformulator-price-out", NULL};
     static const char *const of_target[] = {"price-in", "price-out", "reasoning", NULL};
+    static const char *const sampling[] = {"temperature", "top-p", "benign-temperature",
+                                           NULL};
     const bool target = chat_is_hosted(options->model);
     const bool judges = bench_has_hosted(bench);
     const bool words = options->reformulator && chat_is_hosted(options->reformulator);
@@ -296,6 +298,8 @@ static enum status models_check(const struct eval_options *options,
                      "is of a hosted --model: leave it out (judges and the reformulator "
                      "have their own)",
                      error) ||
+        unused_check(options, !options->hosted.reasoning, sampling,
+                     "is not sent with --reasoning: leave it out", error) ||
         unused_check(options, bench_has_models(bench), judge_model_option_names,
                      "is of judges that are chat models: leave it out", error) ||
         unused_check(options, judges, judge_hosted_option_names,
