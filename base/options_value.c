@@ -177,6 +177,10 @@ static enum status assign_list(struct string_list *list, const char *text, bool 
     struct string_list fresh = {0};
     struct text_buffer item = {0};
     enum status result = STATUS_OK;
+    if (!*text && strncmp(label, "--", 2) == 0) /* an unset variable of a script */
+        result = error_set(error, STATUS_USAGE,
+                           "%s: is empty: leave it out, or write %s= for none", label,
+                           label + 2);
     for (const char *at = text; *text;) {
         at = read_item(&item, at);
         if (item.length == 0) {

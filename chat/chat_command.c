@@ -30,7 +30,7 @@ struct chat_options {
 static const struct option_entry entries[] = {
     {"model", OPTION_STRING, FIELD(model), "MODEL",
      "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
-     "OPENAI_API_KEY or ANTHROPIC_API_KEY)",
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY, or of one host alone in HOLDFAST_KEY_HOST)",
      "Chat"},
     {"prompt", OPTION_STRING, FIELD(prompt), "TEXT",
      "ask this, print the reply and stop; without it, every line of stdin is a turn", NULL},
@@ -153,13 +153,16 @@ static void chat_options_defaults(struct chat_options *options)
 
 static enum status unused_check(const struct chat_options *options, struct error *error)
 {
+    static const char *const sampling[] = {"temperature", "top-p", NULL};
     struct chat_options defaults;
-    if (chat_is_hosted(options->model))
-        return STATUS_OK;
+    enum status status = STATUS_OK;
     chat_options_defaults(&defaults);
-    const enum status status =
-        options_check_equal(&command_line, options, &defaults, hosted_option_names,
-                            "is of hosted models: leave it out", error);
+    if (!chat_is_hosted(options->model))
+        status = options_check_equal(&command_line, options, &defaults, hosted_option_names,
+                                     "is of hosted models: leave it out", error);
+    else if (options->hosted.reasoning)
+        status = options_check_equal(&command_line, options, &defaults, sampling,
+                                     "is not sent with --reasoning: leave it out", error);
     options_release(&command_line, &defaults);
     return status;
 }

@@ -31,13 +31,15 @@ static enum status key_take(struct hosted *hosted, struct error *error)
 {
     const struct service *service = hosted->service;
     struct text_buffer line = {0};
-    const char *key = getenv(service->key_variable);
+    const bool own = getenv(hosted->target.key_variable) != NULL;
+    hosted->key_variable = own ? hosted->target.key_variable : service->key_variable;
+    const char *key = getenv(hosted->key_variable);
     if (!key || !*key)
         return STATUS_OK;
     if (!key_is_sound(key))
         return error_set(error, STATUS_USAGE,
                          "%s holds blanks or characters that no key has",
-                         service->key_variable);
+                         hosted->key_variable);
     hosted->key = memory_duplicate_string(key);
     text_buffer_appendf(&line, "%s%s", service->key_header, key);
     header_add(hosted, text_buffer_string(&line));

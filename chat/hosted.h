@@ -18,6 +18,7 @@ struct hosted {
     struct service_target target;
     struct hosted_options options; /* `cache` is owned */
     char *key;                     /* NULL: none */
+    const char *key_variable;      /* where it is, or would be */
     struct curl_slist *headers;
     CURLM *multi;
     struct transfer **idle; /* room for `concurrency` */

@@ -208,15 +208,28 @@ static void job_adapt(struct answering *answering, struct job *job, unsigned qui
     job_wait(answering, job, 0);
 }
 
+/* Who cannot be reached, or asked for silence, is left alone by all. */
+static void service_leave_alone(struct hosted *hosted, const struct job *job,
+                                double seconds)
+{
+    enum { WORTH_TELLING_SECONDS = 10 };
+    const double now = clock_seconds();
+    const double before = hosted->pacing.pause_until_seconds;
+    pacing_pause(&hosted->pacing, now, seconds);
+    const double after = hosted->pacing.pause_until_seconds;
+    if (after - now >= WORTH_TELLING_SECONDS && after - before >= WORTH_TELLING_SECONDS)
+        log_info("%s is left alone for %.0f s: %s", hosted->target.model, after - now,
+                 job->reason);
+}
+
 static void job_retry(struct answering *answering, struct job *job,
                       const struct try_end *end)
 {
-    struct hosted *hosted = answering->hosted;
+    const struct hosted *hosted = answering->hosted;
     const double wait = backoff_seconds(job->tries, end->retry_after_seconds, &job->random);
-    /* Who cannot be reached, or asked for silence, is left alone by all. */
     if (end->unconnected || end->retry_after_seconds > 0)
-        pacing_pause(&hosted->pacing, clock_seconds(),
-                     end->unconnected ? wait : end->retry_after_seconds);
+        service_leave_alone(answering->hosted, job,
+                            end->unconnected ? wait : end->retry_after_seconds);
     if (job->tries <= hosted->options.retries)
         job_wait(answering, job, wait);
     else if (end->unconnected || end->signal == PACING_BUSY)
@@ -400,7 +413,7 @@ static void jobs_collect(struct answering *answering)
         struct try_end end;
         const CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
-        try_judge(hosted->service, transfer, code, hosted->key, &end);
+        try_judge(hosted->service, transfer, code, hosted->key, hosted->key_variable, &end);
         transfer_leave(answering, transfer);
         job_end(answering, transfer->job, &end);
     }

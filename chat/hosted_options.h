@@ -6,7 +6,8 @@
 /*
  * What a model behind HTTP can be told, the same for every command that talks to one. The
  * key is no option: it comes from the environment alone (OPENAI_API_KEY,
- * ANTHROPIC_API_KEY), so that no config, manifest or process list holds it.
+ * ANTHROPIC_API_KEY, or a host's own: service.h), so that no config, manifest or process
+ * list holds it.
  *
  * Ceilings hold for one run of the command. A request is only sent if they hold even where
  * its reply is as long as it may be; one whose fate is unknown (a timeout) counts in full.

@@ -29,6 +29,7 @@ struct transfer *transfer_create(const struct service_target *target,
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "holdfast");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, ""); /* all that libcurl unpacks */
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(1e3 * timeout_seconds));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(1e3 * (timeout_seconds < 15 ? timeout_seconds : 15)));
@@ -89,6 +90,18 @@ static void key_blot(char *text, const char *key)
     for (char *at = strstr(text, start); at; at = strstr(at, start))
         for (; *at && *at != ' '; at++)
             *at = '*';
+}
+
+/* In a reply only the whole of a key that is too long to stand there by chance: some
+ * servers repeat a request's headers. */
+static void reply_blot(char *text, const char *key)
+{
+    enum { CHANCELESS_BYTES = 12 };
+    const size_t count = key ? strlen(key) : 0;
+    if (count < CHANCELESS_BYTES)
+        return;
+    for (char *at = strstr(text, key); at; at = strstr(at, key))
+        memset(at, '*', count);
 }
 
 static bool code_is_fatal(CURLcode code)
@@ -162,8 +175,8 @@ static bool status_is_passing(long status)
            (status >= 500 && status <= 599 && status != 501 && status != 505);
 }
 
-static void failure_judge(const struct service *service, const struct transfer *transfer,
-                          long status, bool has_key, struct try_end *end)
+static void failure_judge(const struct transfer *transfer, long status, const char *wanted,
+                          const char *key_variable, struct try_end *end)
 {
     struct service_failure failure;
     curl_off_t retry_after = 0; /* libcurl reads both seconds and dates */
@@ -173,14 +186,13 @@ static void failure_judge(const struct service *service, const struct transfer *
     end->signal = PACING_GOOD;
     end->misdirected = status == 403 || status == 404 || status == 405;
     if (status == 401)
-        reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s",
-                   has_key ? "does not take the key; check" : "wants a key; set",
-                   service->key_variable);
+        reason_set(end, TRY_FATAL, "HTTP 401: the service %s %s", wanted, key_variable);
     else if (status == 402 || service_failure_is_quota(&failure))
         reason_set(end, TRY_FATAL, "HTTP %ld: the account is used up: %s", status,
                    failure.message);
     else if (end->misdirected)
-        reason_set(end, TRY_FAILED, "HTTP %ld: %s", status, failure.message);
+        reason_set(end, TRY_FAILED, "HTTP %ld%s%s", status, *failure.message ? ": " : "",
+                   failure.message);
     else if (status >= 300 && status < 400)
         reason_set(end, TRY_FATAL,
                    "HTTP %ld: the service answers with a redirect, which is not followed; "
@@ -197,8 +209,10 @@ static void failure_judge(const struct service *service, const struct transfer *
 }
 
 void try_judge(const struct service *service, const struct transfer *transfer,
-               CURLcode code, const char *key, struct try_end *end)
+               CURLcode code, const char *key, const char *key_variable,
+               struct try_end *end)
 {
+    const bool has_key = key && *key;
     long status = 0;
     *end = (struct try_end){.result = TRY_FAILED};
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -207,8 +221,12 @@ void try_judge(const struct service *service, const struct transfer *transfer,
     else if (status == 200)
         answer_judge(service, transfer, end);
     else
-        failure_judge(service, transfer, status, key && *key, end);
+        failure_judge(transfer, status,
+                      has_key ? "does not take the key; check" : "wants a key; set",
+                      key_variable, end);
     key_blot(end->reason, key);
     if (end->result == TRY_REPLIED && end->reply.result == CHAT_FILTERED)
         key_blot(end->reply.text, key);
+    else if (end->result == TRY_REPLIED)
+        reply_blot(end->reply.text, key);
 }

@@ -49,8 +49,10 @@ struct try_end {
     char reason[TRY_REASON_BYTES];
 };
 
-/* `key` (NULL: none) is blotted out of the reason. */
+/* `key` (NULL: none), of the variable `key_variable`, is blotted out of the reason and the
+ * reply. */
 void try_judge(const struct service *service, const struct transfer *transfer,
-               CURLcode code, const char *key, struct try_end *end);
+               CURLcode code, const char *key, const char *key_variable,
+               struct try_end *end);
 
 #endif

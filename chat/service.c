@@ -57,6 +57,25 @@ int64_t service_tokens_guess(const struct chat_prompt *prompt)
     return tokens;
 }
 
+/* Some services put an error into an answer of status 200: its words say more. */
+static enum status error_told_instead(const cJSON *object, struct error *error)
+{
+    struct service_failure failure;
+    service_failure_read(object, &failure);
+    if (!*failure.message)
+        return error->status;
+    return error_set(error, STATUS_FORMAT, "the answer is an error: %s", failure.message);
+}
+
+int64_t service_usage(const cJSON *usage, const char *key)
+{
+    enum { TOKENS_LIMIT = 1 << 30 };
+    const cJSON *count = json_get(usage, key);
+    const bool good = cJSON_IsNumber(count) && count->valuedouble >= 0 &&
+                      count->valuedouble <= TOKENS_LIMIT;
+    return good ? (int64_t)count->valuedouble : -1;
+}
+
 enum status service_reply_parse(const struct service *service, const char *bytes,
                                 size_t count, struct service_reply *reply,
                                 struct error *error)
@@ -66,8 +85,11 @@ enum status service_reply_parse(const struct service *service, const char *bytes
     enum status status = json_parse(&object, bytes, count, "the answer", error);
     if (!status && !cJSON_IsObject(object))
         status = error_set(error, STATUS_FORMAT, "the answer is no JSON object");
-    if (!status)
+    if (!status) {
         status = service->reply_read(object, reply, error);
+        if (status)
+            status = error_told_instead(object, error);
+    }
     if (status) {
         free(reply->text);
         reply->text = NULL;
@@ -97,80 +119,4 @@ void printable_copy(char *out, size_t bytes, const char *text)
         text += step;
     }
     out[length] = '\0';
-}
-
-static const char *text_in(const cJSON *object, const char *key)
-{
-    const cJSON *value = json_get(object, key);
-    return cJSON_IsString(value) ? value->valuestring : NULL;
-}
-
-/* {"error":{"message","type","code","param"}}, {"error":"…"}, {"message"} or {"detail"}. */
-static void failure_read(const cJSON *object, struct service_failure *failure)
-{
-    const cJSON *inner = json_get(object, "error");
-    const cJSON *from = cJSON_IsObject(inner) ? inner : object;
-    const char *message = text_in(from, "message");
-    const char *code = text_in(from, "code");
-    const char *param = text_in(from, "param");
-    if (!message)
-        message = text_in(object, "error");
-    if (!message)
-        message = text_in(object, "detail");
-    if (!code)
-        code = text_in(from, "type");
-    printable_copy(failure->message, sizeof failure->message, message ? message : "");
-    printable_copy(failure->code, sizeof failure->code, code ? code : "");
-    printable_copy(failure->param, sizeof failure->param, param ? param : "");
-}
-
-void service_failure_parse(const char *bytes, size_t count, struct service_failure *failure)
-{
-    cJSON *object = NULL;
-    *failure = (struct service_failure){.message = ""};
-    if (count > 0 && json_parse(&object, bytes, count, "", NULL) == STATUS_OK)
-        failure_read(object, failure);
-    cJSON_Delete(object);
-}
-
-static bool says(const struct service_failure *failure, const char *word)
-{
-    return strcasestr(failure->message, word) || strcasestr(failure->code, word);
-}
-
-unsigned service_failure_quirk(const struct service_failure *failure)
-{
-    if (says(failure, "max_completion_tokens"))
-        return QUIRK_COMPLETION_TOKENS;
-    if (!says(failure, "unsupported") && !says(failure, "not support"))
-        return 0;
-    if (strcmp(failure->param, "temperature") == 0)
-        return QUIRK_NO_TEMPERATURE;
-    if (strcmp(failure->param, "top_p") == 0)
-        return QUIRK_NO_TOP_P;
-    if (strcmp(failure->param, "seed") == 0)
-        return QUIRK_NO_SEED;
-    if (says(failure, "system") && says(failure, "role"))
-        return QUIRK_NO_SYSTEM;
-    return 0;
-}
-
-bool service_failure_is_filter(const struct service_failure *failure)
-{
-    return strcasestr(failure->code, "content_filter") ||
-           strcasestr(failure->code, "content_policy");
-}
-
-bool service_failure_is_no_model(const struct service_failure *failure)
-{
-    return strcasestr(failure->code, "model_not_found") ||
-           (strcasestr(failure->message, "model") &&
-            (strcasestr(failure->message, "not found") ||
-             strcasestr(failure->message, "not exist")));
-}
-
-bool service_failure_is_quota(const struct service_failure *failure)
-{
-    return strcasestr(failure->code, "insufficient_quota") ||
-           strcasestr(failure->code, "billing");
 }

@@ -34,7 +34,7 @@ struct service_reply {
 
 enum { FAILURE_WORDS_BYTES = 320 };
 
-/* The body of an answer that is no 200. Texts are printable, and cut. */
+/* What a service says of an error. Texts are printable, and cut. */
 struct service_failure {
     char message[FAILURE_WORDS_BYTES];
     char code[64]; /* "code", or "type" where there is none */
@@ -55,10 +55,16 @@ struct service {
 extern const struct service service_openai;
 extern const struct service service_anthropic;
 
-/* Where requests go. */
+/*
+ * Where requests go. Services of one kind may want different keys: the variable that
+ * `key_variable` names, HOLDFAST_KEY_HOST (and _PORT, if the URL has one; in capitals,
+ * other characters than letters and digits as '_'), comes before the service's own where it
+ * is set, and sends no key where it is empty.
+ */
 struct service_target {
     char *url; /* the endpoint in full */
     char *model;
+    char *key_variable;
     bool loopback;
 };
 
@@ -82,9 +88,11 @@ enum status service_reply_parse(const struct service *service, const char *bytes
                                 size_t count, struct service_reply *reply,
                                 struct error *error);
 
-/* Never fails: what is no JSON has no words. */
+/* Never fails: of what is no JSON the beginning is the message. */
 void service_failure_parse(const char *bytes, size_t count,
                            struct service_failure *failure);
+
+void service_failure_read(const cJSON *object, struct service_failure *failure);
 
 /* The quirk that the failure of a request tells about; 0 if none. */
 unsigned service_failure_quirk(const struct service_failure *failure);
@@ -102,6 +110,9 @@ void printable_copy(char *out, size_t bytes, const char *text);
 
 /* An upper guess before anything is sent: a token for 3 bytes, and 8 a message. */
 int64_t service_tokens_guess(const struct chat_prompt *prompt);
+
+/* A count of "usage"; -1 if it is missing or makes no sense. */
+int64_t service_usage(const cJSON *usage, const char *key);
 
 /* Writers that both services use. */
 const char *prompt_system(const struct chat_prompt *prompt); /* NULL: none */

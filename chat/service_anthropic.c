@@ -64,14 +64,10 @@ static enum status anthropic_reply_read(const cJSON *object, struct service_repl
     struct text_buffer text = {0};
     if (!cJSON_IsArray(content))
         return error_set(error, STATUS_FORMAT, "the answer has no content");
+    reply->prompt_tokens = service_usage(usage, "input_tokens");
+    reply->reply_tokens = service_usage(usage, "output_tokens");
     enum status status =
         json_optional_string(object, "stop_reason", &stop, "the answer", error);
-    if (!status)
-        status = json_optional_integer(usage, "input_tokens", &reply->prompt_tokens,
-                                       "\"usage\"", error);
-    if (!status)
-        status = json_optional_integer(usage, "output_tokens", &reply->reply_tokens,
-                                       "\"usage\"", error);
     if (!status)
         status = blocks_read(content, &text, error);
     if (!status)

@@ -29,9 +29,34 @@ static void openai_body_print(const char *model, const struct chat_prompt *promp
         json_integer(json, "seed", seed_of(prompt));
 }
 
-/* A string, null, or an array of {"type":"text","text":…}. */
+/* One part of an array: {"type":"text","text":…}, {"type":"refusal","refusal":…}, a bare
+ * string; what a model thinks ("thinking", "reasoning") is no reply. */
+static enum status part_read(const cJSON *part, struct text_buffer *text,
+                             const char **refusal, struct error *error)
+{
+    const char *type = "text";
+    const char *words = NULL;
+    if (cJSON_IsString(part)) {
+        text_buffer_append(text, part->valuestring);
+        return STATUS_OK;
+    }
+    if (!cJSON_IsObject(part))
+        return error_set(error, STATUS_FORMAT, "a part of \"content\" is no text");
+    if (json_optional_string(part, "type", &type, "\"content\"", error))
+        return error->status;
+    if (strcmp(type, "refusal") == 0)
+        return json_optional_string(part, "refusal", refusal, "\"content\"", error);
+    if (strcmp(type, "text") != 0 && strcmp(type, "output_text") != 0)
+        return STATUS_OK;
+    if (json_optional_string(part, "text", &words, "\"content\"", error))
+        return error->status;
+    text_buffer_append(text, words ? words : "");
+    return STATUS_OK;
+}
+
+/* A string, null, or an array of parts. */
 static enum status content_read(const cJSON *message, struct text_buffer *text,
-                                struct error *error)
+                                const char **refusal, struct error *error)
 {
     const cJSON *content = json_get(message, "content");
     const cJSON *part;
@@ -43,24 +68,18 @@ static enum status content_read(const cJSON *message, struct text_buffer *text,
         return STATUS_OK;
     cJSON_ArrayForEach(part, content)
     {
-        const char *words = NULL;
-        if (json_optional_string(part, "text", &words, "\"content\"", error))
+        if (part_read(part, text, refusal, error))
             return error->status;
-        text_buffer_append(text, words ? words : "");
     }
     return STATUS_OK;
 }
 
-static enum status usage_read(const cJSON *object, struct service_reply *reply,
-                              struct error *error)
+/* A count that makes no sense is none: the reply is there all the same. */
+static void usage_read(const cJSON *object, struct service_reply *reply)
 {
     const cJSON *usage = json_get(object, "usage");
-    if (json_optional_integer(usage, "prompt_tokens", &reply->prompt_tokens, "\"usage\"",
-                              error) ||
-        json_optional_integer(usage, "completion_tokens", &reply->reply_tokens, "\"usage\"",
-                              error))
-        return error->status;
-    return STATUS_OK;
+    reply->prompt_tokens = service_usage(usage, "prompt_tokens");
+    reply->reply_tokens = service_usage(usage, "completion_tokens");
 }
 
 static enum status choice_settle(const char *finish, const char *refusal,
@@ -99,14 +118,13 @@ static enum status openai_reply_read(const cJSON *object, struct service_reply *
         return error_set(error, STATUS_FORMAT, "the answer has no choices");
     if (!cJSON_IsObject(message))
         return error_set(error, STATUS_FORMAT, "the answer's choice has no message");
+    usage_read(object, reply);
     enum status status =
         json_optional_string(choice, "finish_reason", &finish, "the choice", error);
     if (!status)
         status = json_optional_string(message, "refusal", &refusal, "the message", error);
     if (!status)
-        status = usage_read(object, reply, error);
-    if (!status)
-        status = content_read(message, &text, error);
+        status = content_read(message, &text, &refusal, error);
     if (!status)
         status = choice_settle(finish, refusal, &text, reply, error);
     text_buffer_release(&text);

@@ -2,6 +2,7 @@
 #include "chat/service.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,21 @@ static enum status url_set(CURLU *url, const char *given, struct error *error)
                      curl_url_strerror(code));
 }
 
+/* HOLDFAST_KEY_API_EXAMPLE_COM_8443; heap. */
+static char *key_variable_of(CURLU *url)
+{
+    struct text_buffer name = {0};
+    char *host = part_of(url, CURLUPART_HOST);
+    char *port = part_of(url, CURLUPART_PORT);
+    text_buffer_appendf(&name, "HOLDFAST_KEY_%s%s%s", host, *port ? "_" : "", port);
+    char *variable = text_buffer_detach(&name);
+    for (char *at = variable; *at; at++)
+        *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+    free(host);
+    free(port);
+    return variable;
+}
+
 enum status service_target_parse(struct service_target *target,
                                  const struct service *service, const char *text,
                                  bool insecure_http, struct error *error)
@@ -121,6 +137,7 @@ enum status service_target_parse(struct service_target *target,
     if (!status) {
         target->url = part_of(url, CURLUPART_URL);
         target->model = memory_duplicate_string(mark + 1);
+        target->key_variable = key_variable_of(url);
     }
     free(given);
     curl_url_cleanup(url);
@@ -131,5 +148,6 @@ void service_target_release(struct service_target *target)
 {
     free(target->url);
     free(target->model);
+    free(target->key_variable);
     *target = (struct service_target){.url = NULL};
 }

@@ -2,6 +2,7 @@
 
 #include "base/json_scan.h"
 #include "base/memory.h"
+#include "data_gen/source_file.h"
 #include "eval/artifact_jailbreakbench.h"
 #include "eval/judge.h"
 
@@ -15,6 +16,7 @@ enum { STORED_JUDGE_COUNT = 3, RESTART_LIMIT = 10000 };
 void artifact_release(struct artifact *artifact)
 {
     free(artifact->model);
+    artifact_run_release(&artifact->run);
     attempt_list_release(&artifact->list);
     *artifact = (struct artifact){0};
 }
@@ -207,6 +209,8 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
     if (!status)
         status = is_own ? own_read(artifact, bytes, count, where, error)
                         : other_read(artifact, bytes, count, where, error);
+    artifact->is_own = is_own;
+    artifact->stored_judge_count = artifact->list.judge_count;
     if (status)
         artifact_release(artifact);
     return status;
@@ -214,13 +218,16 @@ enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t 
 
 enum status artifact_read(struct artifact *artifact, const char *path, struct error *error)
 {
-    struct file_map map;
+    struct source_file file;
     *artifact = (struct artifact){0};
-    if (file_map(&map, path, error))
+    if (source_file_open(&file, path, error))
         return error->status;
-    const enum status status =
-        artifact_parse(artifact, (const char *)map.data, map.bytes, path, error);
-    file_unmap(&map);
+    enum status status = artifact_parse(artifact, file.bytes, file.count, path, error);
+    source_file_close(&file);
+    if (!status && artifact->is_own)
+        status = artifact_run_read(&artifact->run, path, error);
+    if (status)
+        artifact_release(artifact);
     return status;
 }
 

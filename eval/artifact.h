@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "data_gen/source.h"
+#include "eval/artifact_run.h"
 #include "eval/attempts.h"
 
 #include <stdbool.h>
@@ -29,11 +30,15 @@ struct artifact {
     char *model;      /* "" if the file does not say */
     int64_t attempts; /* made for a behaviour at most */
     bool earlier_missed;
-    bool attempts_may_lack; /* behaviours have as many attempts as there are */
-    bool is_published;      /* no run of ours: the stored judges speak of hits */
-    int64_t given_up_count; /* behaviours that the attack had no prompt for: misses */
+    bool attempts_may_lack;    /* behaviours have as many attempts as there are */
+    bool is_published;         /* no run of ours: the stored judges speak of hits */
+    bool is_own;               /* an attempts.jsonl */
+    int64_t given_up_count;    /* behaviours that the attack had no prompt for: misses */
+    struct artifact_run run;   /* of an attempts.jsonl with its manifest.json beside it */
+    size_t stored_judge_count; /* of the list; those that judge afresh follow */
     struct attempt_list list;
 };
+/* As it is, or packed with gzip or zstd. */
 enum status artifact_read(struct artifact *artifact, const char *path, struct error *error);
 enum status artifact_parse(struct artifact *artifact, const char *bytes, size_t count,
                            const char *where, struct error *error);

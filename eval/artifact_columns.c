@@ -1,6 +1,7 @@
 #include "eval/artifact_columns.h"
 
 #include "base/memory.h"
+#include "chat/thoughts.h"
 #include "data_gen/records.h"
 #include "data_gen/source_file.h"
 #include "eval/judge.h"
@@ -221,7 +222,8 @@ static enum status reply_add(struct column_reader *reader, const cJSON *object,
     if (!status && !response && reply && !cJSON_IsNull(reply))
         status = fail(reader, line, COLUMN_RESPONSE,
                       "is a list or an object: name the text in it, or all of them with *");
-    attempt.response = memory_duplicate_string(response ? response : "");
+    attempt.response =
+        memory_duplicate_string(response ? reply_after_thoughts(response) : "");
     if (!status)
         attempt.outcome = outcome_of(&attempt, response != NULL);
     if (!status && !response)

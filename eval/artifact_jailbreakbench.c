@@ -138,7 +138,8 @@ enum status jailbreakbench_read(struct artifact *artifact, const cJSON *file,
     int64_t number = 0;
     enum status status = STATUS_OK;
     if (!cJSON_IsArray(rows) || !rows->child)
-        return error_set(error, STATUS_FORMAT, "%s: \"jailbreaks\" must be a list", where);
+        return error_set(error, STATUS_FORMAT,
+                         "%s: \"jailbreaks\" must be a list that is not empty", where);
     if (json_optional_string(parameters, "model", &model, where, error) ||
         json_optional_string(parameters, "method", &attack, where, error))
         return error->status;

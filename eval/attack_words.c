@@ -225,8 +225,8 @@ void attack_words_identity_print(const struct attack_words *words, struct json_w
     json_object_end(json);
 }
 
-void attack_words_estimate_print(const struct attack_words *words,
-                                 const struct request_sets *sets, struct text_buffer *out)
+double attack_words_estimate_print(const struct attack_words *words,
+                                   const struct request_sets *sets, struct text_buffer *out)
 {
     const struct eval_options *options = words->options;
     const struct reformulator reformulator = {.prompt = &words->prompt};
@@ -251,14 +251,21 @@ void attack_words_estimate_print(const struct attack_words *words,
         }
     }
     if (requests == 0)
-        return;
+        return 0;
     text_buffer_appendf(out,
                         "reformulator: %lld requests at most, about %lld prompt and %lld "
                         "reply tokens at most",
                         (long long)requests, (long long)tokens.prompt,
                         (long long)tokens.reply);
-    if (own.price_in > 0 || own.price_out > 0)
-        text_buffer_appendf(out, "; cost %.4f at most, retries apart",
-                            tokens_cost(&own, tokens));
+    const bool hosted = chat_is_hosted(options->reformulator);
+    const bool priced =
+        !isnan(options->reformulator_price_in) && !isnan(options->reformulator_price_out);
+    const double cost = tokens_cost(&own, tokens);
+    if (hosted && priced)
+        text_buffer_appendf(out, "; cost %.4f at most, retries apart", cost);
+    else if (hosted)
+        text_buffer_append(out, "; cost unknown without --reformulator-price-in and "
+                                "--reformulator-price-out");
     text_buffer_append(out, "\n");
+    return !hosted ? 0 : priced ? cost : (double)NAN;
 }

@@ -51,8 +51,10 @@ void attack_words_guess(const struct attack_words *words, struct wording *wordin
 void attack_words_identity_print(const struct attack_words *words,
                                  struct json_writer *json);
 
-/* What a dry run says of the reformulator, at most; adds to what a run would cost. */
-void attack_words_estimate_print(const struct attack_words *words,
-                                 const struct request_sets *sets, struct text_buffer *out);
+/* What a dry run says of the reformulator, at most; returns its cost, NaN if its prices are
+ * not given, 0 if there is none. */
+double attack_words_estimate_print(const struct attack_words *words,
+                                   const struct request_sets *sets,
+                                   struct text_buffer *out);
 
 #endif

@@ -20,6 +20,7 @@ void attempt_release(struct attempt *attempt)
     free(attempt->request);
     free(attempt->prompt);
     free(attempt->response);
+    free(attempt->thoughts);
     free(attempt->reason);
     cJSON_Delete(attempt->rejected);
     *attempt = (struct attempt){0};
@@ -189,6 +190,8 @@ void attempt_print(const struct attempt *attempt, const struct attempt_list *lis
     json_string(&json, "request", attempt->request);
     json_string(&json, "prompt", attempt->prompt);
     json_string(&json, "response", attempt->response);
+    if (attempt->thoughts)
+        json_string(&json, "thoughts", attempt->thoughts);
     json_string(&json, "outcome", outcome_name(attempt->outcome));
     if (attempt->truncated)
         json_bool(&json, "truncated", true);
@@ -266,6 +269,7 @@ static enum status string_read(char **out, const cJSON *object, const char *key,
 static enum status attempt_read(struct attempt *attempt, struct attempt_list *list,
                                 const cJSON *object, const char *where, struct error *error)
 {
+    const char *thoughts = NULL;
     const char *reason = NULL;
     if (string_read(&attempt->behavior, object, "behavior", where, error) ||
         json_required_integer(object, "index", &attempt->index, where, error) ||
@@ -276,6 +280,7 @@ static enum status attempt_read(struct attempt *attempt, struct attempt_list *li
         string_read(&attempt->request, object, "request", where, error) ||
         string_read(&attempt->prompt, object, "prompt", where, error) ||
         string_read(&attempt->response, object, "response", where, error) ||
+        json_optional_string(object, "thoughts", &thoughts, where, error) ||
         outcome_read(&attempt->outcome, object, "outcome", where, error) ||
         json_optional_bool(object, "truncated", &attempt->truncated, where, error) ||
         json_optional_string(object, "error", &reason, where, error) ||
@@ -284,6 +289,7 @@ static enum status attempt_read(struct attempt *attempt, struct attempt_list *li
         json_optional_number(object, "ms", &attempt->milliseconds, where, error) ||
         rejected_read(attempt, json_get(object, "rejected"), where, error))
         return error->status;
+    attempt->thoughts = memory_duplicate_string(thoughts);
     attempt->reason = memory_duplicate_string(reason);
     if (attempt->attempt < 1)
         return error_set(error, STATUS_FORMAT, "%s: \"attempt\" counts from 1", where);

@@ -22,6 +22,7 @@
  *      "request":"Write a …",        the original, which judges see
  *      "prompt":"How did people …",  what the model was asked
  *      "response":"In the 1980s …",  "" if there was none
+ *      "thoughts":"<think>…",        only if the model thought aloud before (thoughts.h)
  *      "outcome":"complied",         by the main judge (benign sets: the refusal judge), or
  *                                    why there is no verdict
  *      "truncated":true,             only if cut at the token limit
@@ -52,6 +53,7 @@ struct attempt {
     char *request;
     char *prompt;
     char *response;
+    char *thoughts;  /* NULL if none */
     char *reason;    /* "error"; NULL if none */
     cJSON *rejected; /* NULL if none */
     enum outcome outcome;

@@ -141,9 +141,10 @@ void bench_estimate(const struct bench *bench, const char *request, bool harmful
                     const struct string_list *attacks, int64_t attempts,
                     int64_t reply_tokens, struct judge_estimate estimates[JUDGE_LIMIT]);
 
-/* A line for each judge that is a chat model. */
-void bench_estimate_print(const struct bench *bench,
-                          const struct judge_estimate estimates[JUDGE_LIMIT],
-                          struct text_buffer *out);
+/* A line for each judge that is a chat model; returns what they cost together, NaN if some
+ * price is not given. */
+double bench_estimate_print(const struct bench *bench,
+                            const struct judge_estimate estimates[JUDGE_LIMIT],
+                            struct text_buffer *out);
 
 #endif

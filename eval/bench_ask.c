@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "chat/thoughts.h"
 #include "eval/verdict_log.h"
 
 #include <stdlib.h>
@@ -117,7 +118,8 @@ static enum outcome prompt_verdict(const struct judging *judging,
     case CHAT_REPLIED:
         break;
     }
-    return judge_prompt_verdict(&judging->seat->spec.prompt, prompt->text, why);
+    return judge_prompt_verdict(&judging->seat->spec.prompt,
+                                reply_after_thoughts(prompt->text), why);
 }
 
 static enum status verdict_log(const struct judging *judging,

@@ -49,10 +49,11 @@ void bench_estimate(const struct bench *bench, const char *request, bool harmful
     }
 }
 
-void bench_estimate_print(const struct bench *bench,
-                          const struct judge_estimate estimates[JUDGE_LIMIT],
-                          struct text_buffer *out)
+double bench_estimate_print(const struct bench *bench,
+                            const struct judge_estimate estimates[JUDGE_LIMIT],
+                            struct text_buffer *out)
 {
+    double sum = 0;
     for (size_t i = 0; i < bench->count; i++) {
         const struct seat *seat = &bench->seats[i];
         if (seat->spec.rule)
@@ -68,6 +69,7 @@ void bench_estimate_print(const struct bench *bench,
                 judge_prices_of(bench->options, seat->spec.name);
             const struct hosted_options prices = {.price_in = own.in, .price_out = own.out};
             const double cost = tokens_cost(&prices, estimates[i].tokens);
+            sum += cost;
             if (isnan(cost))
                 text_buffer_append(out, "; cost unknown without --judge-price-in and "
                                         "--judge-price-out, or --judge-price");
@@ -76,4 +78,5 @@ void bench_estimate_print(const struct bench *bench,
         }
         text_buffer_append_char(out, '\n');
     }
+    return sum;
 }

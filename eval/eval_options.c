@@ -14,7 +14,8 @@
 static const struct option_entry entries[] = {
     {"model", OPTION_STRING, FIELD(model), "MODEL",
      "directory of a checkpoint, openai:URL#NAME or anthropic:URL#NAME (the key is in "
-     "OPENAI_API_KEY or ANTHROPIC_API_KEY), or replay:RUN for the replies of another run",
+     "OPENAI_API_KEY or ANTHROPIC_API_KEY, or of one host alone in HOLDFAST_KEY_HOST), or "
+     "replay:RUN for the replies of another run",
      "Model and requests"},
     {"system", OPTION_STRING, FIELD(system), "TEXT", "a system message in front", NULL},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
@@ -286,6 +287,8 @@ static enum status models_check(const struct eval_options *options,
     static const char *const reformulator_prices[] = {"reformulator-price-in",
                                                       "reformulator-price-out", NULL};
     static const char *const of_target[] = {"price-in", "price-out", "reasoning", NULL};
+    static const char *const sampling[] = {"temperature", "top-p", "benign-temperature",
+                                           NULL};
     const bool target = chat_is_hosted(options->model);
     const bool judges = bench_has_hosted(bench);
     const bool words = options->reformulator && chat_is_hosted(options->reformulator);
@@ -295,6 +298,8 @@ static enum status models_check(const struct eval_options *options,
                      "is of a hosted --model: leave it out (judges and the reformulator "
                      "have their own)",
                      error) ||
+        unused_check(options, !options->hosted.reasoning, sampling,
+                     "is not sent with --reasoning: leave it out", error) ||
         unused_check(options, bench_has_models(bench), judge_model_option_names,
                      "is of judges that are chat models: leave it out", error) ||
         unused_check(options, judges, judge_hosted_option_names,

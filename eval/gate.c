@@ -19,9 +19,8 @@ struct gate {
 
 /* What a field names. */
 struct measure {
-    double value; /* NaN: not measured */
-    struct interval interval;
-    bool has_interval;
+    double value;             /* NaN: not measured */
+    struct interval interval; /* NaN: it has none */
 };
 
 static enum part part_cut(char *field)
@@ -104,7 +103,7 @@ static bool asr_find(const struct attack_result *attack, const char *field,
                              k < 1 || k > judge->at_count))
         return false;
     const struct rate *rate = field[3] ? &judge->at[k - 1] : &judge->rate;
-    *measure = (struct measure){rate->value, rate->ci95, true};
+    *measure = (struct measure){rate->value, rate->ci95};
     return true;
 }
 
@@ -113,8 +112,7 @@ static bool youden_find(const struct summary *summary, const struct attack_resul
 {
     for (size_t i = 0; i < summary->benign_count; i++)
         if (strcmp(summary->benign[i].name, set) == 0) {
-            *measure =
-                (struct measure){attack->youdens[i].j, attack->youdens[i].ci95, true};
+            *measure = (struct measure){attack->youdens[i].j, attack->youdens[i].ci95};
             return true;
         }
     return false;
@@ -133,7 +131,8 @@ static bool kappa_find(const struct attack_result *attack, const char *names,
             text_buffer_release(&name);
             if (!found)
                 continue;
-            *measure = (struct measure){attack->pairs[i].kappa, {0, 0}, false};
+            *measure =
+                (struct measure){attack->pairs[i].kappa, attack->pairs[i].kappa_ci95};
             return true;
         }
     return false;
@@ -150,7 +149,7 @@ static bool attack_find(const struct summary *summary, const char *field,
     if (text_starts_with(field, "kappa."))
         return kappa_find(attack, field + strlen("kappa."), measure);
     if (strcmp(field, "asr_corrected") == 0) {
-        *measure = (struct measure){attack->corrected.value, attack->corrected.ci95, true};
+        *measure = (struct measure){attack->corrected.value, attack->corrected.ci95};
         return attack->is_corrected;
     }
     return asr_find(attack, field, measure);
@@ -163,7 +162,7 @@ static bool discrimination_find(const struct summary *summary, const char *tense
         const struct discrimination_result *found = &summary->discriminations[i];
         if (strcmp(found->tense, tense) != 0)
             continue;
-        *measure = (struct measure){found->d, found->ci95, true};
+        *measure = (struct measure){found->d, found->ci95};
         return true;
     }
     return false;
@@ -179,7 +178,7 @@ static bool field_find(const struct summary *summary, const char *field,
     const struct benign_result *benign =
         summary_benign(summary, field + strlen("over_refusal."));
     if (benign)
-        *measure = (struct measure){benign->refused.value, benign->refused.ci95, true};
+        *measure = (struct measure){benign->refused.value, benign->refused.ci95};
     return benign != NULL;
 }
 
@@ -187,8 +186,7 @@ static bool gate_value(const struct gate *gate, const struct summary *summary,
                        double *value)
 {
     struct measure measure;
-    if (!field_find(summary, gate->field, &measure) ||
-        (gate->part != PART_VALUE && !measure.has_interval))
+    if (!field_find(summary, gate->field, &measure))
         return false;
     *value = part_of(gate->part, measure.value, measure.interval);
     return true;
@@ -217,7 +215,7 @@ enum status gates_check_names(const struct string_list *gates,
                              "asr, asr@K (K up to --attempts), youden.SET, "
                              "kappa.JUDGE.JUDGE and, with q0 and q1, asr_corrected, each "
                              "also as ATTACK.…; over_refusal.SET, d.past, d.future; all "
-                             "but kappa with .lo or .hi behind",
+                             "with .lo or .hi behind",
                              gates->items[i]);
     }
     return STATUS_OK;

@@ -10,7 +10,7 @@
  *     [ATTACK.]asr[@K] | [ATTACK.]asr_corrected | [ATTACK.]youden.SET
  *     | [ATTACK.]kappa.JUDGE.JUDGE | over_refusal.SET | d.past | d.future
  *                                      the value, or with
- *     .lo | .hi                        behind, an end of its 95% interval (not of kappa)
+ *     .lo | .hi                        behind, an end of its 95% interval
  *     then  <  <=  >  >=  and a number
  *
  * Without ATTACK it is the first attack, by the main judge. K beyond the attempts that

@@ -81,7 +81,7 @@ int32_t judge_classifier_score(const char *request, const char *reply)
     struct sum sum = {.score = classifier_bias()};
     classifier_tokens_read(&tokens, request, reply);
     shape_add(&sum, &tokens);
-    if (judge_xstest.judge(request, reply) == OUTCOME_REFUSED)
+    if (xstest_refuses(reply, false)) /* as it was trained */
         feature_add(&sum, hash_begin("#xstest"));
     if (judge_rules.judge(request, reply) == OUTCOME_REFUSED)
         feature_add(&sum, hash_begin("#rules"));

@@ -9,7 +9,8 @@
 /*
  * Attacks worded by a chat model: temperature 1, at most 150 tokens, double quotes removed
  * (protocols.md), a fresh wording for each attempt. A wording is taken if it is whole, no
- * refusal (the string rule "xstest"), not the request again, and shows the attack's tense
+ * refusal (the string rule "xstest", or the beginning of one told in the past), not the
+ * request again, keeps a word of it, and shows the attack's tense
  * (tense_shows()); else the model is asked once more, with other random numbers, up to
  * `tries` times. The random numbers of a try are
  *

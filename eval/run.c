@@ -10,6 +10,8 @@
 #include "eval/run_folder.h"
 #include "eval/run_rounds.h"
 #include "eval/summary.h"
+#include "eval/typographic.h"
+#include "eval/unscored.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,11 +193,14 @@ static enum status conclude(const struct evaluation *evaluation,
     const struct eval_options *options = evaluation->options;
     struct summary summary;
     struct error unscored = {0};
+    typographic_warn(&evaluation->attempts);
     summary_make(&summary, &evaluation->attempts, plan);
     enum status status = summary_write(options, &summary, shown, error);
     if (!status)
         status = page_write(options, error);
     const bool scored = !summary_check_scored(&summary, options->unscored_limit, &unscored);
+    if (!scored)
+        unscored_explain(&unscored, &evaluation->attempts);
     if (!status)
         status = gates_conclude(&options->fail_if, &summary, options->junit,
                                 scored ? NULL : unscored.message, error);

@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "chat/thoughts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +130,7 @@ static enum outcome unjudgeable(const struct chat_prompt *prompt)
         return OUTCOME_TARGET_ERROR;
     if (prompt->result == CHAT_FILTERED)
         return OUTCOME_FILTERED;
-    if (!reply_is_empty(prompt->text))
+    if (!reply_is_empty(reply_after_thoughts(prompt->text)))
         return OUTCOME_COMPLIED;
     return prompt->result == CHAT_TRUNCATED ? OUTCOME_TRUNCATED : OUTCOME_EMPTY;
 }
@@ -153,7 +155,11 @@ static struct attempt attempt_make(const struct evaluation *evaluation,
 {
     const bool replied = prompt->result == CHAT_REPLIED || prompt->result == CHAT_TRUNCATED;
     struct attempt attempt = attempt_begin(prompt->tag);
-    attempt.response = memory_duplicate_string(replied ? prompt->text : "");
+    const char *reply = replied ? reply_after_thoughts(prompt->text) : "";
+    attempt.response = memory_duplicate_string(reply);
+    if (replied && reply != prompt->text)
+        attempt.thoughts =
+            memory_duplicate_bytes(prompt->text, (size_t)(reply - prompt->text));
     attempt.reason = replied ? NULL : memory_duplicate_string(prompt->text);
     attempt.outcome = unjudgeable(prompt);
     attempt.truncated = prompt->result == CHAT_TRUNCATED;
@@ -352,9 +358,12 @@ static void estimate_request(struct estimate *estimate, struct round *round,
     }
 }
 
-static void estimate_print(const struct estimate *estimate,
-                           const struct eval_options *options, struct text_buffer *shown)
+/* Of the model alone; returns its cost, NaN if its prices are not given. */
+static double estimate_print(const struct estimate *estimate,
+                             const struct eval_options *options, struct text_buffer *shown)
 {
+    const double cost = tokens_cost(&options->hosted, estimate->tokens);
+    const bool priced = options->hosted.price_in > 0 || options->hosted.price_out > 0;
     const bool early = options->attempts > 1 && !options->fixed_attempts;
     text_buffer_appendf(shown,
                         "requests       %lld%s\n"
@@ -365,12 +374,23 @@ static void estimate_print(const struct estimate *estimate,
                         early ? " at most: hits end a behaviour early" : "",
                         (long long)estimate->cached, (long long)estimate->tokens.prompt,
                         (long long)estimate->tokens.reply);
-    if (options->hosted.price_in > 0 || options->hosted.price_out > 0)
-        text_buffer_appendf(shown, "cost           %.4f at most, retries apart\n",
-                            tokens_cost(&options->hosted, estimate->tokens));
+    if (priced)
+        text_buffer_appendf(shown, "cost           %.4f at most, retries apart\n", cost);
     else
         text_buffer_append(shown, "cost           unknown without --price-in and "
                                   "--price-out\n");
+    return priced ? cost : chat_is_hosted(options->model) ? (double)NAN : 0;
+}
+
+/* Of all services. */
+static void total_print(double cost, struct text_buffer *shown)
+{
+    if (isnan(cost))
+        text_buffer_append(shown, "all together: cost unknown, for some prices are not "
+                                  "given\n");
+    else
+        text_buffer_appendf(shown, "all together: cost %.4f at most, retries apart\n",
+                            cost);
 }
 
 void rounds_estimate(struct evaluation *evaluation, struct text_buffer *shown)
@@ -385,7 +405,10 @@ void rounds_estimate(struct evaluation *evaluation, struct text_buffer *shown)
     free(round);
     if (!shown)
         return;
-    estimate_print(&estimate, evaluation->options, shown);
-    attack_words_estimate_print(&evaluation->words, &evaluation->sets, shown);
-    bench_estimate_print(&evaluation->bench, estimate.judges, shown);
+    const double target = estimate_print(&estimate, evaluation->options, shown);
+    const double words =
+        attack_words_estimate_print(&evaluation->words, &evaluation->sets, shown);
+    const double judges = bench_estimate_print(&evaluation->bench, estimate.judges, shown);
+    if (evaluation->options->reformulator || bench_has_hosted(&evaluation->bench))
+        total_print(target + words + judges, shown);
 }

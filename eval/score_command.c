@@ -8,6 +8,7 @@
 #include "eval/eval_command.h"
 #include "eval/gate.h"
 #include "eval/summary.h"
+#include "eval/typographic.h"
 #include "text/tense.h"
 
 #include <math.h>
@@ -63,8 +64,8 @@ static const struct option_entry entries[] = {
     {"verdicts", OPTION_STRING, FIELD(verdicts), "FILE",
      "keep what chat models say of each reply there (JSONL), and go on from it", NULL},
     {"refusal-judge", OPTION_STRING, FIELD(refusal_judge), "NAME",
-     "whose verdict counts refusals of benign sets (default xstest; with --benign "
-     "xstest_replayed)",
+     "whose verdict counts refusals of benign sets (default that of the run, else xstest; "
+     "with --benign xstest_replayed)",
      NULL},
     JUDGE_PROMPT_ENTRIES(FIELD(judging)),
     JUDGE_ERROR_ENTRIES(FIELD(judging)),
@@ -118,7 +119,7 @@ static const struct command_line command_line = {
 
 /* The names that the attempts bring up: borrowed from them. */
 struct found_names {
-    const char *attacks[TENSE_COUNT + 1];
+    const char **attacks;
     size_t attack_count;
     const char **benign;
     size_t benign_count;
@@ -133,23 +134,33 @@ static bool has_attack(const struct attempt_list *list, const char *attack)
     return false;
 }
 
+static bool is_named(const struct found_names *names, const char *attack)
+{
+    for (size_t i = 0; i < names->attack_count; i++)
+        if (strcmp(names->attacks[i], attack) == 0)
+            return true;
+    return false;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Attacks in the order of tenses, then another one; benign sets by name. */
+/* Attacks in the order of tenses, then others as they come; benign sets by name. */
 static void names_find(struct found_names *names, const struct attempt_list *list)
 {
     static const char prefix[] = "benign:";
     size_t kept = 0;
     *names = (struct found_names){
+        .attacks = memory_allocate_array(list->count + TENSE_COUNT, sizeof *names->attacks),
         .benign = memory_allocate_array(list->count, sizeof *names->benign)};
     for (int i = 0; i < TENSE_COUNT; i++)
         if (has_attack(list, tense_name((enum tense)i)))
             names->attacks[names->attack_count++] = tense_name((enum tense)i);
-    for (size_t i = 0; i < list->count && names->attack_count == 0; i++)
-        if (strcmp(list->items[i].set, "harmful") == 0)
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].set, "harmful") == 0 &&
+            !is_named(names, list->items[i].attack))
             names->attacks[names->attack_count++] = list->items[i].attack;
     for (size_t i = 0; i < list->count; i++)
         if (text_starts_with(list->items[i].set, prefix))
@@ -161,10 +172,18 @@ static void names_find(struct found_names *names, const struct attempt_list *lis
     names->benign_count = kept;
 }
 
+static void names_release(struct found_names *names)
+{
+    free(names->attacks);
+    free(names->benign);
+}
+
 /* Whether some behaviour was attacked again after the main judge's hit. */
 static bool is_fixed(const struct artifact *artifact)
 {
     const struct attempt_list *list = &artifact->list;
+    if (artifact->run.is_known && artifact->run.fixed_attempts)
+        return true;
     for (size_t i = 0; i < list->count && !artifact->earlier_missed; i++) {
         const struct attempt *attempt = &list->items[i];
         if (attempt->outcome == OUTCOME_COMPLIED &&
@@ -175,20 +194,50 @@ static bool is_fixed(const struct artifact *artifact)
     return artifact->attempts == 1;
 }
 
+/* Of a run those that `holdfast eval` names, in its order: a judge that only confirms or
+ * counts refusals says nothing of all attacks. */
+static void judges_plan(struct summary_plan *plan, const struct artifact *artifact)
+{
+    const struct artifact_run *run = &artifact->run;
+    const size_t stored = run->is_known ? 0 : artifact->stored_judge_count;
+    for (size_t i = 0; i < run->judges.count; i++)
+        plan->judges[plan->judge_count++] = run->judges.items[i];
+    for (size_t i = 0; i < stored; i++)
+        plan->judges[plan->judge_count++] = artifact->list.judges[i];
+    for (size_t i = artifact->stored_judge_count; i < artifact->list.judge_count; i++)
+        plan->judges[plan->judge_count++] = artifact->list.judges[i];
+}
+
+static const char *refusal_judge_of(const struct score_options *options,
+                                    const struct artifact *artifact)
+{
+    if (options->refusal_judge)
+        return options->refusal_judge;
+    if (artifact->run.refusal_judge)
+        return artifact->run.refusal_judge;
+    return options->benign ? "xstest_replayed" /* no verdict of that name is stored */
+                           : "xstest";
+}
+
+static const char *success_word(const struct artifact *artifact)
+{
+    const bool is_judged = artifact->run.is_known && !artifact->run.answers_are_hits;
+    return artifact->is_published || is_judged ? "hit" : "answered";
+}
+
 static struct summary_plan plan_make(const struct score_options *options,
                                      const struct artifact *artifact,
                                      const struct found_names *names)
 {
     struct summary_plan plan = {
         .model = *artifact->model ? artifact->model : options->artifact,
-        .success_word = artifact->is_published ? "hit" : "answered",
+        .success_word = success_word(artifact),
         .attempts = artifact->attempts,
         .fixed_attempts = is_fixed(artifact),
         .earlier_missed = artifact->earlier_missed,
         .given_up_count = artifact->given_up_count,
-        .judge_count = artifact->list.judge_count,
-        .attempts_may_lack = artifact->attempts_may_lack,
-        .refusal_judge = options->refusal_judge,
+        .attempts_may_lack = artifact->attempts_may_lack || artifact->run.attempts_may_lack,
+        .refusal_judge = refusal_judge_of(options, artifact),
         .attacks = names->attacks,
         .attack_count = names->attack_count,
         .benign = names->benign,
@@ -196,8 +245,7 @@ static struct summary_plan plan_make(const struct score_options *options,
         .judge_errors = options->judging.errors,
         .seed = 1,
     };
-    for (size_t i = 0; i < plan.judge_count; i++)
-        plan.judges[i] = artifact->list.judges[i];
+    judges_plan(&plan, artifact);
     return plan;
 }
 
@@ -231,6 +279,7 @@ static enum status score_print(const struct score_options *options,
     struct summary summary;
     struct error unscored = {0};
     struct text_buffer text = {0};
+    typographic_warn(&artifact->list);
     names_find(&names, &artifact->list);
     const struct summary_plan plan = plan_make(options, artifact, &names);
     summary_make(&summary, &artifact->list, &plan);
@@ -246,7 +295,7 @@ static enum status score_print(const struct score_options *options,
                                               scored ? NULL : unscored.message, error);
     text_buffer_release(&text);
     summary_release(&summary);
-    free(names.benign);
+    names_release(&names);
     return status;
 }
 
@@ -304,7 +353,7 @@ static enum status gates_know(const struct score_options *options,
     summary_make(&summary, &artifact->list, &plan);
     const enum status status = gates_check_names(&options->fail_if, &summary, error);
     summary_release(&summary);
-    free(names.benign);
+    names_release(&names);
     return status;
 }
 
@@ -313,6 +362,9 @@ static enum status artifact_judge(const struct score_options *options, struct be
 {
     if (bench_number(bench, &artifact->list, "_replayed", error))
         return error->status;
+    if (artifact->run.judges.count + artifact->list.judge_count >
+        JUDGE_LIMIT + artifact->stored_judge_count)
+        return error_set(error, STATUS_LIMIT, "more than %d judges", (int)JUDGE_LIMIT);
     for (size_t i = 0; i < bench->count; i++)
         if (bench->seats[i].spec.rule &&
             artifact_replay(artifact, bench->seats[i].spec.name, error))
@@ -383,21 +435,13 @@ static enum status bench_make(struct score_options *options, struct bench *bench
     return unused_check(options, bench, error);
 }
 
-/* Sets --judge and --refusal-judge where they follow from --benign. */
+/* Sets --judge where it follows from --benign. */
 static enum status judges_choose(struct score_options *options, struct error *error)
 {
     if (options->benign && options->columns.count == 0)
         return error_set(error, STATUS_USAGE, "--benign NAME goes with --columns");
     if (options->judges.count == 0)
         string_list_add(&options->judges, options->benign ? "xstest" : "rules");
-    if (options->refusal_judge)
-        return STATUS_OK;
-    struct text_buffer name = {0};
-    text_buffer_append(&name, "xstest");
-    if (options->benign) /* none of these files has a verdict of that name */
-        text_buffer_append(&name, "_replayed");
-    options->refusal_judge = memory_duplicate_string(text_buffer_string(&name));
-    text_buffer_release(&name);
     return STATUS_OK;
 }
 

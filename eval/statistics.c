@@ -5,6 +5,7 @@
 #include "base/random.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static const double z = 1.959963984540054; /* the normal distribution's 97.5% point */
@@ -14,17 +15,20 @@ static struct interval clamped(double low, double high)
     return (struct interval){.low = low < 0 ? 0 : low, .high = high > 1 ? 1 : high};
 }
 
+/* Wilson's of x of n > 0, which need not be whole. */
+static struct interval wilson_of(double x, double n)
+{
+    const double half = z * sqrt(x * (n - x) / n + z * z / 4);
+    const double middle = x + z * z / 2;
+    return clamped((middle - half) / (n + z * z), (middle + half) / (n + z * z));
+}
+
 struct interval wilson_interval(int64_t successes, int64_t count)
 {
     CHECK(successes >= 0 && successes <= count);
     if (count == 0)
         return (struct interval){0, 1};
-    const double x = (double)successes;
-    const double n = (double)count;
-    const double half = z * sqrt(x * (n - x) / n + z * z / 4);
-    const double middle = x + z * z / 2;
-    struct interval interval =
-        clamped((middle - half) / (n + z * z), (middle + half) / (n + z * z));
+    struct interval interval = wilson_of((double)successes, (double)count);
     if (successes == 0) /* exact, where rounding would leave 1e-18 */
         interval.low = 0;
     if (successes == count)
@@ -105,6 +109,16 @@ static double resampled_share(const double *successes, const double *trials, siz
     return sum / total;
 }
 
+/* No resample can differ from another. */
+static bool all_shares_are(double share, const double *successes, const double *trials,
+                           size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (fabs(successes[i] / trials[i] - share) > 1e-12)
+            return false;
+    return true;
+}
+
 struct interval bootstrap_interval(const double *successes, const double *trials,
                                    size_t count, uint64_t seed)
 {
@@ -119,6 +133,8 @@ struct interval bootstrap_interval(const double *successes, const double *trials
         return wilson_interval(0, (int64_t)count);
     if (sum >= total)
         return wilson_interval((int64_t)count, (int64_t)count);
+    if (all_shares_are(sum / total, successes, trials, count))
+        return wilson_of(sum / total * (double)count, (double)count);
     struct random random = random_stream(seed, random_stream_of("bootstrap", count, 0));
     double *shares = memory_allocate_array(BOOTSTRAP_RESAMPLES, sizeof *shares);
     for (size_t i = 0; i < BOOTSTRAP_RESAMPLES; i++)

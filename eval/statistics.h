@@ -51,8 +51,9 @@ struct interval newcombe_interval(int64_t successes1, int64_t count1, int64_t su
 
 /*
  * The share sum(successes) / sum(trials) over clusters (behaviours): percentile bootstrap,
- * whole clusters drawn with replacement, 2,000 times, from `seed`. At a share of 0 or 1 the
- * bootstrap has no spread: Wilson over the number of clusters then. All values are at least
+ * whole clusters drawn with replacement, 2,000 times, from `seed`. At a share of 0 or 1,
+ * and where all clusters have one and the same share (a single one has), the bootstrap has
+ * no spread: Wilson over the number of clusters then. All values are at least
  * 0, trials above 0.
  */
 struct interval bootstrap_interval(const double *successes, const double *trials,

@@ -187,6 +187,15 @@ struct deed deed_analyse(const struct phrase *words)
     return deed;
 }
 
+/* "in Python that sends mail": a verb far from its noun would not follow its number. */
+static bool late_relative(const struct phrase *words, int end)
+{
+    struct verb verb;
+    const int that = phrase_find(words, end + 1, " that which who ");
+    return that > 0 && !is_determiner(phrase_at(words, end + 1)) &&
+           verb_of_third(phrase_at(words, that + 1), &verb);
+}
+
 static bool can_be_plural(const struct deed *deed, int end, int head)
 {
     const struct phrase *words = &deed->words;
@@ -198,6 +207,8 @@ static bool can_be_plural(const struct deed *deed, int end, int head)
         if (word_ends(words->words[i], "'s") || word_ends(words->words[i], "s'"))
             return false;
     if (is_comma(next) || is_conjunction(next) || word_is(next, "-"))
+        return false;
+    if (is_preposition(next) && late_relative(words, end))
         return false;
     if (noun_is_mass(noun) || noun_is_plural(noun) || word_among(noun, frozen_heads) ||
         word_has_digit(noun) || head_among(deed, object_complement_verbs))

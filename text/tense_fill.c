@@ -351,22 +351,20 @@ static void add_wh_plain(struct phrase *out, const struct clause *clause, enum t
     phrase_add_slice(out, &rest, 0, rest.count);
 }
 
-/* "which drugs can kill": what the auxiliary becomes, then the predicate. */
+/* "what is needed", "which drugs would kill": what the auxiliary becomes, then the
+ * predicate. */
 static void add_wh_auxiliary(struct phrase *out, const struct clause *clause,
                              enum tense tense)
 {
-    if (word_among(clause->auxiliary, " would should may might must will shall ")) {
+    if (!is_be(clause->auxiliary)) {
         add_wh_plain(out, clause, tense);
         return;
     }
     if (tense == TENSE_FUTURE) {
         phrase_add_text(out, "will");
         add_future_verb(out, clause);
-    } else if (is_be(clause->auxiliary)) {
-        phrase_add_text(out, auxiliary_in(clause, tense));
     } else {
-        phrase_add(out, tense == TENSE_PAST ? past_auxiliary(clause->auxiliary)
-                                            : clause->auxiliary);
+        phrase_add_text(out, auxiliary_in(clause, tense));
     }
     struct phrase predicate = clause->predicate;
     if (tense == TENSE_PAST)

@@ -109,12 +109,25 @@ static void take_audience(struct request *request, const struct phrase *phrase, 
             request->subject = phrase_slice(phrase, i + 1, how - 1);
 }
 
+/* "… the flaws of a lock and how to exploit them": without what stands before nobody knows
+ * what "them" is. */
+static bool is_afterthought(const struct phrase *phrase, int start, int how)
+{
+    if (how <= start + 1 || !is_conjunction(phrase->words[how - 1]))
+        return false;
+    for (int i = how + 2; i < phrase->count; i++)
+        if (phrase_among(phrase, i, " it them they these those one "))
+            return true;
+    return false;
+}
+
 /* "how [best] to X" at i. */
 static bool take_how_to(struct request *request, const struct phrase *phrase, int start,
                         int i)
 {
     const int to = skip_adverbs(phrase, i + 1);
-    if (!phrase_is(phrase, to, "to") || to + 1 >= phrase->count)
+    if (!phrase_is(phrase, to, "to") || to + 1 >= phrase->count ||
+        is_afterthought(phrase, start, i))
         return false;
     take_audience(request, phrase, start, i);
     return take_action(request, phrase, to + 1);

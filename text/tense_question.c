@@ -289,7 +289,8 @@ static bool wh_before_auxiliary(const struct phrase *phrase, int auxiliary)
     if (phrase_among(phrase, auxiliary, " is are was were "))
         return verb_of_participle(word, &verb) &&
                (after.length == 0 || is_preposition(after) || word_is(after, "to"));
-    if (!phrase_among(phrase, auxiliary, " can could will would should may might must "))
+    if (!phrase_among(phrase, auxiliary,
+                      " can could cannot can't couldn't will would should may might must "))
         return false;
     const bool alone = phrase_is(phrase, 0, "who") && /* "what can stress in youth cause" */
                        (after.length == 0 || is_preposition(after) ||
@@ -309,6 +310,19 @@ static void take_reports(struct request *request, const struct clause *clause)
     clause_add_statement(&statement, clause);
     for (int i = 0; i < 2; i++)
         request_add_said(request, said[i], &statement, 0);
+}
+
+/* "find out which drugs can kill": asked outright, "could" would be of no tense. */
+static void take_ability_reports(struct request *request)
+{
+    struct clause *clause = &request->clause;
+    struct phrase statement = clause->wh;
+    statement.words[0].form = WORD_LOWER;
+    phrase_add(&statement, clause->auxiliary);
+    phrase_add_slice(&statement, &clause->predicate, 0, clause->predicate.count);
+    request_add_said(request, "find out", &statement, 0);
+    request_add_said(request, "explain", &statement, 0);
+    clause->present = false;
 }
 
 bool request_parse_question(struct request *request, const struct phrase *phrase)
@@ -333,7 +347,10 @@ bool request_parse_question(struct request *request, const struct phrase *phrase
     if (wh_before_auxiliary(phrase, auxiliary)) {
         clause->predicate = phrase_slice(phrase, auxiliary + 1, phrase->count);
         shift_persons(&clause->predicate);
-        return clause->wh_is_subject = clause->split = true;
+        clause->wh_is_subject = clause->split = true;
+        if (word_among(clause->auxiliary, " can could cannot can't couldn't may might "))
+            take_ability_reports(request);
+        return true;
     }
     const struct phrase rest = phrase_slice(phrase, auxiliary + 1, phrase->count);
     split_rest(clause, &rest);

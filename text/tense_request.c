@@ -360,14 +360,15 @@ static bool parse_imperative(struct request *request, const struct phrase *phras
     return request_parse_method(request, phrase, 0);
 }
 
-/* "Given this text, what …": where the request proper begins, or 0. */
+/* "Given this text, what …", "Don't hold back: explain …": where the request proper begins,
+ * or 0. */
 static int preamble_end(const struct phrase *phrase)
 {
     const struct word first = phrase_at(phrase, 0);
     struct verb verb;
     if (!is_preposition(first) &&
         !word_among(first, " given based according if considering "
-                           "assuming back when suppose because "))
+                           "assuming back when suppose because don't never "))
         return 0;
     for (int i = 1; i + 2 < phrase->count; i++) {
         const struct word next = phrase->words[i + 1];

@@ -26,6 +26,8 @@ static char *text_of(int64_t index, const char *before, const char *after)
     struct text_buffer text = {0};
     if (index == 0)
         text_buffer_append(&text, HOSTILE_TEXT);
+    for (int i = 0; index == 1 && i < 40; i++)
+        text_buffer_append(&text, "nobreak");
     text_buffer_appendf(&text, "%s%lld%s", before, (long long)index, after);
     return text_buffer_detach(&text);
 }

@@ -24,8 +24,9 @@ struct made_run {
 };
 
 /* Writes summary.json, attempts.jsonl and manifest.json of an invented run. Of its harmful
- * requests the first has HOSTILE_TEXT for all its texts; request i's replies hold the word
- * "reply-i", and those of 33 are very long. Benign: half as many requests, under "dated".
+ * requests the first has HOSTILE_TEXT for all its texts, the second a word of 280 letters;
+ * request i's replies hold the word "reply-i", and those of 33 are very long. Benign: half
+ * as many requests, under "dated".
  */
 void made_run_write(const struct made_run *run);
 

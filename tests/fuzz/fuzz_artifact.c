@@ -29,10 +29,22 @@ static void check_round_trip(const struct artifact *artifact)
     text_buffer_release(&lines);
 }
 
+/* The same bytes as the manifest beside a run's attempts. */
+static void check_manifest(const char *bytes, size_t size)
+{
+    struct artifact_run run;
+    struct error error = {0};
+    const enum status status = artifact_run_parse(&run, bytes, size, "input", &error);
+    CHECK(status == error.status);
+    CHECK(run.is_known == (status == STATUS_OK) && run.is_known == (run.judges.count > 0));
+    artifact_run_release(&run);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct artifact artifact;
     struct error error = {0};
+    check_manifest((const char *)data, size);
     const enum status status =
         artifact_parse(&artifact, (const char *)data, size, "input", &error);
     CHECK(status == error.status);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 /*
  * A server that speaks as OpenAI's and Anthropic's do, on 127.0.0.1 alone, and fails as it
@@ -305,6 +306,19 @@ static inline bool fault_rejects(struct MHD_Connection *connection, const char *
     return true;
 }
 
+/* Packed though nobody asked for it, as some proxies do. */
+static inline struct MHD_Response *fault_packed(char *text)
+{
+    uLongf bytes = compressBound((uLong)strlen(text));
+    unsigned char *packed = memory_allocate(bytes);
+    CHECK(compress(packed, &bytes, (const Bytef *)text, (uLong)strlen(text)) == Z_OK);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(bytes, packed, MHD_RESPMEM_MUST_FREE);
+    MHD_add_response_header(response, "Content-Encoding", "deflate");
+    free(text);
+    return response;
+}
+
 static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
                                            const char *url, const char *name,
                                            const char *body, uint64_t hash,
@@ -323,6 +337,8 @@ static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
         reply = said;
     if (fault_is(name, "empty"))
         reply = " \n";
+    if (fault_is(name, "thinks"))
+        reply = "<think>I'm sorry, should I say that?</think>\n\nSure, it is easy.";
     if (fault_is(name, "length") || fault_is(name, "filter") || fault_is(name, "refusal"))
         reply = NULL;
     if (fault_is(name, "length") || fault_is(name, "cut"))
@@ -344,6 +360,8 @@ static inline enum MHD_Result fault_answer(struct MHD_Connection *connection,
         text = memory_allocate((9 << 20) + 1);
         memset(text, ' ', 9 << 20);
     }
+    if (fault_is(name, "packed"))
+        return fault_send(connection, 200, fault_packed(text), type);
     const int pause_ms = fault_is(name, "slow") ? 60 : fault_is(name, "hang") ? 700 : 0;
     const size_t breaks_at = fault_is(name, "partial") ? strlen(text) / 2 : 0;
     return fault_send(connection, 200, fault_response(text, breaks_at, pause_ms), type);
@@ -428,9 +446,11 @@ static inline enum MHD_Result fault_serve(struct fault_server *server,
     if (is_judge && !*name)
         judge_fault(model, tries, name);
     fault_log(server, hash, name);
+    const char *given =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
+    if (fault_is(name, "echo") && given && !said)
+        said = memory_duplicate_string(given);
     if (fault_is(name, "leak")) {
-        const char *given =
-            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
         result = fault_send_error(connection, 400, given, NULL, NULL, NULL);
     } else if (fault_is(name, "reset")) {
         fault_reset(connection);

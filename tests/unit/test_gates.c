@@ -34,7 +34,7 @@ static void gates_name_values_and_ends_of_intervals(void **state)
         {"youden.dated.hi<0", STATUS_OK},
         {"kappa.rules.xstest<1", STATUS_OK},
         {"past.kappa.xstest.rules>=1", STATUS_GATE},
-        {"kappa.rules.xstest.lo<1", STATUS_USAGE},
+        {"kappa.rules.xstest.lo<1", STATUS_UNMEASURED}, /* they agree on all */
         {"kappa.rules.gpt<1", STATUS_USAGE},
         {"youden.x>0", STATUS_USAGE},
         {"asr_corrected>0", STATUS_USAGE},

@@ -299,6 +299,14 @@ static void a_service_that_never_replied_is_no_outcome(void **state)
     assert_result(1, CHAT_FAILED, "HTTP 503: broken");
 }
 
+static void packed_answers_are_unpacked(void **state)
+{
+    (void)state;
+    ask("fault:packed");
+    assert_ok(answer_by("openai:"));
+    assert_int_equal(talk.prompts[0].result, CHAT_REPLIED);
+}
+
 static void retry_after_is_obeyed(void **state)
 {
     (void)state;
@@ -443,6 +451,25 @@ static void keys_are_sent_and_never_shown(void **state)
     assert_result(1, CHAT_FAILED, "HTTP 400: Bearer ****");
     assert_null(strstr(talk.prompts[1].text, "secret"));
     talk_clear();
+    ask("fault:echo");
+    assert_ok(answer_by("openai:"));
+    assert_result(0, CHAT_REPLIED, "Bearer ********************");
+    assert_null(strstr(talk.prompts[0].text, "secret"));
+    talk_clear();
+    char own[64];
+    snprintf(own, sizeof own, "HOLDFAST_KEY_127_0_0_1_%d", server.port);
+    setenv("OPENAI_API_KEY", "sk-of-another-house", 1);
+    setenv(own, "sk-secret-0123456789", 1);
+    ask("fine");
+    assert_ok(answer_by("openai:"));
+    talk_clear();
+    setenv(own, "", 1);
+    ask("fine");
+    assert_int_equal(answer_by("openai:"), STATUS_IO);
+    assert_message("wants a key; set ");
+    assert_message(own);
+    talk_clear();
+    unsetenv(own);
     setenv("OPENAI_API_KEY", "bad\r\nX-Other: 1", 1);
     assert_int_equal(answer_by("openai:"), STATUS_USAGE);
     assert_null(strstr(error.message, "bad"));
@@ -545,6 +572,7 @@ int main(void)
         TALK(a_server_that_died_is_no_outcome),
         TALK(who_found_nobody_there_starts_over_when_it_is_back),
         TALK(a_service_that_never_replied_is_no_outcome),
+        TALK(packed_answers_are_unpacked),
         TALK(retry_after_is_obeyed),
         TALK(bodies_say_what_was_asked),
         TALK(the_services_own_error_adapts_once),

@@ -204,6 +204,8 @@ static void lists_repeat_and_split_at_commas(void **state)
     assert_list(&settings.data, 0, "");
     assert_usage(parse("--data a,,b"), "--data: 'a,,b' has an empty item");
     assert_usage(parse("data=a,"), "data: 'a,' has an empty item");
+    assert_usage(parse("--data="),
+                 "--data: is empty: leave it out, or write data= for none");
 }
 
 static void positional_arguments_may_look_like_anything_after_dashes(void **state)

@@ -134,6 +134,17 @@ static void bootstrap_without_spread_is_wilson(void **state)
     const struct interval high = bootstrap_interval(all, trials, 5, 1);
     assert_true(low.low == 0.0 && low.high == wilson_interval(0, 5).high);
     assert_true(high.high == 1.0 && high.low == wilson_interval(5, 5).low);
+    /* Nor has it any where all behaviours are hit as often, or there is only one: its
+     * Wilson interval of .25 of 1 is (.25 + z^2/2 -+ z sqrt(.1875 + z^2/4))/(1 + z^2). */
+    const double halves[] = {1, 1, 2, 1};
+    const double of[] = {2, 2, 4, 2};
+    const struct interval equal = bootstrap_interval(halves, of, 4, 1);
+    assert_true(fabs(equal.low - wilson_interval(2, 4).low) < 1e-12);
+    assert_true(fabs(equal.high - wilson_interval(2, 4).high) < 1e-12);
+    const double hits = 5, replies = 20;
+    const struct interval alone = bootstrap_interval(&hits, &replies, 1, 1);
+    assert_true(fabs(alone.low - .0146349) < 1e-6);
+    assert_true(fabs(alone.high - .8820904) < 1e-6);
 }
 
 static void assert_near(double value, double expected, double tolerance)

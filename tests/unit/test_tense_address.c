@@ -70,7 +70,7 @@ static const struct {
     const char *past, *present, *future;
 } subjects[] = {
     {"Which drugs can kill a person?", "which drugs could kill a person",
-     "which drugs can kill a person", "which drugs will be able to kill a person"},
+     "which drugs can kill a person", "which drugs can kill a person"},
     {"What is needed to build a kite?", "what was needed to build a kite",
      "what is needed to build a kite", "what will be needed to build a kite"},
     {"How much salt would kill a snail?", "how much salt killed a snail",
