@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void row_clear(struct csv_reader *csv)
 {
@@ -89,6 +90,13 @@ static enum status cell_next(struct csv_reader *csv, struct error *error)
         }
     } else {
         plain_cell(csv, &cell);
+    }
+    if (memchr(text_buffer_string(&cell), '\0', cell.length)) {
+        text_buffer_release(&cell);
+        return error_set(error, STATUS_FORMAT,
+                         "%s: line %lld: a NUL byte in a cell: is the file damaged, or of "
+                         "another kind than UTF-8 text?",
+                         csv->where, (long long)csv->next_line);
     }
     array_reserve(csv->cells, csv->cell_capacity, csv->cell_count + 1);
     csv->cells[csv->cell_count++] = memory_duplicate_string(text_buffer_string(&cell));

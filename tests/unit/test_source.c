@@ -61,6 +61,24 @@ static void csv_errors_name_the_line(void **state)
     assert_refused(" \n", "empty");
 }
 
+/* After the part in which any NUL byte tells that a file is no text. */
+static void a_nul_byte_in_a_cell_is_refused(void **state)
+{
+    (void)state;
+    struct text_buffer text = {0};
+    struct text_buffer out = {0};
+    text_buffer_append(&text, "a,b\n");
+    while (text.length < 5000)
+        text_buffer_append(&text, "1,\"two\nlines\"\n");
+    text_buffer_append_bytes(&text, "3,x\0y\n", 7);
+    assert_int_equal(records_parse(text_buffer_string(&text), text.length, "x", row_append,
+                                   &out, &error),
+                     STATUS_FORMAT);
+    assert_message("a NUL byte in a cell");
+    text_buffer_release(&text);
+    text_buffer_release(&out);
+}
+
 static void json_is_told_by_its_content(void **state)
 {
     (void)state;
@@ -543,6 +561,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_cells_may_be_quoted_and_span_lines),
         cmocka_unit_test(csv_errors_name_the_line),
+        cmocka_unit_test(a_nul_byte_in_a_cell_is_refused),
         cmocka_unit_test(json_is_told_by_its_content),
         cmocka_unit_test(specs_have_name_path_column_and_filter),
         cmocka_unit_test(of_several_conditions_all_hold),
