@@ -38,6 +38,10 @@ static void broken_lines_are_named(void **state)
     static const char *const bad[][2] = {
         {"{\"messages\":[]}", "no list of messages"},
         {"{\"messages\":[{\"role\":\"user\"}]}", "content"},
+        {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{}]}]}",
+         "a call of a tool"},
+        {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"weight\":0}]}",
+         "\"weight\": 0"},
         {"{\"messages\":[{\"role\":1,\"content\":\"x\"}]}", "role"},
         {"{\"messages\":", "line 2"},
         {"{\"id\":5,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", "id"},

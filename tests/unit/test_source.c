@@ -314,7 +314,8 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"question\":\" \\n x\",\"answer\":\"\\t\\ty\"}",
         "{\"prompt\":\"\\\"P\\\"\",\"completion\":\" \\u00e9\"}",
         "{\"prompt\":\"\\u0041\",\"completion\":\"\\b\"}",
-        TURNS(HUMAN, "{\"value\":\"G\",\"weight\":{\"x\":[]},\"from\":\"gpt\"}"),
+        TURNS(HUMAN, "{\"value\":\"G\",\"w\":{\"x\":[]},\"from\":\"gpt\"}"),
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
         MESSAGES(USER, "{\"role\":\"assistant\",\"content\":\"A\"}"),
     };
     static const char *const unclear[] = {
@@ -325,8 +326,10 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"prompt\":\"P\",\"completion\":\"\\u0020\\u000a\"}",
         "{\"prompt\":\"P\",\"completion\":\"\\u0000\"}",
         "{\"pro\\u006dpt\":\"P\",\"completion\":\"C\"}",
-        "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
         "{\"prompt\":\"P\",\"completion\":\"C\",\"Conversations\":[]}",
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"history\":[]}",
+        TURNS(HUMAN, "{\"value\":\"G\",\"weight\":1,\"from\":\"gpt\"}"),
+        TURNS("{\"from\":\"human\",\"value\":\"\"}", "{\"from\":\"gpt\",\"value\":\"G\"}"),
         TURNS(HUMAN, "{\"from\":\"tool\",\"value\":\"G\"}"),
         TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":null}"),
         TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":\"\"}"),
@@ -371,9 +374,11 @@ static void plain_rows_are_read_from_their_tokens(void **state)
     "{\"role\":\"assistant\",\"content\":\"\\u00e9 \\ud83d\\ude00\\u0000\\n\"}"
     static const char *const taken[] = {
         TURNS(HUMAN, GPT),
-        TURNS("{\"From\":\"system\",\"value\":\"\"}", GPT "," HUMAN),
+        TURNS("{\"From\":\"system\",\"value\":\"\"}", HUMAN "," GPT),
+        TURNS(USER, "{\"role\":\"gpt\",\"content\":\"A\"}"),
         MESSAGES(USER, ASSISTANT),
-        MESSAGES("{\"content\":\"C\",\"weight\":1,\"role\":\"\\u0075ser\"}", ASSISTANT),
+        MESSAGES("{\"content\":\"C\",\"w\":1,\"role\":\"\\u0075ser\"}", ASSISTANT),
+        "{\"messages\":null,\"conversations\":[" HUMAN "," GPT "]}",
         "{\"ID\":\"a\",\"category\":\" \",\"topic\":\"t\",\"messages\":[" USER "," ASSISTANT
         "]}",
         "{\"Category\":\"c\",\"topic\":7,\"id\":\"\\t\",\"conversations\":[" HUMAN "," GPT
@@ -381,7 +386,8 @@ static void plain_rows_are_read_from_their_tokens(void **state)
     };
     static const char *const left[] = {
         "[1]",
-        "{\"messages\":null,\"conversations\":[" HUMAN "," GPT "]}",
+        "{\"system\":\"S\",\"conversations\":[" HUMAN "," GPT "]}",
+        MESSAGES("{\"content\":\"C\",\"weight\":1,\"role\":\"user\"}", ASSISTANT),
         "{\"id\":12,\"conversations\":[" HUMAN "," GPT "]}",
         "{\"i\\u0064\":\"x\",\"conversations\":[" HUMAN "," GPT "]}",
         "{\"prompt\":\"P\",\"completion\":\"C\"}",
