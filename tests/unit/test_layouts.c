@@ -103,6 +103,32 @@ static void lists_of_turns_under_other_names(void **state)
     assert_not_read("{\"prompt\":[" USER("q") "],\"completion\":[]}");
 }
 
+static void assert_message_of(const char *file, const char *filter, const char *message)
+{
+    struct conversation_list list;
+    char spec[4096];
+    snprintf(spec, sizeof spec, "%s%s", scratch_file("row.json", file), filter);
+    assert_int_equal(conversation_list_read(&list, spec, &error), STATUS_FORMAT);
+    assert_message(message);
+}
+
+static void why_there_is_no_chat_is_said(void **state)
+{
+    (void)state;
+    assert_message_of("prompt;completion\nq;a\n", "",
+                      "its first row has: prompt;completion");
+    assert_message_of("prompt, completion\nq, a\n", "",
+                      "its first row has: prompt,  completion");
+    assert_message_of("{\"a\":1,\"b\":[]}\n{\"c\":1}\n", "", "its first row has: a, b");
+    assert_message_of("[]", "", "row.json: no row");
+    assert_message_of("prompt,completion\n", "", "row.json: no row");
+    assert_message_of("prompt,completion,lang\nq,a,en\n", "?lang=de",
+                      "row.json: no row with lang = de");
+    assert_message_of("prompt,completion\nq,a\n", "?lang=de",
+                      "row.json: no row with lang = de");
+    assert_message_of("prompt,answer,lang\nq,a,de\n", "?lang=de", "no chat with an answer");
+}
+
 /* A chat may hold other lists of objects beside what is said. */
 static void a_chat_alone_is_no_list_of_chats(void **state)
 {
@@ -154,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(system_prompts_and_history_beside_the_turns),
         cmocka_unit_test(lists_of_turns_under_other_names),
+        cmocka_unit_test(why_there_is_no_chat_is_said),
         cmocka_unit_test(a_chat_alone_is_no_list_of_chats),
         cmocka_unit_test(who_says_nothing_is_not_answered),
         cmocka_unit_test(what_cannot_be_trained_on_is_left),
