@@ -48,7 +48,8 @@ void source_spec_filters_print(const struct source_spec *spec, const char *other
 
 /*
  * Requests: harmful behaviours or single benign prompts. `behavior` and `category` are
- * taken from columns of these names where there are any (else the request and ""), `index`
+ * taken from columns of these names where there are any (else the request and HarmBench's
+ * SemanticCategory, or ""), `index`
  * from a column of that name, else the row number from 0. All strings are owned.
  */
 struct request {

@@ -175,6 +175,23 @@ static void what_cannot_be_trained_on_is_left(void **state)
         "user: q | assistant: a\n");
 }
 
+/* HarmBench's own columns. */
+static void harmbench_has_categories(void **state)
+{
+    (void)state;
+    struct request_list list;
+    assert_ok(request_list_read(
+        &list,
+        scratch_file("h.csv",
+                     "Behavior,FunctionalCategory,SemanticCategory,Tags,"
+                     "ContextString,BehaviorID\nDo x,standard,cybercrime_intrusion,"
+                     ",,do_x\n"),
+        &error));
+    assert_string_equal(list.items[0].text, "Do x");
+    assert_string_equal(list.items[0].category, "cybercrime_intrusion");
+    request_list_release(&list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_chat_alone_is_no_list_of_chats),
         cmocka_unit_test(who_says_nothing_is_not_answered),
         cmocka_unit_test(what_cannot_be_trained_on_is_left),
+        cmocka_unit_test(harmbench_has_categories),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
