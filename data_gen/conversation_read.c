@@ -135,14 +135,15 @@ static bool list_read(struct conversation *conversation, const cJSON *array,
 
 bool conversation_is_usable(const struct conversation *conversation)
 {
-    const struct message *message = conversation->messages;
-    const struct message *end = message + conversation->message_count;
-    while (message < end &&
-           (strcmp(message->role, "user") != 0 || is_blank(message->content)))
-        message++;
-    while (message < end && strcmp(message->role, "assistant") != 0)
-        message++;
-    return message < end && !is_blank(message->content);
+    const struct message *messages = conversation->messages;
+    const size_t count = conversation->message_count;
+    size_t i = 0;
+    while (i < count &&
+           (strcmp(messages[i].role, "user") != 0 || is_blank(messages[i].content)))
+        i++;
+    while (i < count && strcmp(messages[i].role, "assistant") != 0)
+        i++;
+    return i < count && !is_blank(messages[i].content);
 }
 
 /* A member that is there and not null. */

@@ -148,6 +148,7 @@ static void who_says_nothing_is_not_answered(void **state)
     assert_read_as("{\"conversations\":[" GPT("hello") "," HUMAN("q") "," GPT("a") "]}",
                    "assistant: hello | user: q | assistant: a\n");
     assert_not_read("{\"conversations\":[" GPT("hello") "," GPT("a") "]}");
+    assert_not_read("{\"conversations\":[]}");
     assert_not_read("{\"messages\":[" USER(" ") "," ASSISTANT("a") "]}");
     assert_not_read(
         "{\"messages\":[{\"role\":\"system\",\"content\":\"S\"}," ASSISTANT("a") "]}");
