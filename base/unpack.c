@@ -196,9 +196,8 @@ enum status bytes_check_readable(const void *bytes, size_t count, const char *wh
         const char *words;
     } kinds[] = {
         {"PAR1\x15", 5,
-         "a Parquet file, for which Debian has no C library: convert it to JSONL, e.g. "
-         "with python3 -c \"import pandas; pandas.read_parquet('FILE.parquet')"
-         ".to_json('FILE.jsonl', orient='records', lines=True)\""},
+         "the beginning of a Parquet file without its end: was it fetched whole? (Packed "
+         "with gzip or zstd it must be unpacked first.)"},
         {"ARROW1\0", 7,
          "an Arrow file: convert it to JSONL, e.g. with pandas' read_feather() and "
          "to_json(orient='records', lines=True)"},
