@@ -31,7 +31,7 @@ static char peek(const struct csv_reader *csv)
     return csv->data[csv->offset];
 }
 
-/* Steps over LF or CRLF; false if neither stands here. */
+/* Steps over LF, CRLF or CR; false if none stands here. */
 static bool line_end_take(struct csv_reader *csv)
 {
     const size_t left = csv->bytes - csv->offset;
@@ -41,7 +41,7 @@ static bool line_end_take(struct csv_reader *csv)
         length = 1;
     else if (left >= 2 && at[0] == '\r' && at[1] == '\n')
         length = 2;
-    else if (left == 1 && at[0] == '\r')
+    else if (left >= 1 && at[0] == '\r')
         length = 1;
     csv->offset += length;
     csv->next_line += length > 0;
@@ -73,9 +73,7 @@ static enum status quoted_cell(struct csv_reader *csv, struct text_buffer *cell,
 static void plain_cell(struct csv_reader *csv, struct text_buffer *cell)
 {
     const size_t first = csv->offset;
-    while (!at_end(csv) && peek(csv) != ',' && peek(csv) != '\n' &&
-           !(peek(csv) == '\r' &&
-             (csv->offset + 1 == csv->bytes || csv->data[csv->offset + 1] == '\n')))
+    while (!at_end(csv) && peek(csv) != ',' && peek(csv) != '\n' && peek(csv) != '\r')
         csv->offset++;
     text_buffer_append_bytes(cell, csv->data + first, csv->offset - first);
 }

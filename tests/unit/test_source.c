@@ -49,6 +49,7 @@ static void csv_cells_may_be_quoted_and_span_lines(void **state)
                 "2|a=1|b=x, \"y\"\nz\n5|a=2|b=\n");
     assert_rows("a\n\"\"\n", "2|a=\n");
     assert_rows("a,b\n1,2", "2|a=1|b=2\n");
+    assert_rows("a,b\r1,2\r\r3,\"4\r5\"\r", "2|a=1|b=2\n4|a=3|b=4\r5\n");
 }
 
 static void csv_errors_name_the_line(void **state)
