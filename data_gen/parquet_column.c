@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum {
     PAGE_BYTES_LIMIT = 1 << 30,
@@ -44,6 +45,8 @@ struct page_header {
     int64_t definition_bytes; /* of version 2 */
     int64_t repetition_bytes;
     bool is_packed;
+    bool has_checksum;
+    int64_t checksum; /* CRC-32 of the page as it is in the file */
 };
 
 /* DataPageHeader, DictionaryPageHeader or DataPageHeaderV2. */
@@ -75,10 +78,13 @@ static bool page_header_read(struct parquet_column *column, struct page_header *
     struct thrift_reader reader = {.bytes = column->bytes + column->at,
                                    .count = column->end - column->at};
     *header = (struct page_header){.type = -1, .is_packed = true};
-    int64_t *numbers[] = {
-        [1] = &header->type, [2] = &header->unpacked_bytes, [3] = &header->packed_bytes};
+    int64_t *numbers[] = {[1] = &header->type,
+                          [2] = &header->unpacked_bytes,
+                          [3] = &header->packed_bytes,
+                          [4] = &header->checksum};
     while (thrift_field_next(&reader, &field)) {
-        if (field.id >= 1 && field.id <= 3)
+        header->has_checksum = header->has_checksum || field.id == 4;
+        if (field.id >= 1 && field.id <= 4)
             *numbers[field.id] = thrift_integer(&reader, field.type);
         else if ((field.id == 5 || field.id == 7 || field.id == 8) &&
                  thrift_struct(&reader, field.type))
@@ -397,6 +403,12 @@ static bool page_next(struct parquet_column *column)
 {
     struct page_header header;
     bool good = page_header_read(column, &header);
+    if (good && header.has_checksum &&
+        crc32(0, column->bytes + column->at, (uInt)header.packed_bytes) !=
+            (uint32_t)header.checksum) {
+        fail(column, "its checksum");
+        return false;
+    }
     if (good && header.type == PAGE_DICTIONARY)
         good = dictionary_read(column, &header);
     else if (good && (header.type == PAGE_DATA || header.type == PAGE_DATA_2))

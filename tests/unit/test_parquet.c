@@ -99,6 +99,25 @@ static void damage_is_survived_and_said(void **state)
     assert_in_range(refused, tried / 4, tried);
 }
 
+/* Where the writer left checksums, not a letter of the text may change. */
+static void checksums_are_checked(void **state)
+{
+    (void)state;
+    struct file_map map;
+    struct text_buffer out = {0};
+    assert_ok(file_map(&map, "tests/golden/parquet/chats.parquet", &error));
+    char *copy = memory_duplicate_bytes((const char *)map.data, map.bytes);
+    char *text = memmem(copy, map.bytes, "Text", 4);
+    assert_non_null(text);
+    text[1] = 'a';
+    assert_int_equal(parquet_to_lines(copy, map.bytes, "x", keep, &out, &error),
+                     STATUS_FORMAT);
+    assert_message("the Parquet column 'content' is damaged (its checksum)");
+    text_buffer_release(&out);
+    free(copy);
+    file_unmap(&map);
+}
+
 static void ends_that_lie_are_refused(void **state)
 {
     (void)state;
@@ -172,6 +191,7 @@ int main(void)
         cmocka_unit_test(the_rows_of_other_writers),
         cmocka_unit_test(a_row_is_a_line),
         cmocka_unit_test(damage_is_survived_and_said),
+        cmocka_unit_test(checksums_are_checked),
         cmocka_unit_test(ends_that_lie_are_refused),
         cmocka_unit_test(snappy_copies_run_into_themselves),
         cmocka_unit_test(runs_and_packed_bits_take_turns),
