@@ -315,6 +315,39 @@ static void behaviours_are_told_apart_by_their_words(void **state)
     kitchen_close(&kitchen);
 }
 
+/* Sources number their chats without knowing of each other, or all the same. */
+static void every_chat_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    struct kitchen kitchen;
+    struct mix_build build;
+    struct text_buffer text = {0};
+    struct text_set ids = {0};
+    kitchen_open(&kitchen);
+    for (int source = 0; source < 3; source++) {
+        char name[20];
+        text_buffer_clear(&text);
+        for (int i = 0; i < 20; i++)
+            text_buffer_appendf(
+                &text, "{\"id\":%d,\"prompt\":\"Say %d of %d\",\"completion\":\"a\"}\n",
+                source < 2 ? i : 7, i, source);
+        snprintf(name, sizeof name, "ids%d.jsonl", source);
+        string_list_add(source ? &kitchen.contrast : &kitchen.benign,
+                        scratch_file(name, text_buffer_string(&text)));
+    }
+    kitchen.contrast_ratios[0] = kitchen.contrast_ratios[1] = 0.2;
+    kitchen.recipe.contrast_ratio_count = 2;
+    kitchen.recipe.count = 100;
+    assert_ok(mix_build(&build, &kitchen.recipe, &error));
+    assert_int_equal(build.cuts[0].count, 100);
+    for (size_t i = 0; i < build.cuts[0].count; i++)
+        assert_true(text_set_add(&ids, build.cuts[0].rows[i]->example.id));
+    text_set_release(&ids);
+    text_buffer_release(&text);
+    mix_build_release(&build);
+    kitchen_close(&kitchen);
+}
+
 static void categories_are_balanced(void **state)
 {
     (void)state;
@@ -496,6 +529,7 @@ int main(void)
         cmocka_unit_test(benign_chats_can_be_held),
         cmocka_unit_test(tense_shares_and_limits_are_kept),
         cmocka_unit_test(behaviours_are_told_apart_by_their_words),
+        cmocka_unit_test(every_chat_has_an_id_of_its_own),
         cmocka_unit_test(categories_are_balanced),
         cmocka_unit_test(topics_are_balanced),
         cmocka_unit_test(near_duplicates_are_left_out),
