@@ -8,6 +8,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum {
     PIECE_BYTES = 1 << 20,      /* handed to the sink at once, at most */
@@ -60,10 +61,14 @@ static size_t gzip_offset(const struct unpacking *work, const z_stream *stream)
     return (size_t)(stream->next_in - work->bytes);
 }
 
-/* After a member: false at the end, else the next member begins here. */
+/* After a member: false at the end, or where only zeros follow, which tapes and some
+ * servers add and gzip itself passes over; else the next member begins here. */
 static bool gzip_next_member(const struct unpacking *work, z_stream *stream)
 {
-    if (gzip_offset(work, stream) == work->count)
+    size_t at = gzip_offset(work, stream);
+    while (at < work->count && work->bytes[at] == 0)
+        at++;
+    if (at == work->count)
         return false;
     inflateReset(stream);
     return true;
@@ -118,6 +123,11 @@ static enum status zstd_pieces(const struct unpacking *work, ZSTD_DStream *strea
         in.size = in.pos + (left < INPUT_BYTES ? left : INPUT_BYTES);
         /* 0 where a frame is complete and all of it is handed out */
         const size_t hint = ZSTD_decompressStream(stream, &out, &in);
+        if (ZSTD_getErrorCode(hint) == ZSTD_error_frameParameter_windowTooLarge)
+            return error_set(error, STATUS_UNSUPPORTED,
+                             "%s: was packed with a window of more than 128 MB: unpack it "
+                             "with `zstd -d --long=31`",
+                             work->where);
         if (ZSTD_isError(hint))
             return damaged(work, "zstd", in.pos, ZSTD_getErrorName(hint), error);
         if (out.pos && work->sink(work->context, work->piece, out.pos, in.pos, error))
@@ -186,9 +196,8 @@ enum status bytes_check_readable(const void *bytes, size_t count, const char *wh
         const char *words;
     } kinds[] = {
         {"PAR1\x15", 5,
-         "a Parquet file, for which Debian has no C library: convert it to JSONL, e.g. "
-         "with python3 -c \"import pandas; pandas.read_parquet('FILE.parquet')"
-         ".to_json('FILE.jsonl', orient='records', lines=True)\""},
+         "the beginning of a Parquet file without its end: was it fetched whole? (Packed "
+         "with gzip or zstd it must be unpacked first.)"},
         {"ARROW1\0", 7,
          "an Arrow file: convert it to JSONL, e.g. with pandas' read_feather() and "
          "to_json(orient='records', lines=True)"},

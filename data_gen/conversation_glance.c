@@ -133,47 +133,94 @@ static bool is_equal(const struct glance *glance, size_t at, const char *text)
            memcmp(glance->bytes + token->begin + 1, text, strlen(text)) == 0;
 }
 
+/* How a list of turns names its parts. */
+enum turn_names {
+    NAMES_OPENAI,   /* role, content */
+    NAMES_SHAREGPT, /* from, value */
+    NAMES_MIXED     /* role, content, with ShareGPT's roles or OpenAI's */
+};
+
+/* The turns of a row: the index of their list, or 0. */
+static size_t turns_find(const struct glance *glance, enum turn_names *names)
+{
+    static const char *const lists[] = {"messages", "conversations", "conversation"};
+    const struct json_token *tokens = glance->tape->tokens;
+    size_t at = 0;
+    for (size_t i = 0; i < 3 && !at; i++) {
+        at = find(glance, 0, lists[i]);
+        *names = i == 0 ? NAMES_OPENAI : NAMES_MIXED;
+        if (tokens[at].kind == 'n')
+            at = 0;
+    }
+    if (at && *names == NAMES_MIXED && tokens[at].kind == '[' &&
+        tokens[at + 1].kind == '{' && find(glance, at + 1, "from"))
+        *names = NAMES_SHAREGPT;
+    return at;
+}
+
+/* Where a turn says who speaks, and what. False if not sure, or if the turn may have
+ * something that cannot be trained on (message_problem()). */
+static bool turn_find(const struct glance *glance, size_t at, enum turn_names names,
+                      size_t *role, size_t *text)
+{
+    enum { TOKENS_OF_TWO_TEXTS = 6 };
+    const bool is_sharegpt = names == NAMES_SHAREGPT;
+    *role = is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
+    *text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
+    if (!*role || !*text || glance->tape->tokens[*text].kind != '"')
+        return false;
+    return behind(glance, at) == at + TOKENS_OF_TWO_TEXTS ||
+           !(find_exactly(glance, at, "tool_calls") ||
+             find_exactly(glance, at, "function_call") ||
+             find_exactly(glance, at, "weight"));
+}
+
 /* The role in OpenAI's words, "other" for one that is none of ours; NULL if not sure. */
-static const char *role_of(const struct glance *glance, size_t at, bool is_sharegpt)
+static const char *role_of(const struct glance *glance, size_t at, enum turn_names names)
 {
     char name[32];
-    if (!at || !is_plain(glance, at))
+    if (!is_plain(glance, at))
         return NULL;
     const struct json_token *token = &glance->tape->tokens[at];
     if (text_length(token) >= sizeof name)
         return NULL;
     memcpy(name, glance->bytes + token->begin + 1, text_length(token));
     name[text_length(token)] = '\0';
-    if (is_sharegpt)
+    if (names != NAMES_OPENAI)
         return conversation_sharegpt_role(name);
+    if (strcmp(name, "user") == 0)
+        return "user";
     return strcmp(name, "assistant") == 0 ? "assistant" : "other";
 }
 
-/* The list of messages at `at`: usable if the first assistant but at the start speaks. */
-static bool turns_are_usable(const struct glance *glance, size_t at, bool is_sharegpt)
+/* The list of turns at `at`: usable if the first user says something, and the first
+ * assistant after it. */
+static bool turns_are_usable(const struct glance *glance, size_t at, enum turn_names names)
 {
+    static const char *const speakers[] = {"user", "assistant"};
     const struct json_token *tokens = glance->tape->tokens;
-    bool answered = false;
+    size_t role_at, text, spoken = 0;
     if (tokens[at++].kind != '[')
         return false;
-    for (size_t i = 0; tokens[at].kind == '{'; i++, at = behind(glance, at)) {
-        const size_t role_at =
-            is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
-        const char *role = role_of(glance, role_at, is_sharegpt);
-        const size_t text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
-        if (!role || !text || tokens[text].kind != '"')
+    for (; tokens[at].kind == '{'; at = behind(glance, at)) {
+        if (!turn_find(glance, at, names, &role_at, &text))
             return false;
-        if (i == 0 || answered || strcmp(role, "assistant") != 0)
+        const char *role = role_of(glance, role_at, names);
+        if (!role)
+            return false;
+        if (spoken == 2 || strcmp(role, speakers[spoken]) != 0)
             continue;
         if (!is_surely_text(glance, text))
             return false;
-        answered = true;
+        spoken++;
     }
-    return answered && tokens[at].kind == ']';
+    return spoken == 2 && tokens[at].kind == ']';
 }
 
 static bool layout_is_usable(const struct glance *glance, const char *column)
 {
+    if (find(glance, 0, "history"))
+        return false;
     for (const struct conversation_layout *layout = conversation_layouts; layout->request;
          layout++) {
         const size_t request = find(glance, 0, column ? column : layout->request);
@@ -198,15 +245,10 @@ enum conversation_glance conversation_glance(const char *bytes,
         if (!is_equal(&glance, value, spec->filters[i].value))
             return GLANCE_FILTERED;
     }
-    const size_t messages = find(&glance, 0, "messages");
-    const size_t turns = find(&glance, 0, "conversations");
-    bool usable;
-    if (messages)
-        usable = turns_are_usable(&glance, messages, false);
-    else if (turns)
-        usable = turns_are_usable(&glance, turns, true);
-    else
-        usable = layout_is_usable(&glance, spec->column);
+    enum turn_names names;
+    const size_t turns = turns_find(&glance, &names);
+    const bool usable = turns ? turns_are_usable(&glance, turns, names)
+                              : layout_is_usable(&glance, spec->column);
     return usable ? GLANCE_USABLE : GLANCE_UNCLEAR;
 }
 
@@ -220,19 +262,17 @@ static char *text_at(const struct glance *glance, size_t at)
 
 /* The messages of the list at `at`; false if some part of one is no string. */
 static bool messages_take(struct conversation *conversation, const struct glance *glance,
-                          size_t at, bool is_sharegpt)
+                          size_t at, enum turn_names names)
 {
     const struct json_token *tokens = glance->tape->tokens;
-    size_t capacity = 0;
+    size_t capacity = 0, role, text;
     if (tokens[at++].kind != '[')
         return false;
     for (; tokens[at].kind == '{'; at = behind(glance, at)) {
-        const size_t role =
-            is_sharegpt ? find(glance, at, "from") : find_exactly(glance, at, "role");
-        const size_t text = find_exactly(glance, at, is_sharegpt ? "value" : "content");
-        const char *known = is_sharegpt ? role_of(glance, role, true) : NULL;
-        if (!role || !text || tokens[role].kind != '"' || tokens[text].kind != '"' ||
-            (is_sharegpt && !known))
+        if (!turn_find(glance, at, names, &role, &text) || tokens[role].kind != '"')
+            return false;
+        const char *known = names == NAMES_OPENAI ? NULL : role_of(glance, role, names);
+        if (names != NAMES_OPENAI && !known)
             return false;
         array_reserve(conversation->messages, capacity, conversation->message_count + 1);
         conversation->messages[conversation->message_count++] = (struct message){
@@ -268,10 +308,12 @@ bool conversation_read_tokens(struct conversation *conversation, const char *byt
     if (tape->overflow || tape->count == 0 || tape->tokens[0].kind != '{' ||
         !keys_are_clear(&glance))
         return false;
-    const size_t messages = find(&glance, 0, "messages");
-    const size_t turns = find(&glance, 0, "conversations");
-    const size_t at = messages ? messages : turns;
-    if (at && messages_take(conversation, &glance, at, !messages) &&
+    for (size_t i = 0; conversation_system_keys[i]; i++)
+        if (find(&glance, 0, conversation_system_keys[i]))
+            return false;
+    enum turn_names names;
+    const size_t at = turns_find(&glance, &names);
+    if (at && messages_take(conversation, &glance, at, names) &&
         conversation_is_usable(conversation) &&
         name_take(&conversation->id, &glance, "id") &&
         name_take(&conversation->topic, &glance, "category") &&

@@ -29,6 +29,50 @@ static enum status rows_index(struct conversation_list *list, struct error *erro
     return STATUS_OK;
 }
 
+/* The names in the first row, for the message; false if there is no row. */
+static bool first_names(struct conversation_store *store, struct text_buffer *names)
+{
+    struct error error;
+    struct record record;
+    enum status status = STATUS_OK;
+    struct record_reader *reader = memory_allocate(sizeof *reader);
+    cJSON *object = NULL;
+    const cJSON *item;
+    if (!record_reader_open(reader, &store->file, &error)) {
+        if (record_next(reader, &record, &status, &error))
+            record_parse(reader, &record, &object, &error);
+        record_reader_close(reader);
+    }
+    free(reader);
+    cJSON_ArrayForEach(item, object)
+        text_buffer_appendf(names, "%s%s", names->length ? ", " : "", item->string);
+    const bool found = object != NULL;
+    cJSON_Delete(object);
+    return found;
+}
+
+static enum status no_chat(struct conversation_list *list, struct error *error)
+{
+    struct conversation_store *store = list->store;
+    struct text_buffer text = {0};
+    if (!first_names(store, &text))
+        error_set(error, STATUS_FORMAT, "%s: no row", list->path);
+    else if (list->skipped_count)
+        error_set(error, STATUS_FORMAT,
+                  "%s: no chat with an answer: known layouts are OpenAI messages, ShareGPT "
+                  "conversations, Alpaca, Dolly, GPTeacher, prompt/completion, "
+                  "question/answer; its first row has: %.300s",
+                  list->path, text_buffer_string(&text));
+    else {
+        text_buffer_clear(&text);
+        source_spec_filters_print(&store->spec, "", &text);
+        error_set(error, STATUS_FORMAT, "%s: no row%s", list->path,
+                  text_buffer_string(&text));
+    }
+    text_buffer_release(&text);
+    return error->status;
+}
+
 static enum status list_open(struct conversation_list *list, const char *spec_text,
                              struct error *error)
 {
@@ -40,13 +84,7 @@ static enum status list_open(struct conversation_list *list, const char *spec_te
     if (source_file_open(&store->file, list->path, error) ||
         record_reader_open(&store->reader, &store->file, error) || rows_index(list, error))
         return error->status;
-    if (list->count == 0)
-        return error_set(error, STATUS_FORMAT,
-                         "%s: no chat with an answer: known layouts are OpenAI messages, "
-                         "ShareGPT conversations, Alpaca, Dolly, GPTeacher, "
-                         "prompt/completion, question/answer",
-                         list->path);
-    return STATUS_OK;
+    return list->count ? STATUS_OK : no_chat(list, error);
 }
 
 enum status conversation_list_read(struct conversation_list *list, const char *spec_text,

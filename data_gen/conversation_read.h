@@ -14,6 +14,9 @@ struct conversation_layout {
 };
 extern const struct conversation_layout conversation_layouts[];
 
+/* Members with a system prompt beside the turns; NULL ends the list. */
+extern const char *const conversation_system_keys[];
+
 /* ShareGPT's names for who speaks; NULL for one we do not know. */
 const char *conversation_sharegpt_role(const char *from);
 
@@ -24,8 +27,7 @@ const char *conversation_sharegpt_role(const char *from);
 bool conversation_read(struct conversation *conversation, const cJSON *object, int64_t row,
                        const struct source_spec *spec);
 
-/* Whether it can be trained on: some assistant says something, and somebody speaks before.
- */
+/* Whether it can be trained on: a user says something, and then an assistant. */
 bool conversation_is_usable(const struct conversation *conversation);
 
 /* Names it after its row where the row itself has no id, and after its source. */

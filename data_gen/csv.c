@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void row_clear(struct csv_reader *csv)
 {
@@ -30,7 +31,7 @@ static char peek(const struct csv_reader *csv)
     return csv->data[csv->offset];
 }
 
-/* Steps over LF or CRLF; false if neither stands here. */
+/* Steps over LF, CRLF or CR; false if none stands here. */
 static bool line_end_take(struct csv_reader *csv)
 {
     const size_t left = csv->bytes - csv->offset;
@@ -40,7 +41,7 @@ static bool line_end_take(struct csv_reader *csv)
         length = 1;
     else if (left >= 2 && at[0] == '\r' && at[1] == '\n')
         length = 2;
-    else if (left == 1 && at[0] == '\r')
+    else if (left >= 1 && at[0] == '\r')
         length = 1;
     csv->offset += length;
     csv->next_line += length > 0;
@@ -72,9 +73,7 @@ static enum status quoted_cell(struct csv_reader *csv, struct text_buffer *cell,
 static void plain_cell(struct csv_reader *csv, struct text_buffer *cell)
 {
     const size_t first = csv->offset;
-    while (!at_end(csv) && peek(csv) != ',' && peek(csv) != '\n' &&
-           !(peek(csv) == '\r' &&
-             (csv->offset + 1 == csv->bytes || csv->data[csv->offset + 1] == '\n')))
+    while (!at_end(csv) && peek(csv) != ',' && peek(csv) != '\n' && peek(csv) != '\r')
         csv->offset++;
     text_buffer_append_bytes(cell, csv->data + first, csv->offset - first);
 }
@@ -89,6 +88,13 @@ static enum status cell_next(struct csv_reader *csv, struct error *error)
         }
     } else {
         plain_cell(csv, &cell);
+    }
+    if (memchr(text_buffer_string(&cell), '\0', cell.length)) {
+        text_buffer_release(&cell);
+        return error_set(error, STATUS_FORMAT,
+                         "%s: line %lld: a NUL byte in a cell: is the file damaged, or of "
+                         "another kind than UTF-8 text?",
+                         csv->where, (long long)csv->next_line);
     }
     array_reserve(csv->cells, csv->cell_capacity, csv->cell_count + 1);
     csv->cells[csv->cell_count++] = memory_duplicate_string(text_buffer_string(&cell));

@@ -8,7 +8,8 @@
 
 /*
  * Comma-separated values, RFC 4180: cells may be quoted, quotes in them are doubled, quoted
- * cells may span lines; rows end with LF or CRLF. Blank lines between rows are skipped.
+ * cells may span lines; rows end with LF, CRLF or, as Python's csv has it, CR. Blank lines
+ * between rows are skipped.
  *
  *     struct csv_reader csv = {.data = …, .bytes = …, .where = path, .next_line = 1};
  *     while (!csv_next(&csv, &error) && csv.cell_count) use(csv.cells, csv.cell_count,

@@ -17,13 +17,11 @@
 static const struct option_entry entries[] = {
     {"harmful", OPTION_LIST, FIELD(harmful), "SPEC",
      "requests to refuse: [NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]], CSV, JSON or "
-     "JSONL, "
-     "plain or "
-     "packed with gzip or zstd; "
-     "repeatable",
+     "JSONL, plain or packed with gzip or zstd, or Parquet; repeatable",
      "Sources"},
     {"benign", OPTION_LIST, FIELD(benign), "SPEC",
-     "chats with answers: OpenAI, ShareGPT, Alpaca, Dolly, prompt/completion; repeatable",
+     "chats with answers: OpenAI, ShareGPT, TRL, Alpaca, Dolly, prompt/completion, …; "
+     "repeatable",
      NULL},
     {"contrast", OPTION_LIST, FIELD(contrast), "SPEC",
      "benign questions in the attack's own tense, with answers; repeatable", NULL},

@@ -94,6 +94,37 @@ enum status messages_parse(struct message **messages, size_t *count, const cJSON
     return STATUS_OK;
 }
 
+const char *message_problem(const cJSON *message, const char *role)
+{
+    const cJSON *calls = json_get(message, "tool_calls");
+    const cJSON *call = json_get(message, "function_call");
+    const cJSON *weight = json_get(message, "weight");
+    if ((call && !cJSON_IsNull(call)) || (calls && calls->child))
+        return "a call of a tool, which cannot be trained on: take the chat out, or write "
+               "the "
+               "call as text into \"content\"";
+    if (cJSON_IsNumber(weight) && weight->valuedouble <= 0 &&
+        strcmp(role, "assistant") == 0)
+        return "a reply with \"weight\": 0, but all replies are trained on: take it out, "
+               "or "
+               "the chat";
+    return NULL;
+}
+
+static enum status messages_check(const cJSON *array, const char *where,
+                                  struct error *error)
+{
+    const cJSON *message;
+    cJSON_ArrayForEach(message, array)
+    {
+        const char *problem =
+            message_problem(message, json_get(message, "role")->valuestring);
+        if (problem)
+            return error_set(error, STATUS_FORMAT, "%s: holds %s", where, problem);
+    }
+    return STATUS_OK;
+}
+
 static enum status text_read(char **out, const cJSON *object, const char *key,
                              const char *otherwise, const char *where, struct error *error)
 {
@@ -115,6 +146,7 @@ static enum status example_read(struct mix_example *example, const cJSON *object
             where);
     if (messages_parse(&example->messages, &example->message_count, messages, where,
                        error) ||
+        messages_check(messages, where, error) ||
         text_read(&example->id, object, "id", where, where, error) ||
         text_read(&example->kind, object, "kind", "benign", where, error) ||
         text_read(&example->tense, object, "tense", "none", where, error) ||

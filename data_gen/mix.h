@@ -54,6 +54,9 @@ void mix_example_release(struct mix_example *example); /* what it owns */
  */
 enum status messages_parse(struct message **messages, size_t *count, const cJSON *array,
                            const char *where, struct error *error);
+/* Why a message, said by `role`, cannot be trained on as it stands, in words; NULL if it
+ * can: calls of tools, which we have no text for, and OpenAI's "weight": 0 on a reply. */
+const char *message_problem(const cJSON *message, const char *role);
 void messages_free(struct message *messages, size_t count);
 
 #endif

@@ -287,6 +287,7 @@ static void builder_release(struct builder *builder)
     system_prompts_release(&builder->system);
     refusals_release(&builder->refusals);
     text_set_release(&builder->seen);
+    text_set_release(&builder->ids);
 }
 
 enum status mix_build(struct mix_build *build, const struct mix_recipe *recipe,

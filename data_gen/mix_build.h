@@ -12,7 +12,8 @@
  * Makes the mixes of a recipe, one for each ratio, from one pool of rows. Everything is
  * drawn by seed: same recipe, same bytes.
  *
- *   - Behaviours are dealt to the splits first, by their name, so that none stands in two,
+ *   - Behaviours are dealt to the splits first, by their name (in any case and spacing:
+ *     text_normal() of text_set.h), so that none stands in two,
  *     and together with those that ask for the same in other words (twin_clusters.h).
  *     Behaviours without a twin then even out the shares; where there are too few of
  *     them, a split has as many behaviours as its clusters gave it. No cluster is larger

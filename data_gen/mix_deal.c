@@ -28,16 +28,22 @@ static int split_of_position(const struct mix_recipe *recipe, size_t position, s
     return 0;
 }
 
-/* The first request of the same behaviour stands for all of them. */
+/* The first request of the same behaviour stands for all of them; "Card fraud" and "card
+ * fraud " are the same. */
 static void leaders_find(struct harmful_pool *pool)
 {
+    char **names = memory_allocate_array(pool->count + 1, sizeof *names);
     pool->leader = memory_allocate_array(pool->count + 1, sizeof *pool->leader);
     for (size_t i = 0; i < pool->count; i++) {
         size_t first = 0;
-        while (strcmp(pool->requests[first].behavior, pool->requests[i].behavior) != 0)
+        names[i] = text_normal(pool->requests[i].behavior);
+        while (strcmp(names[first], names[i]) != 0)
             first++;
         pool->leader[i] = first;
     }
+    for (size_t i = 0; i < pool->count; i++)
+        free(names[i]);
+    free(names);
 }
 
 static bool is_dealt(const struct mix_recipe *recipe)

@@ -16,11 +16,19 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* How many examples the splits up to this one have: rounded so, they are --count in all. */
+static int64_t count_up_to(const struct mix_recipe *recipe, int split)
+{
+    double share = 0;
+    for (int i = 0; i <= split; i++)
+        share += recipe->split_shares[i];
+    return share_of(share / (1 - recipe->split_shares[SPLIT_TEST]), recipe->count);
+}
+
 void split_plan_init(struct split_plan *plan, const struct mix_recipe *recipe, int split)
 {
-    const double in_mix = 1 - recipe->split_shares[SPLIT_TEST];
     *plan = (struct split_plan){.recipe = recipe, .split = split};
-    plan->count = share_of(recipe->split_shares[split] / in_mix, recipe->count);
+    plan->count = count_up_to(recipe, split) - count_up_to(recipe, split - 1);
     for (size_t i = 0; i < recipe->contrast_ratio_count; i++)
         plan->contrast += share_of(recipe->contrast_ratios[i], plan->count);
     plan->contrast = smaller(plan->contrast, plan->count);

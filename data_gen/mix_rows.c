@@ -139,6 +139,18 @@ static void conversation_copy(const struct builder *builder, struct mix_example 
                                  i == user ? user_text : conversation->messages[i].content);
 }
 
+/* "benign-ID"; where another chat, of this source or another, has it already,
+ * "benign-ID~NUMBER". */
+static char *chat_id(struct builder *builder, enum mix_role role, const char *own,
+                     int64_t number)
+{
+    struct text_buffer id = {0};
+    text_buffer_appendf(&id, "%s-%s", kind_names[role], own);
+    while (!text_set_add(&builder->ids, text_buffer_string(&id)))
+        text_buffer_appendf(&id, "~%" PRId64, number);
+    return text_buffer_detach(&id);
+}
+
 struct mix_row *builder_make_chat(struct builder *builder,
                                   const struct conversation *conversation, size_t source,
                                   int64_t number, enum mix_role role, int split)
@@ -146,13 +158,11 @@ struct mix_row *builder_make_chat(struct builder *builder,
     size_t turns = 0;
     const size_t user = last_user_message(conversation, &turns);
     struct text_buffer text = {0};
-    struct text_buffer id = {0};
     if (role != ROLE_BENIGN || turns != 1 ||
         !imperative_make(builder, conversation->messages[user].content, number, &text))
         text_buffer_append(&text, conversation->messages[user].content);
-    text_buffer_appendf(&id, "%s-%s", kind_names[role], conversation->id);
     struct mix_row *row =
-        row_add(builder, text_buffer_detach(&id), role,
+        row_add(builder, chat_id(builder, role, conversation->id, number), role,
                 tense_name(tense_of(text_buffer_string(&text))), split, source);
     conversation_copy(builder, &row->example, conversation, user,
                       text_buffer_string(&text));

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/repeated_string.h"
+#include "data_gen/conversation_read.h"
 #include "data_gen/records.h"
 
 #include <stdlib.h>
@@ -26,9 +27,10 @@ static void outline_key(struct outline *outline, const char *bytes, size_t count
     cJSON *key = NULL;
     if (json_parse(&key, bytes, count, "", NULL))
         return;
-    if (strcasecmp(key->valuestring, "messages") == 0 ||
-        strcasecmp(key->valuestring, "conversations") == 0)
-        outline->is_conversation = true;
+    static const char *const lists[] = {"messages", "conversations", "conversation"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (strcasecmp(key->valuestring, lists[i]) == 0)
+            outline->is_conversation = true;
     string_list_add(&outline->keys, key->valuestring);
     cJSON_Delete(key);
 }
@@ -54,6 +56,14 @@ static void outline_array(struct record_reader *reader, struct json_scan *scan,
     }
 }
 
+static bool outline_has(const struct outline *outline, const char *key)
+{
+    for (size_t i = 0; i < outline->keys.count; i++)
+        if (strcasecmp(outline->keys.items[i], key) == 0)
+            return true;
+    return false;
+}
+
 static void outline_read(struct record_reader *reader, struct json_scan *scan,
                          struct outline *outline)
 {
@@ -68,6 +78,10 @@ static void outline_read(struct record_reader *reader, struct json_scan *scan,
             json_scan_value(scan);
     }
     outline->end = scan->at;
+    for (const struct conversation_layout *layout = conversation_layouts; layout->request;
+         layout++)
+        if (outline_has(outline, layout->request) && outline_has(outline, layout->reply))
+            outline->is_conversation = true;
 }
 
 /* JSONL: the first object ends on the line on which it began, and more follows. */

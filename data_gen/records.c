@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "data_gen/record_reader.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,16 +89,30 @@ const char *record_text(const cJSON *object, const char *path,
     return record_value_text(record_get(object, path), scratch);
 }
 
+/* Above 2^53 a whole number of more than 15 digits has lost the last ones. */
+static const char *number_text(double value, char scratch[RECORD_SCRATCH_BYTES])
+{
+    struct text_buffer text = {0};
+    const bool is_large = fabs(value) > 0x1p53;
+    if (!is_large && floor(value) == value)
+        text_buffer_appendf(&text, "%.0f", value);
+    else
+        text_buffer_append_number(&text, value);
+    snprintf(scratch, RECORD_SCRATCH_BYTES, "%s", text_buffer_string(&text));
+    text_buffer_release(&text);
+    int digits = 0;
+    for (const char *at = scratch; *at && *at != 'e'; at++)
+        digits += *at >= '0' && *at <= '9';
+    return is_large && digits > 15 ? NULL : scratch;
+}
+
 const char *record_value_text(const cJSON *value, char scratch[RECORD_SCRATCH_BYTES])
 {
     if (cJSON_IsString(value))
         return value->valuestring;
     if (cJSON_IsBool(value))
         return cJSON_IsTrue(value) ? "true" : "false";
-    if (!cJSON_IsNumber(value))
-        return NULL;
-    snprintf(scratch, RECORD_SCRATCH_BYTES, "%.15g", value->valuedouble);
-    return scratch;
+    return cJSON_IsNumber(value) ? number_text(value->valuedouble, scratch) : NULL;
 }
 
 static enum status records_visit(struct source_file *file, record_visit *visit,

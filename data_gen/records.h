@@ -34,8 +34,9 @@ const cJSON *record_get(const cJSON *object, const char *path);
 typedef void record_found(void *context, const cJSON *value);
 void record_each(const cJSON *value, const char *path, record_found *found, void *context);
 
-/* Its text: a string as it is, a number or boolean in `scratch`; NULL if absent, null or a
- * list. */
+/* Its text: a string as it is, a number (the fewest digits that read back as it) or boolean
+ * in `scratch`; NULL if absent, null, a list, or a whole number above 2^53 some of whose
+ * digits were lost when it was read. */
 enum { RECORD_SCRATCH_BYTES = 32 };
 const char *record_text(const cJSON *object, const char *path,
                         char scratch[RECORD_SCRATCH_BYTES]);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Variants after these are passed over: by then the rewriter repeats itself. */
 enum { VARIANT_LIMIT = 400 };
@@ -39,7 +40,7 @@ static struct refusal_group *group_of(struct refusal_stream *stream, size_t requ
 {
     const char *name = group_name(stream, request);
     for (size_t i = 0; i < stream->group_count; i++)
-        if (strcmp(group_name(stream, (size_t)stream->groups[i].order[0]), name) == 0)
+        if (strcasecmp(group_name(stream, (size_t)stream->groups[i].order[0]), name) == 0)
             return &stream->groups[i];
     struct refusal_group *group = &stream->groups[stream->group_count++];
     group->order = memory_allocate_array(stream->pool->count, sizeof *group->order);

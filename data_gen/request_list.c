@@ -61,6 +61,13 @@ static char *text_or(const cJSON *object, const char *key, const char *otherwise
     return memory_duplicate_string(text && *text ? text : otherwise);
 }
 
+/* HarmBench has categories of meaning and of function. */
+static char *category_of(const cJSON *object)
+{
+    const bool is_harmbench = !record_get(object, "category");
+    return text_or(object, is_harmbench ? "SemanticCategory" : "category", "");
+}
+
 static enum status request_add(void *context, const cJSON *object, int64_t line,
                                struct error *error)
 {
@@ -86,7 +93,7 @@ static enum status request_add(void *context, const cJSON *object, int64_t line,
     list->items[list->count++] = (struct request){
         .text = memory_duplicate_string(text),
         .behavior = text_or(object, "behavior", text),
-        .category = text_or(object, "category", ""),
+        .category = category_of(object),
         .index = index_of(object, row),
         .line = line,
     };

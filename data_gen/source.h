@@ -23,7 +23,8 @@
  * the rows that match, of several conditions all ('&' is part of a value where no
  * FIELD= follows). CSV (RFC 4180, BOM, CRLF and LF mixed, cells over several lines),
  * JSON (an array, or an object holding one) and JSONL, told apart by content
- * (data_gen/record_reader.h), also packed with gzip or zstd (data_gen/source_file.h).
+ * (data_gen/record_reader.h), also packed with gzip or zstd, and Parquet
+ * (data_gen/source_file.h).
  */
 struct source_filter {
     char *field;
@@ -48,7 +49,8 @@ void source_spec_filters_print(const struct source_spec *spec, const char *other
 
 /*
  * Requests: harmful behaviours or single benign prompts. `behavior` and `category` are
- * taken from columns of these names where there are any (else the request and ""), `index`
+ * taken from columns of these names where there are any (else the request and HarmBench's
+ * SemanticCategory, or ""), `index`
  * from a column of that name, else the row number from 0. All strings are owned.
  */
 struct request {
@@ -73,11 +75,14 @@ void request_list_release(struct request_list *list);
 /*
  * Chats with answers. The layout of each object is told by its keys: OpenAI
  * `messages[].role/content` (content a string or typed list of texts), ShareGPT
- * `conversations[].from/value` (human|user, gpt|assistant, system), Alpaca
- * `instruction/input/output`, Dolly `instruction/context/response`, GPTeacher
- * `instruction/input/response`, prompt/completion, question/answer; for CSV the columns are
- * the keys. Rows that hold no answer, or another layout, are counted and reported, never
- * silently dropped.
+ * `conversations[].from/value` (human|user, gpt|assistant, system; role/content too, and
+ * under `conversation`), Alpaca `instruction/input/output` with `history`, Dolly
+ * `instruction/context/response`, GPTeacher `instruction/input/response`, prompt/completion
+ * (texts, or TRL's lists of messages), prompt/response, question/answer, question/response,
+ * query/response, input/output; for CSV the columns are the keys. `system` or
+ * `system_prompt` beside them is the system prompt. Rows that hold no answer, or another
+ * layout, calls of tools or a reply of weight 0 are counted and reported, never silently
+ * dropped.
  */
 struct conversation {
     struct message *messages; /* roles and contents owned */

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 #include "base/unpack.h"
+#include "data_gen/parquet.h"
+#include "data_gen/parquet_schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,8 +73,11 @@ static enum status unpack_to_spool(struct source_file *file, struct error *error
     struct spool spool = {.packed = &file->map, .where = file->where};
     if (spool_open(&spool, error))
         return error->status;
-    enum status status =
-        unpack(file->map.data, file->map.bytes, file->where, spool_write, &spool, error);
+    enum status status = parquet_is(file->map.data, file->map.bytes)
+                             ? parquet_to_lines(file->map.data, file->map.bytes,
+                                                file->where, spool_write, &spool, error)
+                             : unpack(file->map.data, file->map.bytes, file->where,
+                                      spool_write, &spool, error);
     if (!status)
         status = file_map_descriptor(&unpacked, spool.descriptor, file->where, error);
     file_unmap(&file->map);
@@ -111,7 +116,8 @@ enum status source_file_open(struct source_file *file, const char *path,
         status = file_map_descriptor(&file->map, file->descriptor, path, error);
     if (!status) {
         file->hash = source_hash_start(path, &file->map);
-        if (packing_of(file->map.data, file->map.bytes) != PACKING_NONE)
+        if (packing_of(file->map.data, file->map.bytes) != PACKING_NONE ||
+            parquet_is(file->map.data, file->map.bytes))
             status = unpack_to_spool(file, error);
     }
     if (!status)

@@ -8,9 +8,10 @@
 
 /*
  * The text of a source, in one piece: a file as it is, mapped, or what a gzip or zstd file
- * unpacks to (told by its first bytes; base/unpack.h), written to a file of no name in
- * $TMPDIR (default /tmp) and mapped too. Pages that were read are given back as the reader
- * goes on, so that a source of any size takes little memory.
+ * unpacks to (told by its first bytes; base/unpack.h), or the rows of a Parquet file as
+ * JSONL (data_gen/parquet.h), written to a file of no name in $TMPDIR (default /tmp) and
+ * mapped too. Pages that were read are given back as the reader goes on, so that a source
+ * of any size takes little memory.
  *
  * The SHA-256 is that of the file on disk, packed or not. It is computed beside the reading
  * (data_gen/source_hash.h); source_file_sha256() waits for it.

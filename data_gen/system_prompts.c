@@ -14,6 +14,9 @@ enum status system_prompts_open(struct system_prompts *prompts, const char *sour
     if (source && *source == '@' &&
         source_lines_read(&prompts->texts, source + 1, "system prompt", error))
         return error_prefix(error, "--system");
+    if (source && strspn(source, " \t\r\n") == strlen(source))
+        return error_set(error, STATUS_USAGE,
+                         "--system is empty: leave it out, or say what");
     if (source && *source != '@')
         string_list_add(&prompts->texts, source);
     return STATUS_OK;

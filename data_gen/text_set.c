@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <ctype.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,9 @@ static inline unsigned char folded(unsigned char c)
     return is_space ? ' ' : is_upper ? c | 0x20 : c;
 }
 
-static bool is_mark(unsigned char c)
+static bool ends_sentence(char c)
 {
-    return c < 128 && !isalnum(c);
+    return c != '\0' && strchr(" .,;:!?", c);
 }
 
 /* Spaces in front go, and of several in a row all but one. */
@@ -34,28 +33,29 @@ static void spaces_squeeze(char *text)
     memmove(to, from, strlen(from) + 1);
 }
 
-/* The text as it is compared; the caller frees. */
-static char *normalised(const char *text, size_t *length)
+char *text_normal(const char *text)
 {
-    *length = strlen(text);
-    char *normal = memory_duplicate_bytes(text, *length);
-    for (size_t i = 0; i < *length; i++)
-        normal[i] = (char)folded((unsigned char)normal[i]);
+    char *normal = memory_duplicate_string(text);
+    for (char *at = normal; *at; at++)
+        *at = (char)folded((unsigned char)*at);
     spaces_squeeze(normal);
-    *length = strlen(normal);
-    while (*length && is_mark((unsigned char)normal[*length - 1]))
-        --*length;
+    const size_t whole = strlen(normal);
+    size_t length = whole;
+    while (length && ends_sentence(normal[length - 1]))
+        length--;
+    if (length == 0) /* "?" and "!" are not the same */
+        length = whole - (whole && normal[whole - 1] == ' ');
+    normal[length] = '\0';
     return normal;
 }
 
 static void key_of(const char *text, uint64_t key[2])
 {
     struct sha256_ctx hash;
-    size_t length;
-    char *normal = normalised(text, &length);
+    char *normal = text_normal(text);
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_init(&hash);
-    sha256_update(&hash, length, (const uint8_t *)normal);
+    sha256_update(&hash, strlen(normal), (const uint8_t *)normal);
     sha256_digest(&hash, sizeof digest, digest);
     memcpy(key, digest, 2 * sizeof *key);
     free(normal);

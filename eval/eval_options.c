@@ -19,8 +19,8 @@ static const struct option_entry entries[] = {
      "Model and requests"},
     {"system", OPTION_STRING, FIELD(system), "TEXT", "a system message in front", NULL},
     {"behaviors", OPTION_STRING, FIELD(behaviors), "SPEC",
-     "harmful requests: [NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]], CSV, JSON or "
-     "JSONL",
+     "harmful requests: [NAME=]PATH[:COLUMN][?FIELD=VALUE[&FIELD=VALUE]], CSV, JSON, "
+     "JSONL or Parquet",
      NULL},
     {"benign", OPTION_LIST, FIELD(benign), "SPEC",
      "requests that should be answered, for over-refusal; may be repeated", NULL},

@@ -209,10 +209,23 @@ bool verb_of_third(struct word word, struct verb *verb)
            try_stem(word, 3, "y", append_third, verb);  /* tries */
 }
 
+/* Whether a form of this entry begins with `first`, which its base does not. */
+static bool has_other_letter(const char *entry, int first)
+{
+    if (first == 'a')
+        return strncmp(entry, "eat ", 4) == 0;
+    return first == 'w' && (strncmp(entry, "be ", 3) == 0 || strncmp(entry, "go ", 3) == 0);
+}
+
 static bool irregular_of(struct word word, bool participle, struct verb *verb)
 {
+    if (word.length == 0)
+        return false;
+    const int first = lower(word.text[0]);
     for (int i = 0; i < english_irregular_verb_count; i++) {
         const char *cursor = english_irregular_verbs[i];
+        if (*cursor != first && !has_other_letter(cursor, first))
+            continue;
         const struct word base = field_of(&cursor);
         const struct word past = field_of(&cursor);
         const struct word third = field_of(&cursor);

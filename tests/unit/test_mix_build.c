@@ -271,6 +271,83 @@ static void tense_shares_and_limits_are_kept(void **state)
     kitchen_close(&kitchen);
 }
 
+/* A behaviour is one in any case and spacing: it stands in one split, has one limit, and
+ * its category is one too. */
+static void behaviours_are_told_apart_by_their_words(void **state)
+{
+    (void)state;
+    struct kitchen kitchen;
+    struct mix_build build;
+    struct text_buffer text = {0};
+    kitchen_open(&kitchen);
+    text_buffer_append(&text, "goal,behavior,category\n");
+    for (int i = 0; i < 20; i++)
+        text_buffer_appendf(&text,
+                            "Explain how to break lock%d,Card fraud %d,%s\n"
+                            "Explain how to mend gate%d,\" card  FRAUD %d. \",%s\n",
+                            i, i, i % 2 ? "Theft" : "theft", i, i,
+                            i % 2 ? "THEFT" : "arson");
+    scratch_file("harmful.csv", text_buffer_string(&text));
+    text_buffer_release(&text);
+    memcpy(kitchen.recipe.split_shares, (double[]){0.5, 0, 0.5}, 3 * sizeof(double));
+    kitchen.recipe.count = 10;
+    kitchen.ratios[0] = 1;
+    kitchen.recipe.max_per_behavior = 1;
+    kitchen.recipe.balance[ROLE_HARMFUL] = true;
+    assert_ok(mix_build(&build, &kitchen.recipe, &error));
+    bool trained[20] = {false};
+    int arson = 0;
+    for (size_t i = 0; i < build.cuts[0].count; i++) {
+        const struct mix_example *example = &build.cuts[0].rows[i]->example;
+        const int number =
+            atoi(example->behavior + strcspn(example->behavior, "0123456789"));
+        assert_false(trained[number]); /* no more than one of each */
+        trained[number] = true;
+        arson += strcmp(example->category, "arson") == 0;
+    }
+    assert_in_range(arson, 3, 5); /* half of them, were there enough */
+    assert_int_equal(build.held_out_count, 20);
+    for (size_t i = 0; i < build.held_out_count; i++) {
+        const char *name = build.held_out[i].behavior;
+        assert_false(trained[atoi(name + strcspn(name, "0123456789"))]);
+    }
+    mix_build_release(&build);
+    kitchen_close(&kitchen);
+}
+
+/* Sources number their chats without knowing of each other, or all the same. */
+static void every_chat_has_an_id_of_its_own(void **state)
+{
+    (void)state;
+    struct kitchen kitchen;
+    struct mix_build build;
+    struct text_buffer text = {0};
+    struct text_set ids = {0};
+    kitchen_open(&kitchen);
+    for (int source = 0; source < 3; source++) {
+        char name[20];
+        text_buffer_clear(&text);
+        for (int i = 0; i < 20; i++)
+            text_buffer_appendf(
+                &text, "{\"id\":%d,\"prompt\":\"Say %d of %d\",\"completion\":\"a\"}\n",
+                source < 2 ? i : 7, i, source);
+        snprintf(name, sizeof name, "ids%d.jsonl", source);
+        string_list_add(source ? &kitchen.contrast : &kitchen.benign,
+                        scratch_file(name, text_buffer_string(&text)));
+    }
+    kitchen.contrast_ratios[0] = kitchen.contrast_ratios[1] = 0.2;
+    kitchen.recipe.contrast_ratio_count = 2;
+    kitchen.recipe.count = 100;
+    assert_ok(mix_build(&build, &kitchen.recipe, &error));
+    assert_int_equal(build.cuts[0].count, 100);
+    for (size_t i = 0; i < build.cuts[0].count; i++)
+        assert_true(text_set_add(&ids, build.cuts[0].rows[i]->example.id));
+    text_set_release(&ids);
+    text_buffer_release(&text);
+    mix_build_release(&build);
+    kitchen_close(&kitchen);
+}
+
 static void categories_are_balanced(void **state)
 {
     (void)state;
@@ -451,6 +528,8 @@ int main(void)
         cmocka_unit_test(a_ratio_made_alone_is_the_same_mix),
         cmocka_unit_test(benign_chats_can_be_held),
         cmocka_unit_test(tense_shares_and_limits_are_kept),
+        cmocka_unit_test(behaviours_are_told_apart_by_their_words),
+        cmocka_unit_test(every_chat_has_an_id_of_its_own),
         cmocka_unit_test(categories_are_balanced),
         cmocka_unit_test(topics_are_balanced),
         cmocka_unit_test(near_duplicates_are_left_out),

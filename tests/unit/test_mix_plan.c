@@ -77,6 +77,29 @@ static void ratios_by_tokens_are_met(void **state)
     }
 }
 
+/* However --count divides, train and validation have it between them. */
+static void splits_have_the_count_between_them(void **state)
+{
+    (void)state;
+    static const double ratio = 0.5;
+    static const double shares[][SPLIT_COUNT] = {
+        {0.5, 0.5, 0}, {0.34, 0.33, 0.33}, {0.9, 0.1, 0}, {0, 0.5, 0.5}, {1, 0, 0}};
+    struct mix_recipe recipe = recipe_of(&ratio, 1, MEASURE_EXAMPLES);
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        for (recipe.count = 1; recipe.count < 120; recipe.count++) {
+            int64_t sum = 0;
+            memcpy(recipe.split_shares, shares[i], sizeof shares[i]);
+            for (int split = SPLIT_TRAIN; split < SPLIT_TEST; split++) {
+                struct split_plan plan;
+                split_plan_init(&plan, &recipe, split);
+                assert_true(shares[i][split] > 0 || plan.count == 0);
+                sum += plan.count;
+                split_plan_release(&plan);
+            }
+            assert_int_equal(sum, recipe.count);
+        }
+}
+
 static void held_chats_stay_the_same(void **state)
 {
     (void)state;
@@ -126,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_by_tokens_are_met),
+        cmocka_unit_test(splits_have_the_count_between_them),
         cmocka_unit_test(held_chats_stay_the_same),
         cmocka_unit_test(what_cannot_be_had_is_said),
     };

@@ -55,10 +55,41 @@ static void paths_go_into_objects_and_lists(void **state)
     cJSON_Delete(object);
 }
 
+/* As Python's json and str() give them. */
+static void numbers_keep_their_digits(void **state)
+{
+    (void)state;
+    static const char *const numbers[][2] = {
+        {"0.1", "[0.1]"},
+        {"-12", "[-12]"},
+        {"3.141592653589793", "[3.141592653589793]"},
+        {"1700000000123", "[1700000000123]"},
+        {"9007199254740991", "[9007199254740991]"}, /* 2^53 - 1 */
+        {"-9007199254740992", "[-9007199254740992]"},
+        {"1000000000000000", "[1000000000000000]"},
+        {"9007199254740995", "[-]"}, /* a double does not have them all */
+        {"-12345678901234567", "[-]"},
+        {"1.23456789012345e20", "[1.23456789012345e+20]"},
+        {"1000000000000000000", "[1e+18]"},
+        {"1e300", "[1e+300]"},
+        {"2.5e-9", "[2.5e-09]"},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        cJSON *value = NULL;
+        struct text_buffer text = {0};
+        assert_ok(json_parse(&value, numbers[i][0], strlen(numbers[i][0]), "x", &error));
+        found_append(&text, value);
+        assert_string_equal(text_buffer_string(&text), numbers[i][1]);
+        text_buffer_release(&text);
+        cJSON_Delete(value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_go_into_objects_and_lists),
+        cmocka_unit_test(numbers_keep_their_digits),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

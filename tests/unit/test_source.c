@@ -49,6 +49,7 @@ static void csv_cells_may_be_quoted_and_span_lines(void **state)
                 "2|a=1|b=x, \"y\"\nz\n5|a=2|b=\n");
     assert_rows("a\n\"\"\n", "2|a=\n");
     assert_rows("a,b\n1,2", "2|a=1|b=2\n");
+    assert_rows("a,b\r1,2\r\r3,\"4\r5\"\r", "2|a=1|b=2\n4|a=3|b=4\r5\n");
 }
 
 static void csv_errors_name_the_line(void **state)
@@ -59,6 +60,24 @@ static void csv_errors_name_the_line(void **state)
     assert_refused("a\n\"b\"c\n", "x: line 2: text after a closing quote");
     assert_refused("", "empty");
     assert_refused(" \n", "empty");
+}
+
+/* After the part in which any NUL byte tells that a file is no text. */
+static void a_nul_byte_in_a_cell_is_refused(void **state)
+{
+    (void)state;
+    struct text_buffer text = {0};
+    struct text_buffer out = {0};
+    text_buffer_append(&text, "a,b\n");
+    while (text.length < 5000)
+        text_buffer_append(&text, "1,\"two\nlines\"\n");
+    text_buffer_append_bytes(&text, "3,x\0y\n", 7);
+    assert_int_equal(records_parse(text_buffer_string(&text), text.length, "x", row_append,
+                                   &out, &error),
+                     STATUS_FORMAT);
+    assert_message("a NUL byte in a cell");
+    text_buffer_release(&text);
+    text_buffer_release(&out);
 }
 
 static void json_is_told_by_its_content(void **state)
@@ -296,7 +315,8 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"question\":\" \\n x\",\"answer\":\"\\t\\ty\"}",
         "{\"prompt\":\"\\\"P\\\"\",\"completion\":\" \\u00e9\"}",
         "{\"prompt\":\"\\u0041\",\"completion\":\"\\b\"}",
-        TURNS(HUMAN, "{\"value\":\"G\",\"weight\":{\"x\":[]},\"from\":\"gpt\"}"),
+        TURNS(HUMAN, "{\"value\":\"G\",\"w\":{\"x\":[]},\"from\":\"gpt\"}"),
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
         MESSAGES(USER, "{\"role\":\"assistant\",\"content\":\"A\"}"),
     };
     static const char *const unclear[] = {
@@ -307,8 +327,10 @@ static void a_glance_agrees_with_the_parser(void **state)
         "{\"prompt\":\"P\",\"completion\":\"\\u0020\\u000a\"}",
         "{\"prompt\":\"P\",\"completion\":\"\\u0000\"}",
         "{\"pro\\u006dpt\":\"P\",\"completion\":\"C\"}",
-        "{\"prompt\":\"P\",\"completion\":\"C\",\"messages\":null}",
         "{\"prompt\":\"P\",\"completion\":\"C\",\"Conversations\":[]}",
+        "{\"prompt\":\"P\",\"completion\":\"C\",\"history\":[]}",
+        TURNS(HUMAN, "{\"value\":\"G\",\"weight\":1,\"from\":\"gpt\"}"),
+        TURNS("{\"from\":\"human\",\"value\":\"\"}", "{\"from\":\"gpt\",\"value\":\"G\"}"),
         TURNS(HUMAN, "{\"from\":\"tool\",\"value\":\"G\"}"),
         TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":null}"),
         TURNS(HUMAN, "{\"from\":\"gpt\",\"value\":\"\"}"),
@@ -353,9 +375,11 @@ static void plain_rows_are_read_from_their_tokens(void **state)
     "{\"role\":\"assistant\",\"content\":\"\\u00e9 \\ud83d\\ude00\\u0000\\n\"}"
     static const char *const taken[] = {
         TURNS(HUMAN, GPT),
-        TURNS("{\"From\":\"system\",\"value\":\"\"}", GPT "," HUMAN),
+        TURNS("{\"From\":\"system\",\"value\":\"\"}", HUMAN "," GPT),
+        TURNS(USER, "{\"role\":\"gpt\",\"content\":\"A\"}"),
         MESSAGES(USER, ASSISTANT),
-        MESSAGES("{\"content\":\"C\",\"weight\":1,\"role\":\"\\u0075ser\"}", ASSISTANT),
+        MESSAGES("{\"content\":\"C\",\"w\":1,\"role\":\"\\u0075ser\"}", ASSISTANT),
+        "{\"messages\":null,\"conversations\":[" HUMAN "," GPT "]}",
         "{\"ID\":\"a\",\"category\":\" \",\"topic\":\"t\",\"messages\":[" USER "," ASSISTANT
         "]}",
         "{\"Category\":\"c\",\"topic\":7,\"id\":\"\\t\",\"conversations\":[" HUMAN "," GPT
@@ -363,7 +387,8 @@ static void plain_rows_are_read_from_their_tokens(void **state)
     };
     static const char *const left[] = {
         "[1]",
-        "{\"messages\":null,\"conversations\":[" HUMAN "," GPT "]}",
+        "{\"system\":\"S\",\"conversations\":[" HUMAN "," GPT "]}",
+        MESSAGES("{\"content\":\"C\",\"weight\":1,\"role\":\"user\"}", ASSISTANT),
         "{\"id\":12,\"conversations\":[" HUMAN "," GPT "]}",
         "{\"i\\u0064\":\"x\",\"conversations\":[" HUMAN "," GPT "]}",
         "{\"prompt\":\"P\",\"completion\":\"C\"}",
@@ -504,7 +529,7 @@ static void what_is_no_text_is_refused(void **state)
     struct conversation_list list;
     const char *path = scratch_file("x.parquet", "PAR1\x15\x04\x15");
     assert_int_equal(conversation_list_read(&list, path, &error), STATUS_UNSUPPORTED);
-    assert_message("x.parquet: this is a Parquet file");
+    assert_message("x.parquet: this is the beginning of a Parquet file without its end");
     path = packed_file("once.gz", "\x1F\x8B\x08");
     assert_int_equal(conversation_list_read(&list, path, &error), STATUS_UNSUPPORTED);
     assert_message("packed twice");
@@ -543,6 +568,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_cells_may_be_quoted_and_span_lines),
         cmocka_unit_test(csv_errors_name_the_line),
+        cmocka_unit_test(a_nul_byte_in_a_cell_is_refused),
         cmocka_unit_test(json_is_told_by_its_content),
         cmocka_unit_test(specs_have_name_path_column_and_filter),
         cmocka_unit_test(of_several_conditions_all_hold),

@@ -95,6 +95,24 @@ static void verbs_are_recognised(void **state)
     assert_false(verb_of_base(word_of("the"), &verb));
 }
 
+/* Whatever letter they begin with. */
+static void every_irregular_form_is_recognised(void **state)
+{
+    (void)state;
+    for (int i = 0; i < english_irregular_verb_count; i++) {
+        char base[40], past[40], participle[40];
+        struct verb verb;
+        assert_int_equal(sscanf(english_irregular_verbs[i], "%39s %39s %39[a-z]", base,
+                                past, participle),
+                         3);
+        assert_true(verb_of_past(word_of(past), &verb));
+        assert_true(verb_of_participle(word_of(participle), &verb));
+    }
+    struct verb verb;
+    assert_base(verb_of_past(word_of("Went"), &verb), &verb, "go");
+    assert_false(verb_of_past(word_of(""), &verb));
+}
+
 static void tables_are_sorted(void **state)
 {
     (void)state;
@@ -594,6 +612,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verbs_inflect),
         cmocka_unit_test(verbs_are_recognised),
+        cmocka_unit_test(every_irregular_form_is_recognised),
         cmocka_unit_test(tables_are_sorted),
         cmocka_unit_test(nouns_inflect),
         cmocka_unit_test(names_keep_capitals),

@@ -111,6 +111,36 @@ static void what_is_cut_or_damaged_is_refused(void **state)
     text_buffer_release(&packed);
 }
 
+/* As gzip(1) and Python do; zeros in front of anything else are damage. */
+static void zeros_behind_a_gzip_member_are_passed_over(void **state)
+{
+    (void)state;
+    struct text_buffer packed = {0};
+    struct text_buffer out = {0};
+    pack(PACKING_GZIP, "some text", 9, &packed);
+    for (int i = 0; i < 512; i++)
+        text_buffer_append_char(&packed, '\0');
+    assert_ok(unpack(packed.data, packed.length, "x", keep, &out, &error));
+    assert_string_equal(text_buffer_string(&out), "some text");
+    text_buffer_append_char(&packed, 'x');
+    assert_damaged(&packed, packed.length, "damaged");
+    text_buffer_release(&packed);
+    text_buffer_release(&out);
+}
+
+/* Such a file is not damaged. The frame: magic, no sizes, a window of 2^28, the byte 'x'.
+ */
+static void a_window_that_is_too_large_is_said(void **state)
+{
+    (void)state;
+    static const char frame[] = "\x28\xB5\x2F\xFD\x00\x90\x09\x00\x00x";
+    struct text_buffer out = {0};
+    assert_int_equal(unpack(frame, sizeof frame - 1, "x", keep, &out, &error),
+                     STATUS_UNSUPPORTED);
+    assert_message("x: was packed with a window of more than 128 MB: unpack it with `zstd");
+    text_buffer_release(&out);
+}
+
 static enum status full(void *context, const void *bytes, size_t count, size_t consumed,
                         struct error *sink_error)
 {
@@ -168,6 +198,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_packed_comes_back),
         cmocka_unit_test(what_is_cut_or_damaged_is_refused),
+        cmocka_unit_test(zeros_behind_a_gzip_member_are_passed_over),
+        cmocka_unit_test(a_window_that_is_too_large_is_said),
         cmocka_unit_test(a_sink_may_stop_it),
         cmocka_unit_test(other_formats_are_told_with_a_remedy),
     };
