@@ -2,9 +2,8 @@
 #define HOLDFAST_DATA_GEN_PARQUET_H
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/unpack.h"
-
-#include <stddef.h>
 
 /*
  * The rows of a Parquet file as JSONL: a row a line, its columns the keys, in their order.
@@ -18,12 +17,12 @@
  * are null encodings  plain, dictionary, RLE, the three delta encodings, byte stream split
  *     packing    none, snappy, gzip, zstd. Pages of version 1 and 2
  *
- * `bytes` is a file for which parquet_is() is true. Lines go to `sink` piece by piece, with
+ * `map` is a file for which parquet_is() is true. Lines go to `sink` piece by piece, with
  * the count of bytes done with, which grows by row groups. One page of each column, and its
  * dictionary, is held at a time. Errors name `where`, the column and the byte; what is
  * packed otherwise (LZ4, brotli) is STATUS_UNSUPPORTED.
  */
-enum status parquet_to_lines(const void *bytes, size_t count, const char *where,
+enum status parquet_to_lines(const struct file_map *map, const char *where,
                              unpack_sink *sink, void *context, struct error *error);
 
 #endif

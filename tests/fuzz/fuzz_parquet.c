@@ -41,7 +41,9 @@ static void file_check(const char *bytes, size_t count)
     struct error error = {0};
     struct text_buffer out = {0};
     struct line_reader lines;
-    if (parquet_to_lines(bytes, count, "fuzz", keep, &out, &error))
+    const struct file_map map = {
+        .data = (const unsigned char *)bytes, .bytes = count, .is_copy = true};
+    if (parquet_to_lines(&map, "fuzz", keep, &out, &error))
         CHECK(strncmp(error.message, "fuzz: ", 6) == 0 || error.status == STATUS_LIMIT);
     lines = (struct line_reader){.data = text_buffer_string(&out), .bytes = out.length};
     if (out.length < 1 << 14)

@@ -53,6 +53,15 @@ static void the_rows_of_other_writers(void **state)
     }
 }
 
+/* Of bytes in memory. */
+static enum status lines_of(const char *bytes, size_t count, const char *where,
+                            struct text_buffer *out)
+{
+    const struct file_map map = {
+        .data = (const unsigned char *)bytes, .bytes = count, .is_copy = true};
+    return parquet_to_lines(&map, where, keep, out, &error);
+}
+
 /* Columns keep their order, and text every character. */
 static void a_row_is_a_line(void **state)
 {
@@ -61,7 +70,7 @@ static void a_row_is_a_line(void **state)
     struct text_buffer out = {0};
     assert_ok(file_map(&map, "tests/golden/parquet/chats.parquet", &error));
     assert_true(parquet_is(map.data, map.bytes));
-    assert_ok(parquet_to_lines(map.data, map.bytes, "x", keep, &out, &error));
+    assert_ok(parquet_to_lines(&map, "x", keep, &out, &error));
     assert_true(text_starts_with(
         text_buffer_string(&out),
         "{\"messages\":null,\"id\":\"row-0\",\"turns\":0}\n"
@@ -87,7 +96,7 @@ static void damage_is_survived_and_said(void **state)
             copy[at] ^= (char)(1 << at % 8);
             error = (struct error){0};
             tried++;
-            if (parquet_to_lines(copy, map.bytes, "x.parquet", keep, &out, &error)) {
+            if (lines_of(copy, map.bytes, "x.parquet", &out)) {
                 refused++;
                 assert_message("x.parquet: ");
             }
@@ -110,8 +119,7 @@ static void checksums_are_checked(void **state)
     char *text = memmem(copy, map.bytes, "Text", 4);
     assert_non_null(text);
     text[1] = 'a';
-    assert_int_equal(parquet_to_lines(copy, map.bytes, "x", keep, &out, &error),
-                     STATUS_FORMAT);
+    assert_int_equal(lines_of(copy, map.bytes, "x", &out), STATUS_FORMAT);
     assert_message("the Parquet column 'content' is damaged (its checksum)");
     text_buffer_release(&out);
     free(copy);
@@ -126,9 +134,9 @@ static void ends_that_lie_are_refused(void **state)
     static const char empty[] = "PAR1\0\0\0\0PAR1";
     assert_false(parquet_is("PAR1PAR1", 8));
     assert_false(parquet_is("PAR1,b\nPAR2,\n", 13));
-    assert_int_equal(parquet_to_lines(large, 12, "x", keep, &out, &error), STATUS_FORMAT);
+    assert_int_equal(lines_of(large, 12, "x", &out), STATUS_FORMAT);
     assert_message("x: the Parquet file's end names 2147483647 bytes");
-    assert_int_equal(parquet_to_lines(empty, 12, "x", keep, &out, &error), STATUS_FORMAT);
+    assert_int_equal(lines_of(empty, 12, "x", &out), STATUS_FORMAT);
     assert_message("x: the Parquet file's metadata are damaged");
     assert_int_equal(out.length, 0);
 }
