@@ -16,12 +16,12 @@
  *                dates and times are the integers that they are stored as; INT96,
  *                decimals, half floats and bytes of fixed length are null
  *     encodings  plain, dictionary, RLE, the three of deltas, byte stream split
- *     packing    none, snappy, gzip, zstd; pages of version 1 and 2
+ *     packing    none, snappy, gzip, zstd, LZ4; pages of version 1 and 2
  *
  * `map` is a file for which parquet_is() is true. Lines go to `sink` piece by piece, with
  * the count of bytes done with, which grows by row groups. One page of each column, and its
  * dictionary, is held at a time. Errors name `where`, the column and the byte; what is
- * packed otherwise (LZ4, brotli) is STATUS_UNSUPPORTED.
+ * packed otherwise (brotli) is STATUS_UNSUPPORTED.
  */
 enum status parquet_to_lines(const struct file_map *map, const char *where,
                              unpack_sink *sink, void *context, struct error *error);

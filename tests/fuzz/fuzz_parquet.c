@@ -73,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               value >> runs.width == 0);
     unsigned char *out = memory_allocate(data[0] + 1u);
     snappy_unpack(data, size, out, data[0]);
+    lz4_unpack(data + 1, size - 1, out, data[0]);
     free(out);
     return 0;
 }

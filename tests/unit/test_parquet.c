@@ -10,7 +10,7 @@
 
 /* The files are pyarrow's: scripts/reference/make-parquet-goldens. */
 
-static const char *const names[] = {"chats", "values", "deltas", "nested", "legacy"};
+static const char *const names[] = {"chats", "values", "lz4", "deltas", "nested", "legacy"};
 enum { NAME_COUNT = sizeof names / sizeof *names };
 
 static void golden_path(char path[100], size_t name, const char *ending)
@@ -160,6 +160,22 @@ static void snappy_copies_run_into_themselves(void **state)
     assert_message("is packed with brotli");
 }
 
+/* Two letters, sixteen copied with a length in two bytes, then letters alone. */
+static void lz4_blocks_are_read(void **state)
+{
+    (void)state;
+    static const unsigned char packed[] = {2 << 4 | 15, 'a',    'b', 2,   0,
+                                           1,           3 << 4, 'x', 'y', 'z'};
+    unsigned char out[26] = {0};
+    assert_true(lz4_unpack(packed, sizeof packed, out, 25));
+    assert_string_equal((const char *)out, "abababababababababababxyz");
+    assert_false(lz4_unpack(packed, sizeof packed, out, 24));
+    for (size_t count = 0; count < sizeof packed; count++)
+        assert_false(lz4_unpack(packed, count, out, 25));
+    static const unsigned char early[] = {1 << 4, 'a', 2, 0, 0}; /* from before */
+    assert_false(lz4_unpack(early, sizeof early, out, 5));
+}
+
 /* Encodings.md's example: 0 to 7 in three bits; then five times 4. */
 static void runs_and_packed_bits_take_turns(void **state)
 {
@@ -202,6 +218,7 @@ int main(void)
         cmocka_unit_test(checksums_are_checked),
         cmocka_unit_test(ends_that_lie_are_refused),
         cmocka_unit_test(snappy_copies_run_into_themselves),
+        cmocka_unit_test(lz4_blocks_are_read),
         cmocka_unit_test(runs_and_packed_bits_take_turns),
         cmocka_unit_test(deltas_add_up),
     };
