@@ -23,7 +23,7 @@ struct builder {
     struct conversation_list *chats[ROLE_COUNT]; /* of each source; none of harmful */
     struct harmful_pool pool;
     struct text_set seen;
-    struct text_set ids; /* of chats */
+    struct text_set ids;                   /* of chats */
     struct near_duplicates *near_requests; /* NULL: not asked for */
     struct near_duplicates *near_chats;
     struct chat_stream benign;

@@ -297,16 +297,14 @@ static enum status group_write(struct row_writer *writer, const struct parquet_g
 }
 
 static enum status group_read(struct row_writer *writer, const struct parquet_group *group,
-                              const unsigned char *bytes, size_t count,
-                              struct line_sink *to)
+                              const struct file_map *map, struct line_sink *to)
 {
     const struct parquet_schema *schema = writer->schema;
     size_t leaf = 0;
     for (size_t i = 0; i < schema->node_count; i++)
         if (schema->nodes[i].children == 0) {
             parquet_column_open(&writer->columns[leaf], &schema->nodes[i],
-                                &group->chunks[leaf], bytes, count, writer->where,
-                                writer->error);
+                                &group->chunks[leaf], map, writer->where, writer->error);
             leaf++;
         }
     group_write(writer, group, to);
@@ -319,13 +317,13 @@ static enum status group_read(struct row_writer *writer, const struct parquet_gr
     return writer->status;
 }
 
-enum status parquet_to_lines(const void *bytes, size_t count, const char *where,
+enum status parquet_to_lines(const struct file_map *map, const char *where,
                              unpack_sink *sink, void *context, struct error *error)
 {
     struct parquet_schema schema;
     struct text_buffer out = {0};
     struct line_sink to = {.sink = sink, .context = context, .consumed = 4};
-    enum status status = parquet_schema_read(&schema, bytes, count, where, error);
+    enum status status = parquet_schema_read(&schema, map->data, map->bytes, where, error);
     if (!status) {
         struct row_writer writer = {
             .schema = &schema,
@@ -334,7 +332,7 @@ enum status parquet_to_lines(const void *bytes, size_t count, const char *where,
             .json = {.out = &out},
             .error = error};
         for (size_t i = 0; i < schema.group_count && !status; i++)
-            status = group_read(&writer, &schema.groups[i], bytes, count, &to);
+            status = group_read(&writer, &schema.groups[i], map, &to);
         free(writer.columns);
     }
     text_buffer_release(&out);

@@ -21,6 +21,13 @@ static size_t little_endian(const unsigned char *at, size_t bytes)
     return value;
 }
 
+/* `length` bytes from `offset` bytes before; they may run into themselves. */
+static void copy_back(unsigned char *out, size_t offset, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        out[i] = *(out + i - offset);
+}
+
 /* What a tag says: a literal (offset 0) or a copy; false if the bytes of it are missing. */
 static bool snappy_tag(struct thrift_reader *in, size_t *length, size_t *offset)
 {
@@ -56,12 +63,54 @@ bool snappy_unpack(const unsigned char *in, size_t in_count, unsigned char *out,
             memcpy(out + at, in + reader.at, length);
             reader.at += length;
         } else {
-            for (size_t i = 0; i < length; i++) /* it may run into itself */
-                out[at + i] = out[at + i - offset];
+            copy_back(out + at, offset, length);
         }
         at += length;
     }
     return at == out_count;
+}
+
+/* --- LZ4 --- */
+
+/* Four bits of a token, and what follows if they are all set; false if that is cut off. */
+static bool lz4_length(const unsigned char *in, size_t in_count, size_t *at, size_t *length)
+{
+    size_t more = *length == 15 ? 255 : 0;
+    while (more == 255) {
+        if (*at >= in_count)
+            return false;
+        more = in[(*at)++];
+        *length += more;
+    }
+    return true;
+}
+
+bool lz4_unpack(const unsigned char *in, size_t in_count, unsigned char *out,
+                size_t out_count)
+{
+    size_t at = 0, made = 0;
+    while (at < in_count) {
+        const unsigned token = in[at++];
+        size_t literals = token >> 4, copied = token & 15;
+        if (!lz4_length(in, in_count, &at, &literals) || literals > in_count - at ||
+            literals > out_count - made)
+            return false;
+        memcpy(out + made, in + at, literals);
+        at += literals;
+        made += literals;
+        if (at == in_count)
+            break;
+        if (in_count - at < 2)
+            return false;
+        const size_t offset = little_endian(in + at, 2);
+        at += 2;
+        if (!lz4_length(in, in_count, &at, &copied) || copied + 4 > out_count - made ||
+            offset == 0 || offset > made)
+            return false;
+        copy_back(out + made, offset, copied + 4);
+        made += copied + 4;
+    }
+    return made == out_count;
 }
 
 /* --- the others --- */
@@ -101,13 +150,17 @@ enum status parquet_unpack(int codec, const unsigned char *in, size_t in_count,
     case CODEC_ZSTD:
         good = ZSTD_decompress(out, out_count, in, in_count) == out_count;
         break;
+    case CODEC_LZ4_RAW:
+        good = lz4_unpack(in, in_count, out, out_count);
+        break;
     default:
-        return error_set(error, STATUS_UNSUPPORTED,
-                         "is packed with %s, and only snappy, gzip and zstd are known: "
-                         "write the file again with one of them",
-                         codec == CODEC_BROTLI ? "brotli"
-                         : codec == CODEC_LZO  ? "LZO"
-                                               : "LZ4");
+        return error_set(
+            error, STATUS_UNSUPPORTED,
+            "is packed with %s, and only snappy, gzip, zstd and LZ4 are known: "
+            "write the file again with one of them",
+            codec == CODEC_BROTLI ? "brotli"
+            : codec == CODEC_LZO  ? "LZO"
+                                  : "LZ4 in Hadoop's frames");
     }
     return good ? STATUS_OK
                 : error_set(error, STATUS_FORMAT, "the packed bytes are damaged");

@@ -37,6 +37,18 @@ bool snappy_unpack(const unsigned char *in, size_t in_count, unsigned char *out,
                    size_t out_count);
 
 /*
+ * An LZ4 block: sequences of
+ *
+ *     token      literals << 4 | copied - 4; 15: more follows, in bytes up to one below 255
+ *     literals   as they are
+ *     offset     2 bytes: where the copy comes from, that many ago; none in the last one
+ *
+ * Source: lz4, doc/lz4_Block_format.md.
+ */
+bool lz4_unpack(const unsigned char *in, size_t in_count, unsigned char *out,
+                size_t out_count);
+
+/*
  * RLE and bit-packing in turn, as levels and places in a dictionary are written:
  *
  *     varint v   v & 1 = 0: v >> 1 times the value in the next (width + 7) / 8 bytes

@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 enum {
+    FORGET_STEP_BYTES = 4 << 20,
     PAGE_BYTES_LIMIT = 1 << 30,
     LIST_LIMIT = 1 << 24 /* values of a page that are decoded at once */
 };
@@ -75,7 +76,7 @@ static void page_kind_read(struct thrift_reader *reader, struct page_header *hea
 static bool page_header_read(struct parquet_column *column, struct page_header *header)
 {
     struct thrift_field field = {0};
-    struct thrift_reader reader = {.bytes = column->bytes + column->at,
+    struct thrift_reader reader = {.bytes = column->map->data + column->at,
                                    .count = column->end - column->at};
     *header = (struct page_header){.type = -1, .is_packed = true};
     int64_t *numbers[] = {[1] = &header->type,
@@ -323,7 +324,7 @@ static bool dictionary_read(struct parquet_column *column, const struct page_hea
     if (column->dictionary_page || column->leaf->width < 0)
         return false;
     column->dictionary_page = memory_allocate(count + 1);
-    if (!page_part(column, column->bytes + column->at, (size_t)header->packed_bytes,
+    if (!page_part(column, column->map->data + column->at, (size_t)header->packed_bytes,
                    column->dictionary_page, count, true))
         return false;
     while ((int64_t)column->dictionary_count < header->value_count &&
@@ -363,7 +364,7 @@ static bool levels_begin(struct hybrid_reader *levels, const unsigned char *page
 static bool page_fill(struct parquet_column *column, const struct page_header *header,
                       int64_t plain_bytes)
 {
-    const unsigned char *packed = column->bytes + column->at;
+    const unsigned char *packed = column->map->data + column->at;
     const size_t count = (size_t)header->unpacked_bytes;
     const size_t plain = (size_t)plain_bytes;
     if (plain_bytes < 0 || plain > count || plain > (size_t)header->packed_bytes)
@@ -404,7 +405,7 @@ static bool page_next(struct parquet_column *column)
     struct page_header header;
     bool good = page_header_read(column, &header);
     if (good && header.has_checksum &&
-        crc32(0, column->bytes + column->at, (uInt)header.packed_bytes) !=
+        crc32(0, column->map->data + column->at, (uInt)header.packed_bytes) !=
             (uint32_t)header.checksum) {
         fail(column, "its checksum");
         return false;
@@ -413,11 +414,17 @@ static bool page_next(struct parquet_column *column)
         good = dictionary_read(column, &header);
     else if (good && (header.type == PAGE_DATA || header.type == PAGE_DATA_2))
         good = data_read(column, &header);
-    if (!good)
+    if (!good) {
         fail(column, "a page");
-    else
-        column->at += (size_t)header.packed_bytes;
-    return good;
+        return false;
+    }
+    column->at += (size_t)header.packed_bytes;
+    if (column->at - column->forgotten >= FORGET_STEP_BYTES) { /* all of it was copied */
+        file_map_forget(column->map, column->map->data + column->forgotten,
+                        column->at - column->forgotten);
+        column->forgotten = column->at;
+    }
+    return true;
 }
 
 static bool level_take(struct hybrid_reader *levels, int most, int *level)
@@ -447,16 +454,17 @@ void parquet_column_next(struct parquet_column *column)
 }
 
 void parquet_column_open(struct parquet_column *column, const struct parquet_node *leaf,
-                         const struct parquet_chunk *chunk, const unsigned char *bytes,
-                         size_t count, const char *where, struct error *error)
+                         const struct parquet_chunk *chunk, const struct file_map *map,
+                         const char *where, struct error *error)
 {
     *column = (struct parquet_column){.leaf = leaf,
-                                      .bytes = bytes,
+                                      .map = map,
                                       .at = chunk->offset,
+                                      .forgotten = chunk->offset,
                                       .where = where,
                                       .codec = chunk->codec,
                                       .error = error};
-    if (chunk->offset > count || chunk->bytes > count - chunk->offset) {
+    if (chunk->offset > map->bytes || chunk->bytes > map->bytes - chunk->offset) {
         fail(column, "it is not within the file");
         return;
     }

@@ -1,6 +1,7 @@
 #ifndef HOLDFAST_DATA_GEN_PARQUET_COLUMN_H
 #define HOLDFAST_DATA_GEN_PARQUET_COLUMN_H
 
+#include "base/file.h"
 #include "data_gen/parquet_codec.h"
 #include "data_gen/parquet_schema.h"
 
@@ -23,9 +24,10 @@ struct parquet_value {
 
 struct parquet_column {
     const struct parquet_node *leaf;
-    const unsigned char *bytes; /* of the file */
-    size_t end;                 /* of the chunk in them */
-    size_t at;                  /* the next page */
+    const struct file_map *map;
+    size_t end;       /* of the chunk in it */
+    size_t at;        /* the next page */
+    size_t forgotten; /* pages before it were given back */
     const char *where;
     int codec;
 
@@ -58,8 +60,8 @@ struct parquet_column {
 
 /* Stands at the first entry, if there is one (`done`). `status` is sticky, and ends it. */
 void parquet_column_open(struct parquet_column *column, const struct parquet_node *leaf,
-                         const struct parquet_chunk *chunk, const unsigned char *bytes,
-                         size_t count, const char *where, struct error *error);
+                         const struct parquet_chunk *chunk, const struct file_map *map,
+                         const char *where, struct error *error);
 void parquet_column_next(struct parquet_column *column);
 void parquet_column_close(struct parquet_column *column);
 

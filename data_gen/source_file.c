@@ -73,11 +73,11 @@ static enum status unpack_to_spool(struct source_file *file, struct error *error
     struct spool spool = {.packed = &file->map, .where = file->where};
     if (spool_open(&spool, error))
         return error->status;
-    enum status status = parquet_is(file->map.data, file->map.bytes)
-                             ? parquet_to_lines(file->map.data, file->map.bytes,
-                                                file->where, spool_write, &spool, error)
-                             : unpack(file->map.data, file->map.bytes, file->where,
-                                      spool_write, &spool, error);
+    enum status status =
+        parquet_is(file->map.data, file->map.bytes)
+            ? parquet_to_lines(&file->map, file->where, spool_write, &spool, error)
+            : unpack(file->map.data, file->map.bytes, file->where, spool_write, &spool,
+                     error);
     if (!status)
         status = file_map_descriptor(&unpacked, spool.descriptor, file->where, error);
     file_unmap(&file->map);

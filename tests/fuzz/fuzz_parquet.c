@@ -41,7 +41,9 @@ static void file_check(const char *bytes, size_t count)
     struct error error = {0};
     struct text_buffer out = {0};
     struct line_reader lines;
-    if (parquet_to_lines(bytes, count, "fuzz", keep, &out, &error))
+    const struct file_map map = {
+        .data = (const unsigned char *)bytes, .bytes = count, .is_copy = true};
+    if (parquet_to_lines(&map, "fuzz", keep, &out, &error))
         CHECK(strncmp(error.message, "fuzz: ", 6) == 0 || error.status == STATUS_LIMIT);
     lines = (struct line_reader){.data = text_buffer_string(&out), .bytes = out.length};
     if (out.length < 1 << 14)
@@ -71,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
               value >> runs.width == 0);
     unsigned char *out = memory_allocate(data[0] + 1u);
     snappy_unpack(data, size, out, data[0]);
+    lz4_unpack(data + 1, size - 1, out, data[0]);
     free(out);
     return 0;
 }

@@ -10,7 +10,7 @@
 
 /* The files are pyarrow's: scripts/reference/make-parquet-goldens. */
 
-static const char *const names[] = {"chats", "values", "deltas", "nested", "legacy"};
+static const char *const names[] = {"chats", "values", "lz4", "deltas", "nested", "legacy"};
 enum { NAME_COUNT = sizeof names / sizeof *names };
 
 static void golden_path(char path[100], size_t name, const char *ending)
@@ -53,6 +53,15 @@ static void the_rows_of_other_writers(void **state)
     }
 }
 
+/* Of bytes in memory. */
+static enum status lines_of(const char *bytes, size_t count, const char *where,
+                            struct text_buffer *out)
+{
+    const struct file_map map = {
+        .data = (const unsigned char *)bytes, .bytes = count, .is_copy = true};
+    return parquet_to_lines(&map, where, keep, out, &error);
+}
+
 /* Columns keep their order, and text every character. */
 static void a_row_is_a_line(void **state)
 {
@@ -61,7 +70,7 @@ static void a_row_is_a_line(void **state)
     struct text_buffer out = {0};
     assert_ok(file_map(&map, "tests/golden/parquet/chats.parquet", &error));
     assert_true(parquet_is(map.data, map.bytes));
-    assert_ok(parquet_to_lines(map.data, map.bytes, "x", keep, &out, &error));
+    assert_ok(parquet_to_lines(&map, "x", keep, &out, &error));
     assert_true(text_starts_with(
         text_buffer_string(&out),
         "{\"messages\":null,\"id\":\"row-0\",\"turns\":0}\n"
@@ -87,7 +96,7 @@ static void damage_is_survived_and_said(void **state)
             copy[at] ^= (char)(1 << at % 8);
             error = (struct error){0};
             tried++;
-            if (parquet_to_lines(copy, map.bytes, "x.parquet", keep, &out, &error)) {
+            if (lines_of(copy, map.bytes, "x.parquet", &out)) {
                 refused++;
                 assert_message("x.parquet: ");
             }
@@ -110,8 +119,7 @@ static void checksums_are_checked(void **state)
     char *text = memmem(copy, map.bytes, "Text", 4);
     assert_non_null(text);
     text[1] = 'a';
-    assert_int_equal(parquet_to_lines(copy, map.bytes, "x", keep, &out, &error),
-                     STATUS_FORMAT);
+    assert_int_equal(lines_of(copy, map.bytes, "x", &out), STATUS_FORMAT);
     assert_message("the Parquet column 'content' is damaged (its checksum)");
     text_buffer_release(&out);
     free(copy);
@@ -126,9 +134,9 @@ static void ends_that_lie_are_refused(void **state)
     static const char empty[] = "PAR1\0\0\0\0PAR1";
     assert_false(parquet_is("PAR1PAR1", 8));
     assert_false(parquet_is("PAR1,b\nPAR2,\n", 13));
-    assert_int_equal(parquet_to_lines(large, 12, "x", keep, &out, &error), STATUS_FORMAT);
+    assert_int_equal(lines_of(large, 12, "x", &out), STATUS_FORMAT);
     assert_message("x: the Parquet file's end names 2147483647 bytes");
-    assert_int_equal(parquet_to_lines(empty, 12, "x", keep, &out, &error), STATUS_FORMAT);
+    assert_int_equal(lines_of(empty, 12, "x", &out), STATUS_FORMAT);
     assert_message("x: the Parquet file's metadata are damaged");
     assert_int_equal(out.length, 0);
 }
@@ -150,6 +158,22 @@ static void snappy_copies_run_into_themselves(void **state)
     assert_int_equal(parquet_unpack(CODEC_BROTLI, packed, 4, out, 4, &error),
                      STATUS_UNSUPPORTED);
     assert_message("is packed with brotli");
+}
+
+/* Two letters, sixteen copied with a length in two bytes, then letters alone. */
+static void lz4_blocks_are_read(void **state)
+{
+    (void)state;
+    static const unsigned char packed[] = {2 << 4 | 15, 'a',    'b', 2,   0,
+                                           1,           3 << 4, 'x', 'y', 'z'};
+    unsigned char out[26] = {0};
+    assert_true(lz4_unpack(packed, sizeof packed, out, 25));
+    assert_string_equal((const char *)out, "abababababababababababxyz");
+    assert_false(lz4_unpack(packed, sizeof packed, out, 24));
+    for (size_t count = 0; count < sizeof packed; count++)
+        assert_false(lz4_unpack(packed, count, out, 25));
+    static const unsigned char early[] = {1 << 4, 'a', 2, 0, 0}; /* from before */
+    assert_false(lz4_unpack(early, sizeof early, out, 5));
 }
 
 /* Encodings.md's example: 0 to 7 in three bits; then five times 4. */
@@ -194,6 +218,7 @@ int main(void)
         cmocka_unit_test(checksums_are_checked),
         cmocka_unit_test(ends_that_lie_are_refused),
         cmocka_unit_test(snappy_copies_run_into_themselves),
+        cmocka_unit_test(lz4_blocks_are_read),
         cmocka_unit_test(runs_and_packed_bits_take_turns),
         cmocka_unit_test(deltas_add_up),
     };
