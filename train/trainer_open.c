@@ -114,6 +114,8 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
 {
     const struct train_options *options = trainer->options;
     if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
+        ranks_agree(&trainer->ranks, trainer->mix.sha256, "SHA-256 of --data differs",
+                    error) ||
         start_open(trainer, error) ||
         architecture_open_directory(architecture, trainer->start, error) ||
         tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
@@ -199,8 +201,9 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
                         dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
     bytes_sha256(trainer->identity, text.data, text.length);
     text_buffer_release(&text);
-    return ranks_agree(&trainer->ranks, trainer->identity,
-                       "the hash over settings, data and start weights", error);
+    return ranks_agree(
+        &trainer->ranks, trainer->identity,
+        "the hash over the files and weights of --model, and all settings, differs", error);
 }
 
 struct checkpoint_place trainer_checkpoint_place(const struct trainer *trainer)
