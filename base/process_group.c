@@ -5,6 +5,7 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 static const double words_seconds = 1.0, reason_seconds = 5.0;
 /* When to say first whom an exchange waits for, and then from time to time. */
 static const double silent_say_seconds = 60.0;
+/* Between two looks, where a process is not stopped itself. */
+static const double away_seconds = 3.0;
 /* What rank 0 has less than others until silence is an error: it knows best whose. */
 static const double first_seconds = 10.0;
 
@@ -77,16 +80,25 @@ bool words_receive(int lifeline, double seconds, char words[WORDS_BYTES])
     return true;
 }
 
+enum status process_lost_set(struct process_group *group, enum status status,
+                             struct error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(group->lost, sizeof group->lost, format, arguments);
+    va_end(arguments);
+    return error_set(error, status, "%s", group->lost);
+}
+
 enum status process_lost(struct process_group *group, int rank, const char *words,
                          struct error *error)
 {
-    group->broken = true;
     if (*words)
-        return error_set(error, STATUS_IO, "%s", words);
-    return error_set(error, STATUS_IO,
-                     "rank %d on %s has ended without a word (was it killed?): all ranks "
-                     "end; continue with --resume",
-                     rank, group->peers[rank].host);
+        return process_lost_set(group, STATUS_IO, error, "%s", words);
+    return process_lost_set(group, STATUS_IO, error,
+                            "rank %d on %s has ended without a word (was it killed?): all "
+                            "ranks end; continue with --resume",
+                            rank, group->peers[rank].host);
 }
 
 /* A broken connection for data: rank 0 knows why, or the peer has told rank 0. */
@@ -184,7 +196,30 @@ static int most_silent(const struct process_group *group,
     return found;
 }
 
-/* Says whom it waits for, and that it does not wait any more. */
+static void say_who_is_silent(struct process_group *group, int rank, double now)
+{
+    struct text_buffer words = {0};
+    const double silent = now - group->peers[rank].moved_seconds;
+    if (!group->options.say || silent < silent_say_seconds || now < group->say_at)
+        return;
+    text_buffer_appendf(&words,
+                        "waiting for rank %d on %s, which is there, and has moved nothing "
+                        "for %.0f s",
+                        rank, group->peers[rank].host, silent);
+    group->options.say(text_buffer_string(&words));
+    text_buffer_release(&words);
+    group->say_at = now + 5 * silent_say_seconds;
+}
+
+/* Who was stopped itself has not seen what came meanwhile, and blames nobody. */
+static void look_note(struct process_group *group, double now)
+{
+    const bool was_away = now - group->looked_seconds > away_seconds;
+    for (int i = 0; i < group->size && was_away; i++)
+        group->peers[i].moved_seconds = now;
+    group->looked_seconds = now;
+}
+
 static enum status silence_check(struct process_group *group,
                                  const struct process_transfer *transfers,
                                  struct error *error)
@@ -192,29 +227,19 @@ static enum status silence_check(struct process_group *group,
     const double now = clock_seconds();
     const double limit =
         group->options.silence_seconds + (group->rank == 0 ? 0 : first_seconds);
+    look_note(group, now);
     const int rank = most_silent(group, transfers);
     if (rank < 0)
         return STATUS_OK;
     const double silent = now - group->peers[rank].moved_seconds;
-    if (group->options.silence_seconds > 0 && silent >= limit) {
-        group->broken = true;
-        return error_set(error, STATUS_LIMIT,
-                         "rank %d on %s is there, and has moved nothing for %.0f s (is it "
-                         "stopped, swapping, or its disk slow?): all ranks end; "
-                         "--rank-silence gives it longer",
-                         rank, group->peers[rank].host, silent);
-    }
-    if (group->options.say && silent >= silent_say_seconds && now >= group->say_at) {
-        struct text_buffer words = {0};
-        text_buffer_appendf(&words,
-                            "waiting for rank %d on %s, which is there, and has "
-                            "moved nothing for %.0f s",
+    say_who_is_silent(group, rank, now);
+    if (group->options.silence_seconds == 0 || silent < limit)
+        return STATUS_OK;
+    return process_lost_set(group, STATUS_LIMIT, error,
+                            "rank %d on %s is there, and has moved nothing for %.0f s (is "
+                            "it stopped, swapping, or its disk slow?): all ranks end; "
+                            "--rank-silence gives it longer",
                             rank, group->peers[rank].host, silent);
-        group->options.say(text_buffer_string(&words));
-        text_buffer_release(&words);
-        group->say_at = now + 5 * silent_say_seconds;
-    }
-    return STATUS_OK;
 }
 
 static enum status lifelines_look(struct process_group *group, struct error *error)
@@ -254,6 +279,7 @@ enum status process_group_exchange(struct process_group *group,
     if (own->in_bytes)
         memmove(own->in, own->out, own->in_bytes);
     const double now = clock_seconds();
+    group->looked_seconds = now;
     for (int i = 0; i < group->size; i++) {
         group->peers[i].sent = group->peers[i].received = 0;
         group->peers[i].moved_seconds = now;
@@ -323,8 +349,8 @@ void process_group_close(struct process_group *group, const char *reason)
     char words[WORDS_BYTES] = "";
     if (!group)
         return;
-    if (reason && group->broken)
-        snprintf(words, sizeof words, "%s", reason);
+    if (reason && *group->lost)
+        snprintf(words, sizeof words, "%s", group->lost);
     else if (reason)
         snprintf(words, sizeof words, "rank %d on %s: %.800s", group->rank,
                  group->peers[group->rank].host, reason);

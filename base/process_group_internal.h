@@ -23,10 +23,11 @@ struct process_group {
     int size;
     int local_rank;
     int local_size;
-    bool broken;                /* somebody was lost: the reason names whom */
-    double say_at;              /* when to say whom it waits for */
-    struct process_peer *peers; /* [size] */
-    struct pollfd *polls;       /* [2 size]: data, then lifelines */
+    double say_at;                  /* when to say whom it waits for */
+    double looked_seconds;          /* when an exchange has last looked for what came */
+    struct process_peer *peers;     /* [size] */
+    struct pollfd *polls;           /* [2 size]: data, then lifelines */
+    char lost[ERROR_MESSAGE_BYTES]; /* whom, and why, as all hear it; "": nobody yet */
 };
 
 /*
@@ -36,6 +37,10 @@ struct process_group {
 enum { WORDS_BYTES = ERROR_MESSAGE_BYTES };
 void words_send(int lifeline, const char *words);
 bool words_receive(int lifeline, double seconds, char words[WORDS_BYTES]);
+/* The error of a rank that is lost, which is what others hear then too. */
+enum status process_lost_set(struct process_group *group, enum status status,
+                             struct error *error, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* The error of a rank that is gone; `words` are the last ones that came, or "". */
 enum status process_lost(struct process_group *group, int rank, const char *words,
                          struct error *error);

@@ -23,7 +23,7 @@
  * Rank 0 sees at once when one that has come dies, and so do the others when it does.
  * Where it must end before all have come, it waits for the rest a while to tell them.
  */
-static const double answer_seconds = 30.0; /* of rank 0, which does nothing else */
+static const double answer_seconds = 15.0; /* of rank 0, which does nothing else */
 static const double data_seconds = 30.0;   /* to reach somebody who listens already */
 static const double tell_seconds = 15.0;   /* for those who come too late */
 static const double first_say_seconds = 5.0, say_seconds_most = 60.0;
@@ -45,6 +45,7 @@ struct meeting {
     struct hello own;
     struct member *table; /* [size] */
     bool *told;           /* [size]: has come, or been told why all must end */
+    int strays;           /* told too, and of no number or another one's */
     struct reception reception;
     double deadline;
     double say_gap;
@@ -183,6 +184,15 @@ static void member_enter(struct meeting *meeting, const struct visitor *visitor)
     meeting->told[hello->rank] = true;
 }
 
+static void told_note(struct meeting *meeting, const struct visitor *visitor)
+{
+    const int rank = visitor->kind == HELLO_WHOLE ? visitor->hello.rank : -1;
+    if (rank > 0 && rank < meeting->group->size && !meeting->told[rank])
+        meeting->told[rank] = true;
+    else
+        meeting->strays++;
+}
+
 static enum status visitor_receive(struct meeting *meeting, struct visitor *visitor,
                                    struct error *error)
 {
@@ -194,9 +204,7 @@ static enum status visitor_receive(struct meeting *meeting, struct visitor *visi
     }
     if (visitor_check(meeting, visitor, error)) {
         refuse(visitor, error->message);
-        if (visitor->kind == HELLO_WHOLE && visitor->hello.rank > 0 &&
-            visitor->hello.rank < meeting->group->size)
-            meeting->told[visitor->hello.rank] = true;
+        told_note(meeting, visitor);
         return error->status;
     }
     answer_make(&answer, NULL);
@@ -280,7 +288,7 @@ static void all_tell(struct meeting *meeting, const char *words, double seconds)
     struct process_group *group = meeting->group;
     struct error ignored;
     const double until = clock_seconds() + seconds;
-    int left = group->size - 1;
+    int left = group->size - 1 - meeting->strays;
     for (int i = 1; i < group->size; i++) {
         left -= meeting->told[i];
         if (group->peers[i].lifeline < 0)
@@ -289,6 +297,9 @@ static void all_tell(struct meeting *meeting, const char *words, double seconds)
         close(group->peers[i].lifeline);
         group->peers[i].lifeline = -1;
     }
+    if (left > 0 && seconds > 0)
+        say(meeting, "%s; waiting %.0f s more for ranks that have not come, to tell them",
+            words, seconds);
     while (left > 0 && clock_seconds() < until) {
         struct visitor visitor;
         if (reception_wait(&meeting->reception, &visitor, NULL, 0, until, &ignored))
@@ -347,8 +358,7 @@ static enum status come_in(struct meeting *meeting, struct error *error)
                          failed ? error->message : "");
     if (answer.welcome)
         return STATUS_OK;
-    group->broken = true;
-    return error_set(error, STATUS_IO, "%s", answer.words);
+    return process_lost_set(group, STATUS_IO, error, "%s", answer.words);
 }
 
 /* Rank 0 waits for others now, as long as it may. */
@@ -447,8 +457,10 @@ static enum status listen_here(struct meeting *meeting, struct error *error)
     const struct launch *launch = meeting->launch;
     int port = launch->rank == 0 ? launch->port : 0;
     if (reception_open(&meeting->reception, launch->address, &port, error))
-        return error_prefix(error, "rank %d at %s (another MASTER_PORT may be free)",
-                            launch->rank, launch->address);
+        return error_set(error, error->status,
+                         "%s (of %s): another program, or another rank 0, may be there; "
+                         "set MASTER_PORT to a free one",
+                         error->message, launch->address);
     hello_make(&meeting->own, launch, port);
     if (launch->rank < 0)
         return STATUS_OK;

@@ -169,7 +169,7 @@ void train_options_defaults(struct train_options *options)
         .shard = memory_duplicate_string("optimizer"),
         .masters = memory_duplicate_string("fp32"),
         .rank_wait = 120,
-        .rank_silence = 1800,
+        .rank_silence = 3600,
         .save_every = 0,
         .keep = 2,
         .save_dtype = memory_duplicate_string("bf16"),
