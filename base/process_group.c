@@ -293,6 +293,8 @@ enum status process_group_exchange(struct process_group *group,
 
 enum status process_group_check(struct process_group *group, struct error *error)
 {
+    if (*group->lost)
+        return error_set(error, STATUS_IO, "%s", group->lost);
     polls_fill(group, NULL);
     if (polls_wait(group, 0, error))
         return error->status;

@@ -184,6 +184,17 @@ static void member_enter(struct meeting *meeting, const struct visitor *visitor)
     meeting->told[hello->rank] = true;
 }
 
+/* A job of its own: nothing to this one. */
+static void other_job_refuse(const struct meeting *meeting, struct visitor *visitor)
+{
+    char words[WORDS_BYTES];
+    snprintf(words, sizeof words,
+             "at %s port %d listens rank 0 of another job: choose another MASTER_PORT for "
+             "one of the two",
+             meeting->launch->address, meeting->launch->port);
+    refuse(visitor, words);
+}
+
 static void told_note(struct meeting *meeting, const struct visitor *visitor)
 {
     const int rank = visitor->kind == HELLO_WHOLE ? visitor->hello.rank : -1;
@@ -198,8 +209,7 @@ static enum status visitor_receive(struct meeting *meeting, struct visitor *visi
 {
     struct answer answer;
     if (visitor->kind == HELLO_WHOLE && !is_of_this_job(meeting, visitor)) {
-        refuse(visitor, "another job listens there: choose another MASTER_PORT for one of "
-                        "the two");
+        other_job_refuse(meeting, visitor);
         return STATUS_OK;
     }
     if (visitor_check(meeting, visitor, error)) {

@@ -58,6 +58,14 @@ void ranks_close_collectives(struct ranks *ranks)
     ranks->collectives = NULL;
 }
 
+void ranks_cause(struct ranks *ranks, struct error *error)
+{
+    struct error cause = {0};
+    if (ranks->group && status_exit_code(error->status) == 1 &&
+        process_group_check(ranks->group, &cause))
+        *error = cause;
+}
+
 void ranks_close(struct ranks *ranks, const char *reason)
 {
     process_group_close(ranks->group, reason);

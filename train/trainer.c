@@ -400,10 +400,12 @@ enum status train_run(const struct train_options *options, struct error *error)
         log_info("%s is finished already", options->out);
     else if (!status)
         status = run(&trainer, error);
-    out_take_back(&trainer);
+    if (status)
+        ranks_cause(&trainer.ranks, error);
     ranks_close(&trainer.ranks, status ? error->message : NULL);
+    out_take_back(&trainer); /* behind it: others may still read there */
     trainer_release(&trainer);
-    if (status && trainer.ranks.launch.size > 1)
+    if (status && trainer.ranks.launch.size > 1 && trainer.ranks.launch.rank >= 0)
         error_prefix(error, "rank %d", trainer.ranks.launch.rank);
     return status;
 }

@@ -212,6 +212,48 @@ static void test_strangers(void **state)
     assert_int_equal(status, 0);
 }
 
+/* A rank that is stopped is there and moves nothing: the others end, and it does when it
+ * goes on. */
+static bool is_stopped(struct launch *launch, int rank)
+{
+    const struct process_group_options options = {.meeting_seconds = 20,
+                                                  .silence_seconds = 3};
+    struct process_group *group;
+    EXPECT(!process_group_open(&group, launch, &options, &error));
+    EXPECT(!process_group_barrier(group, &error));
+    EXPECT(!process_group_barrier(group, &error));
+    if (rank == 1) {
+        const pid_t self = getpid();
+        if (!fork()) { /* whoever wakes it */
+            sleep(6);
+            kill(self, SIGCONT);
+            _exit(0);
+        }
+        raise(SIGSTOP);
+    }
+    EXPECT(process_group_barrier(group, &error));
+    EXPECT(strstr(error.message, "rank 1 on ") && strstr(error.message, "moved nothing"));
+    process_group_close(group, error.message);
+    return true;
+}
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    const int port = free_port();
+    for (int rank = 0; rank < 3; rank++) {
+        struct launch launch = launch_of(rank, 3, port);
+        if (fork())
+            continue;
+        alarm(60);
+        _exit(is_stopped(&launch, rank) ? 0 : 1);
+    }
+    for (int status, i = 0; i < 3; i++) {
+        wait(&status);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_leaves_early), cmocka_unit_test(test_killed),
         cmocka_unit_test(test_reason),       cmocka_unit_test(test_check),
         cmocka_unit_test(test_nobody_comes), cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
