@@ -275,6 +275,9 @@ static enum status memory_check(const struct trainer *trainer,
         .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
     };
     const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
+    /* They are open: what is free is so behind them (backend/collective.c). */
+    const char *beside =
+        shape.device && shape.ranks > 1 ? " beside NCCL's buffers and ours for sums" : "";
     struct text_buffer text = {0}, advice = {0};
     size_t free_bytes, total_bytes;
     enum status status = STATUS_OK;
@@ -282,14 +285,14 @@ static enum status memory_check(const struct trainer *trainer,
     if (!backend_memory(trainer->backend, &free_bytes, &total_bytes)) {
         log_info("memory: %s", text_buffer_string(&text));
     } else if (memory_plan_total(&plan_of) <= free_bytes) {
-        log_info("memory: %s, of %.2f GiB free", text_buffer_string(&text),
-                 (double)free_bytes / 1073741824.0);
+        log_info("memory: %s, of %.2f GiB free%s", text_buffer_string(&text),
+                 (double)free_bytes / 1073741824.0, beside);
     } else {
         memory_plan_advise(architecture, &shape, free_bytes, &advice);
         status = error_set(error, STATUS_MEMORY,
-                           "training would take %s, and %.2f GiB are free: try %s",
+                           "training would take %s, and %.2f GiB are free%s: try %s",
                            text_buffer_string(&text), (double)free_bytes / 1073741824.0,
-                           text_buffer_string(&advice));
+                           beside, text_buffer_string(&advice));
     }
     text_buffer_release(&text);
     text_buffer_release(&advice);
