@@ -46,9 +46,10 @@ enum status process_group_open(struct process_group **group, const struct launch
 /*
  * Instead of coming: says to the others why this process must end, which its own rank 0
  * tells everybody. Waits some seconds for those who are not there yet, and not for ever.
- * `launch` may be one that launch_read() has refused.
+ * `launch` may be one that launch_read() has refused; `speak` is as `say` above.
  */
-void process_group_decline(const struct launch *launch, const char *reason);
+void process_group_decline(const struct launch *launch, const char *reason,
+                           void (*speak)(const char *words));
 /* Leaves. `reason`: why it must end for all, in words; NULL: all is well. */
 void process_group_close(struct process_group *group, const char *reason);
 

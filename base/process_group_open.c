@@ -1,8 +1,7 @@
-#include "base/process_group_internal.h"
+#include "base/process_group_meeting.h"
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/reception.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,49 +22,17 @@
  * Rank 0 sees at once when one that has come dies, and so do the others when it does.
  * Where it must end before all have come, it waits for the rest a while to tell them.
  */
-static const double answer_seconds = 15.0; /* of rank 0, which does nothing else */
-static const double data_seconds = 30.0;   /* to reach somebody who listens already */
-static const double tell_seconds = 15.0;   /* for those who come too late */
+static const double data_seconds = 30.0; /* to reach somebody who listens already */
 static const double first_say_seconds = 5.0, say_seconds_most = 60.0;
-
-/* In place of the length of words: the table follows. */
-static const uint32_t table_mark = UINT32_MAX;
-
-struct member {
-    int32_t port;
-    char host[HELLO_HOST_BYTES];
-    char boot[HELLO_BOOT_BYTES];
-    char address[LAUNCH_ADDRESS_BYTES];
-};
-
-/* What is needed until all have come. */
-struct meeting {
-    struct process_group *group;
-    const struct launch *launch;
-    struct hello own;
-    struct member *table; /* [size] */
-    bool *told;           /* [size]: has come, or been told why all must end */
-    int strays;           /* told too, and of no number or another one's */
-    struct reception reception;
-    double deadline;
-    double say_gap;
-};
-
-static double earlier(double a, double b)
-{
-    return a < b ? a : b;
-}
 
 /* ---- Words while waiting ---- */
 
-static bool say_is_due(const struct meeting *meeting)
+bool meeting_say_is_due(const struct meeting *meeting)
 {
     return clock_seconds() >= meeting->group->say_at;
 }
 
-static void say(struct meeting *meeting, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void say(struct meeting *meeting, const char *format, ...)
+void meeting_say(struct meeting *meeting, const char *format, ...)
 {
     struct process_group *group = meeting->group;
     char words[WORDS_BYTES];
@@ -79,48 +46,7 @@ static void say(struct meeting *meeting, const char *format, ...)
         group->options.say(words);
 }
 
-/* "rank 3", "ranks 1, 3" or "ranks 1, 2, 3 and 12 more": who has not come. */
-static void missing_list(const struct meeting *meeting, struct text_buffer *out)
-{
-    enum { NAMED = 8 };
-    int missing = 0, named = 0;
-    for (int i = 1; i < meeting->group->size; i++)
-        missing += !meeting->told[i];
-    text_buffer_append(out, missing == 1 ? "rank" : "ranks");
-    for (int i = 1; i < meeting->group->size && named < NAMED; i++)
-        if (!meeting->told[i])
-            text_buffer_appendf(out, "%s %d", named++ ? "," : "", i);
-    if (missing > named)
-        text_buffer_appendf(out, " and %d more", missing - named);
-}
-
-static void say_who_is_missing(struct meeting *meeting)
-{
-    struct text_buffer list = {0};
-    missing_list(meeting, &list);
-    say(meeting, "waiting for %s of %d at %s port %d, %.0f s more",
-        text_buffer_string(&list), meeting->group->size, meeting->launch->address,
-        meeting->launch->port, meeting->deadline - clock_seconds());
-    text_buffer_release(&list);
-}
-
-static enum status nobody_came(const struct meeting *meeting, struct error *error)
-{
-    struct text_buffer list = {0};
-    missing_list(meeting, &list);
-    error_set(error, STATUS_LIMIT,
-              "%s of %d did not come to %s port %d within %.0f s: look for what they say "
-              "themselves; --rank-wait gives them longer",
-              text_buffer_string(&list), meeting->group->size, meeting->launch->address,
-              meeting->launch->port, meeting->group->options.meeting_seconds);
-    text_buffer_release(&list);
-    return STATUS_LIMIT;
-}
-
-/* ---- Rank 0 ---- */
-
-/* Sends a visitor away with words. */
-static void refuse(struct visitor *visitor, const char *words)
+void visitor_refuse(struct visitor *visitor, const char *words)
 {
     struct answer answer;
     struct error ignored;
@@ -128,102 +54,6 @@ static void refuse(struct visitor *visitor, const char *words)
     socket_send(visitor->descriptor, &answer, sizeof answer, clock_seconds() + 1, &ignored);
     close(visitor->descriptor);
     visitor->descriptor = -1;
-}
-
-static bool is_of_this_job(const struct meeting *meeting, const struct visitor *visitor)
-{
-    return visitor->kind == HELLO_WHOLE && visitor->hello.job == meeting->launch->job &&
-           !visitor->hello.is_data;
-}
-
-/* Why the whole job cannot go on with this visitor; STATUS_OK: it can. */
-static enum status visitor_check(const struct meeting *meeting,
-                                 const struct visitor *visitor, struct error *error)
-{
-    const struct hello *hello = &visitor->hello;
-    const int size = meeting->group->size;
-    if (visitor->kind == HELLO_OTHER)
-        return error_set(error, STATUS_USAGE,
-                         "a process at %s is another version, \"%s\"; rank 0 is \"%s\": "
-                         "all ranks need the same holdfast",
-                         visitor->address, hello->mark, meeting->own.mark);
-    if (hello->rank < 0)
-        return error_set(error, STATUS_IO, "a process on %s: %.800s", hello->host,
-                         hello->reason);
-    if (*hello->reason)
-        return error_set(error, STATUS_IO, "rank %d on %s: %.800s", hello->rank,
-                         hello->host, hello->reason);
-    if (hello->size != size)
-        return error_set(error, STATUS_USAGE,
-                         "rank %d on %s says that there are %d ranks, and rank 0 that "
-                         "there are %d: start all with the same number",
-                         hello->rank, hello->host, hello->size, size);
-    if (hello->rank >= size || hello->rank == 0 || meeting->told[hello->rank])
-        return error_set(error, STATUS_USAGE,
-                         "two processes say that they are rank %d of %d, one of them on "
-                         "%s: give each its own number",
-                         hello->rank, size, hello->host);
-    return STATUS_OK;
-}
-
-static void member_enter(struct meeting *meeting, const struct visitor *visitor)
-{
-    const struct hello *hello = &visitor->hello;
-    struct member *member = &meeting->table[hello->rank];
-    *member = (struct member){.port = hello->port};
-    memcpy(member->host, hello->host, sizeof member->host);
-    memcpy(member->boot, hello->boot, sizeof member->boot);
-    /* Who comes from this machine itself is, to others, where rank 0 is. */
-    if (!socket_address_is_local(visitor->address))
-        strcpy(member->address, visitor->address);
-    else
-        memcpy(member->address, meeting->launch->address, sizeof member->address);
-    struct process_peer *peer = &meeting->group->peers[hello->rank];
-    memcpy(peer->host, hello->host, sizeof peer->host);
-    peer->lifeline = visitor->descriptor;
-    meeting->told[hello->rank] = true;
-}
-
-/* A job of its own: nothing to this one. */
-static void other_job_refuse(const struct meeting *meeting, struct visitor *visitor)
-{
-    char words[WORDS_BYTES];
-    snprintf(words, sizeof words,
-             "at %s port %d listens rank 0 of another job: choose another MASTER_PORT for "
-             "one of the two",
-             meeting->launch->address, meeting->launch->port);
-    refuse(visitor, words);
-}
-
-static void told_note(struct meeting *meeting, const struct visitor *visitor)
-{
-    const int rank = visitor->kind == HELLO_WHOLE ? visitor->hello.rank : -1;
-    if (rank > 0 && rank < meeting->group->size && !meeting->told[rank])
-        meeting->told[rank] = true;
-    else
-        meeting->strays++;
-}
-
-static enum status visitor_receive(struct meeting *meeting, struct visitor *visitor,
-                                   struct error *error)
-{
-    struct answer answer;
-    if (visitor->kind == HELLO_WHOLE && !is_of_this_job(meeting, visitor)) {
-        other_job_refuse(meeting, visitor);
-        return STATUS_OK;
-    }
-    if (visitor_check(meeting, visitor, error)) {
-        refuse(visitor, error->message);
-        told_note(meeting, visitor);
-        return error->status;
-    }
-    answer_make(&answer, NULL);
-    member_enter(meeting, visitor);
-    if (socket_send(visitor->descriptor, &answer, sizeof answer, clock_seconds() + 1,
-                    error))
-        return error_prefix(error, "rank %d on %s", visitor->hello.rank,
-                            visitor->hello.host);
-    return STATUS_OK;
 }
 
 /* ---- Everybody, while waiting ---- */
@@ -237,9 +67,8 @@ static enum status lifeline_events(struct meeting *meeting, const struct pollfd 
     return STATUS_OK;
 }
 
-/* Until somebody has said hello, or `until`; or somebody is lost. */
-static enum status wait_for_visitor(struct meeting *meeting, struct visitor *visitor,
-                                    double until, struct error *error)
+enum status meeting_wait(struct meeting *meeting, struct visitor *visitor, double until,
+                         struct error *error)
 {
     const struct process_group *group = meeting->group;
     struct pollfd *lifelines =
@@ -256,71 +85,6 @@ static enum status wait_for_visitor(struct meeting *meeting, struct visitor *vis
     return status;
 }
 
-/* Rank 0: waits for the hello of everybody. */
-static enum status all_come(struct meeting *meeting, struct error *error)
-{
-    struct process_group *group = meeting->group;
-    for (int come = 1; come < group->size;) {
-        struct visitor visitor;
-        if (wait_for_visitor(meeting, &visitor, earlier(meeting->deadline, group->say_at),
-                             error))
-            return error->status;
-        if (visitor.descriptor >= 0) {
-            if (visitor_receive(meeting, &visitor, error))
-                return error->status;
-            come += visitor.descriptor >= 0 && is_of_this_job(meeting, &visitor);
-        } else if (clock_seconds() >= meeting->deadline) {
-            return nobody_came(meeting, error);
-        } else if (say_is_due(meeting)) {
-            say_who_is_missing(meeting);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status table_send(struct meeting *meeting, struct error *error)
-{
-    const struct process_group *group = meeting->group;
-    const size_t bytes = (size_t)group->size * sizeof *meeting->table;
-    const double deadline = clock_seconds() + answer_seconds;
-    for (int i = 1; i < group->size; i++) {
-        const int lifeline = group->peers[i].lifeline;
-        if (socket_send(lifeline, &table_mark, sizeof table_mark, deadline, error) ||
-            socket_send(lifeline, meeting->table, bytes, deadline, error))
-            return error_prefix(error, "rank %d on %s", i, group->peers[i].host);
-    }
-    return STATUS_OK;
-}
-
-/* Rank 0 must end: those who have come hear it now, the rest as they come in `seconds`. */
-static void all_tell(struct meeting *meeting, const char *words, double seconds)
-{
-    struct process_group *group = meeting->group;
-    struct error ignored;
-    const double until = clock_seconds() + seconds;
-    int left = group->size - 1 - meeting->strays;
-    for (int i = 1; i < group->size; i++) {
-        left -= meeting->told[i];
-        if (group->peers[i].lifeline < 0)
-            continue;
-        words_send(group->peers[i].lifeline, words);
-        close(group->peers[i].lifeline);
-        group->peers[i].lifeline = -1;
-    }
-    if (left > 0 && seconds > 0)
-        say(meeting, "%s; waiting %.0f s more for ranks that have not come, to tell them",
-            words, seconds);
-    while (left > 0 && clock_seconds() < until) {
-        struct visitor visitor;
-        if (reception_wait(&meeting->reception, &visitor, NULL, 0, until, &ignored))
-            return;
-        if (visitor.descriptor < 0)
-            continue;
-        left -= is_of_this_job(meeting, &visitor);
-        refuse(&visitor, words);
-    }
-}
-
 /* ---- The others ---- */
 
 /* Until rank 0 listens. */
@@ -335,9 +99,9 @@ static enum status rank0_reach(struct meeting *meeting, struct error *error)
             return STATUS_OK;
         if (clock_seconds() >= meeting->deadline)
             return error_prefix(error, "rank 0 cannot be reached within %.0f s", limit);
-        if (say_is_due(meeting))
-            say(meeting, "waiting for rank 0, %.0f s more: %s",
-                meeting->deadline - clock_seconds(), error->message);
+        if (meeting_say_is_due(meeting))
+            meeting_say(meeting, "waiting for rank 0, %.0f s more: %s",
+                        meeting->deadline - clock_seconds(), error->message);
     }
 }
 
@@ -382,11 +146,11 @@ static enum status table_get(struct meeting *meeting, struct error *error)
     char words[WORDS_BYTES] = "";
     uint32_t mark;
     enum status status = socket_receive(lifeline, &mark, sizeof mark, deadline, error);
-    if (!status && mark == table_mark)
+    if (!status && mark == TABLE_MARK)
         status = socket_receive(lifeline, meeting->table, bytes, deadline, error);
     else if (!status && mark < sizeof words)
         status = socket_receive(lifeline, words, mark, deadline, error);
-    if (!status && mark == table_mark)
+    if (!status && mark == TABLE_MARK)
         return STATUS_OK;
     if (status == STATUS_LIMIT)
         return error_prefix(error, "rank 0");
@@ -428,7 +192,7 @@ static enum status higher_accept(struct meeting *meeting, struct error *error)
     const double deadline = clock_seconds() + 2 * data_seconds;
     for (int left = group->size - 1 - group->rank; left > 0;) {
         struct visitor visitor;
-        if (wait_for_visitor(meeting, &visitor, deadline, error))
+        if (meeting_wait(meeting, &visitor, deadline, error))
             return error->status;
         const struct hello *hello = &visitor.hello;
         if (visitor.descriptor < 0 && clock_seconds() >= deadline)
@@ -439,7 +203,7 @@ static enum status higher_accept(struct meeting *meeting, struct error *error)
         if (visitor.kind != HELLO_WHOLE || hello->job != meeting->launch->job ||
             !hello->is_data || hello->rank <= group->rank || hello->rank >= group->size ||
             group->peers[hello->rank].data >= 0) {
-            refuse(&visitor, "this is no rank 0 that waits for others");
+            visitor_refuse(&visitor, "this is no rank 0 that waits for others");
             continue;
         }
         group->peers[hello->rank].data = visitor.descriptor;
@@ -483,16 +247,6 @@ static enum status listen_here(struct meeting *meeting, struct error *error)
     return STATUS_OK;
 }
 
-static enum status meet_as_first(struct meeting *meeting, struct error *error)
-{
-    enum status status = all_come(meeting, error);
-    if (!status)
-        status = table_send(meeting, error);
-    if (status)
-        all_tell(meeting, error->message, status == STATUS_LIMIT ? 0 : tell_seconds);
-    return status;
-}
-
 static enum status meet_as_other(struct meeting *meeting, struct error *error)
 {
     if (come_in(meeting, error) || table_get(meeting, error))
@@ -506,7 +260,7 @@ static enum status meet(struct meeting *meeting, struct error *error)
 {
     enum status status = listen_here(meeting, error);
     if (!status)
-        status = meeting->launch->rank == 0 ? meet_as_first(meeting, error)
+        status = meeting->launch->rank == 0 ? meeting_first(meeting, error)
                                             : meet_as_other(meeting, error);
     if (!status)
         status = lower_reach(meeting, error);
@@ -577,9 +331,11 @@ enum status process_group_open(struct process_group **group, const struct launch
     return status;
 }
 
-void process_group_decline(const struct launch *launch, const char *reason)
+void process_group_decline(const struct launch *launch, const char *reason,
+                           void (*speak)(const char *words))
 {
-    const struct process_group_options options = {.meeting_seconds = tell_seconds};
+    const struct process_group_options options = {.meeting_seconds = tell_seconds,
+                                                  .say = speak};
     struct error ignored = {0};
     if (launch->size < 2 || launch->port == 0)
         return;
@@ -590,7 +346,7 @@ void process_group_decline(const struct launch *launch, const char *reason)
     snprintf(words, sizeof words, "rank 0 on %s: %.800s", meeting.own.host, reason);
     snprintf(meeting.own.reason, sizeof meeting.own.reason, "%.800s", reason);
     if (!status && launch->rank == 0)
-        all_tell(&meeting, words, tell_seconds);
+        meeting_tell(&meeting, words, tell_seconds);
     else if (!status)
         (void)come_in(&meeting, &ignored);
     meeting_release(&meeting);

@@ -41,7 +41,7 @@ void ranks_decline(const struct error *error)
         log_error("rank %d: %s", launch.rank, error->message);
     else
         log_error("%s", error->message);
-    process_group_decline(&launch, error->message);
+    process_group_decline(&launch, error->message, say);
 }
 
 enum status ranks_open_collectives(struct ranks *ranks, struct backend *backend,

@@ -36,8 +36,8 @@ enum status ranks_open_collectives(struct ranks *ranks, struct backend *backend,
                                    struct error *error);
 /* Before the back-end is closed. */
 void ranks_close_collectives(struct ranks *ranks);
-/* Where this rank has failed: if that may come of another one's end (rank 0 takes back files
- * that it has made), `error` becomes what that one has said. */
+/* Where this rank has failed: if that may come of another one's end (rank 0 takes back
+ * files that it has made), `error` becomes what that one has said. */
 void ranks_cause(struct ranks *ranks, struct error *error);
 /* `reason`: why all must end; NULL: all is well. */
 void ranks_close(struct ranks *ranks, const char *reason);

@@ -41,7 +41,7 @@ static bool one_declines(struct launch *launch, int rank, int who)
 {
     if (rank != who)
         return fails_with(launch, ": no such option");
-    process_group_decline(launch, "no such option");
+    process_group_decline(launch, "no such option", NULL);
     return true;
 }
 
@@ -58,7 +58,7 @@ static bool last_declines(struct launch *launch, int rank)
 static bool all_decline(struct launch *launch, int rank)
 {
     (void)rank;
-    process_group_decline(launch, "no such option");
+    process_group_decline(launch, "no such option", NULL);
     return true;
 }
 
@@ -67,7 +67,7 @@ static bool one_has_no_number(struct launch *launch, int rank)
     if (rank != 2)
         return fails_with(launch, "a process on ");
     launch->rank = -1;
-    process_group_decline(launch, "RANK=7");
+    process_group_decline(launch, "RANK=7", NULL);
     return true;
 }
 
