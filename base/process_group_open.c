@@ -167,21 +167,37 @@ static void member_tame(struct member *member)
 
 /* ---- Data ---- */
 
+/* Somebody who listens already; or it is gone, and rank 0 says so. */
+static enum status member_reach(struct process_group *group, int rank,
+                                const struct member *to, struct error *error)
+{
+    const double deadline = clock_seconds() + data_seconds;
+    struct error lost = {0};
+    for (;;) {
+        const double until = earlier(deadline, clock_seconds() + 1);
+        if (!socket_connect(&group->peers[rank].data, to->address, to->port, until, error))
+            return STATUS_OK;
+        if (process_group_check(group, &lost))
+            return error_set(error, lost.status, "%s", lost.message);
+        if (clock_seconds() >= deadline)
+            return error_prefix(error,
+                                "rank %d on %s cannot be reached (all ranks connect to one "
+                                "another, on any port)",
+                                rank, to->host);
+    }
+}
+
 static enum status lower_reach(struct meeting *meeting, struct error *error)
 {
     struct process_group *group = meeting->group;
     struct hello hello = meeting->own;
     hello.is_data = 1;
     for (int i = 0; i < group->rank; i++) {
-        const struct member *to = &meeting->table[i];
-        const double deadline = clock_seconds() + data_seconds;
-        int *data = &group->peers[i].data;
-        if (socket_connect(data, to->address, to->port, deadline, error) ||
-            socket_send(*data, &hello, sizeof hello, deadline, error))
-            return error_prefix(error,
-                                "rank %d on %s cannot be reached (all ranks connect to one "
-                                "another, on any port)",
-                                i, to->host);
+        if (member_reach(group, i, &meeting->table[i], error))
+            return error->status;
+        if (socket_send(group->peers[i].data, &hello, sizeof hello,
+                        clock_seconds() + data_seconds, error))
+            return error_prefix(error, "rank %d on %s", i, meeting->table[i].host);
     }
     return STATUS_OK;
 }
