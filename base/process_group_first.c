@@ -116,6 +116,9 @@ static void other_job_refuse(const struct meeting *meeting, struct visitor *visi
 static void told_note(struct meeting *meeting, const struct visitor *visitor)
 {
     const int rank = visitor->kind == HELLO_WHOLE ? visitor->hello.rank : -1;
+    const int size = rank < 0 ? 0 : visitor->hello.size;
+    if (size > meeting->group->size && size <= LAUNCH_SIZE_MAXIMUM)
+        meeting->more = size - meeting->group->size;
     if (rank > 0 && rank < meeting->group->size && !meeting->told[rank])
         meeting->told[rank] = true;
     else
@@ -186,7 +189,7 @@ void meeting_tell(struct meeting *meeting, const char *words, double seconds)
     struct process_group *group = meeting->group;
     struct error ignored;
     const double until = clock_seconds() + seconds;
-    int left = group->size - 1 - meeting->strays;
+    int left = group->size - 1 - meeting->strays + meeting->more;
     for (int i = 1; i < group->size; i++) {
         left -= meeting->told[i];
         if (group->peers[i].lifeline < 0)

@@ -29,6 +29,7 @@ struct meeting {
     struct member *table; /* [size] */
     bool *told;           /* [size]: has come, or been told why all must end */
     int strays;           /* told too, and of no number or another one's */
+    int more;             /* ranks that there are besides, as others say */
     struct reception reception;
     double deadline;
     double say_gap;

@@ -115,10 +115,14 @@ static enum status come_in(struct meeting *meeting, struct error *error)
         return error->status;
     const int lifeline = group->peers[0].lifeline;
     const double deadline = clock_seconds() + answer_seconds;
-    const bool failed =
-        socket_send(lifeline, &meeting->own, sizeof meeting->own, deadline, error) ||
-        socket_receive(lifeline, &answer, sizeof answer, deadline, error);
-    const enum hello_kind kind = failed ? HELLO_STRANGER : answer_check(&answer);
+    if (socket_send(lifeline, &meeting->own, sizeof meeting->own, deadline, error) ||
+        socket_receive(lifeline, &answer, sizeof answer, deadline, error))
+        return error_set(error, error->status,
+                         "rank 0 does not answer at %s port %d: %s (it has ended, or "
+                         "another program listens there: then set MASTER_PORT to a free "
+                         "one)",
+                         launch->address, launch->port, error->message);
+    const enum hello_kind kind = answer_check(&answer);
     if (kind == HELLO_OTHER)
         return error_set(error, STATUS_USAGE,
                          "rank 0 is another version, \"%s\"; this one is \"%s\": all ranks "
@@ -126,10 +130,9 @@ static enum status come_in(struct meeting *meeting, struct error *error)
                          answer.mark, meeting->own.mark);
     if (kind == HELLO_STRANGER)
         return error_set(error, STATUS_IO,
-                         "what answers at %s port %d is no rank 0 of this holdfast%s%s: if "
-                         "another program listens there, set MASTER_PORT to a free one",
-                         launch->address, launch->port, failed ? ": " : "",
-                         failed ? error->message : "");
+                         "what answers at %s port %d is no rank 0 of this holdfast: set "
+                         "MASTER_PORT to a free one",
+                         launch->address, launch->port);
     if (answer.welcome)
         return STATUS_OK;
     return process_lost_set(group, STATUS_IO, error, "%s", answer.words);

@@ -89,9 +89,19 @@ static bool same_number(struct launch *launch, int rank)
 
 static bool other_size(struct launch *launch, int rank)
 {
+    if (rank == 1)
+        launch->size = 2;
+    return fails_with(launch, "rank 1 on ") && strstr(error.message, "there are 2 ranks");
+}
+
+/* One more than rank 0 knows of hears it too. */
+static bool one_too_many(struct launch *launch, int rank)
+{
+    if (rank == 0)
+        launch->size = 2;
     if (rank == 2)
-        launch->size = 4;
-    return fails_with(launch, "rank 2 on ") && strstr(error.message, "there are 4 ranks");
+        usleep(500000);
+    return fails_with(launch, "rank 1 on ") && strstr(error.message, "there are 3 ranks");
 }
 
 static void test_contradictions(void **state)
@@ -99,6 +109,7 @@ static void test_contradictions(void **state)
     (void)state;
     assert_int_equal(each_run(3, free_port(), same_number), 0);
     assert_int_equal(each_run(3, free_port(), other_size), 0);
+    assert_int_equal(each_run(3, free_port(), one_too_many), 0);
 }
 
 /* Comes, and dies while rank 0 waits for another that never comes. */
