@@ -49,6 +49,29 @@ struct shard collectives_shard(const struct collectives *collectives, int rank,
     return collectives_shard_at(collectives, rank, 0, count);
 }
 
+/*
+ * Everybody sends everybody something. NCCL connects two GPUs, on all channels that it will
+ * use, when they first send one another anything, and reserves its buffers then (by default
+ * 4 MiB for each channel and direction, NCCL_BUFFSIZE in its user guide; how many channels
+ * depends on how the GPUs are wired): now, and not in the middle of the first update,
+ * behind the memory plan.
+ */
+static enum status all_greet(struct collectives *c, struct error *error)
+{
+    enum { GREETING_BYTES = 256 };
+    unsigned char *memory = c->staging;
+    CHECK(c->staging_bytes >= (size_t)(c->size + 1) * GREETING_BYTES);
+    for (int i = 0; i < c->size; i++)
+        c->transfers[i] =
+            (struct process_transfer){.out = memory,
+                                      .out_bytes = GREETING_BYTES,
+                                      .in = memory + (size_t)(i + 1) * GREETING_BYTES,
+                                      .in_bytes = GREETING_BYTES};
+    if (c->transport->exchange(c, c->transfers, error))
+        return error->status;
+    return c->transport->wait(c, error);
+}
+
 enum status collectives_open(struct collectives **collectives, struct backend *backend,
                              struct process_group *group, struct error *error)
 {
@@ -65,9 +88,10 @@ enum status collectives_open(struct collectives **collectives, struct backend *b
     struct collectives *c = *collectives;
     c->transfers = memory_allocate_array((size_t)c->size, sizeof *c->transfers);
     c->staging = backend_allocate(backend, c->staging_bytes, error);
-    if (c->staging)
+    if (!c->staging)
+        error_prefix(error, "memory for sums over ranks");
+    else if (!all_greet(c, error))
         return STATUS_OK;
-    error_prefix(error, "memory for sums over ranks");
     collectives_close(c);
     *collectives = NULL;
     return error->status;

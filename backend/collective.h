@@ -36,7 +36,8 @@ struct shard {
     int64_t count;
 };
 
-/* `group` (borrowed) is open; all of its ranks call this. */
+/* `group` (borrowed) is open; all of its ranks call this. Each has reached each when it
+ * returns, and what connects them has reserved its memory. */
 enum status collectives_open(struct collectives **collectives, struct backend *backend,
                              struct process_group *group, struct error *error);
 void collectives_close(struct collectives *collectives);

@@ -91,8 +91,10 @@ static uint64_t job_of(const struct launcher *launcher)
         hash = hash_text(hash, text);
         named = true;
     }
-    const bool told = variable("MASTER_ADDR") || variable("MASTER_PORT");
-    if (!named && !told) {
+    const char *port = variable("MASTER_PORT");
+    if (port && !named) /* by hand: all that ranks on other machines know too */
+        hash = hash_text(hash, port);
+    if (!port && !named && !variable("MASTER_ADDR")) {
         char parent[32];
         snprintf(parent, sizeof parent, "parent %ld", (long)getppid());
         hash = hash_text(hash, parent);
@@ -148,6 +150,39 @@ static enum status address_read(struct launch *launch, const struct launcher *la
                      launcher->size, launch->size);
 }
 
+/* torchrun's own process listens on MASTER_PORT: rank 0 needs another one, made from it. */
+static bool port_is_taken(void)
+{
+    const char *text = variable("TORCHELASTIC_USE_AGENT_STORE");
+    return text && strcmp(text, "True") == 0;
+}
+
+static enum status port_read(struct launch *launch, struct error *error)
+{
+    const int made = PORT_FIRST + (int)(launch->job % PORT_COUNT);
+    if (number_read(&launch->port, "MASTER_PORT", 1, PORT_MAXIMUM, made, error))
+        return error->status;
+    if (port_is_taken()) {
+        const uint64_t job = hash_text(launch->job, variable("MASTER_PORT"));
+        launch->port = PORT_FIRST + (int)(job % PORT_COUNT);
+    }
+    return STATUS_OK;
+}
+
+static enum status rank_read(struct launch *launch, const struct launcher *launcher,
+                             struct error *error)
+{
+    if (!variable(launcher->rank))
+        return error_set(error, STATUS_USAGE,
+                         "environment variable %s=%d is set, and %s is not: set both, or "
+                         "neither",
+                         launcher->size, launch->size, launcher->rank);
+    if (number_read(&launch->rank, launcher->rank, 0, launch->size - 1, 0, error))
+        return error->status;
+    return number_read(&launch->local_rank, launcher->local_rank, 0, launch->size - 1, -1,
+                       error);
+}
+
 static enum status launcher_read(struct launch *launch, const struct launcher *launcher,
                                  struct error *error)
 {
@@ -155,26 +190,58 @@ static enum status launcher_read(struct launch *launch, const struct launcher *l
         return error->status;
     if (launch->size == 1)
         return STATUS_OK;
-    if (!variable(launcher->rank))
-        return error_set(error, STATUS_USAGE,
-                         "environment variable %s=%d is set, and %s is not: set both, or "
-                         "neither",
-                         launcher->size, launch->size, launcher->rank);
-    if (number_read(&launch->rank, launcher->rank, 0, launch->size - 1, 0, error) ||
-        number_read(&launch->local_rank, launcher->local_rank, 0, launch->size - 1, -1,
-                    error) ||
-        address_read(launch, launcher, error))
-        return error->status;
+    struct error rank_error = {0};
+    const enum status status = rank_read(launch, launcher, &rank_error);
+    if (status)
+        launch->rank = -1; /* where rank 0 is may be known all the same */
     launch->job = job_of(launcher);
-    const int port = PORT_FIRST + (int)(launch->job % PORT_COUNT);
-    return number_read(&launch->port, "MASTER_PORT", 1, PORT_MAXIMUM, port, error);
+    if (address_read(launch, launcher, error) || port_read(launch, error)) {
+        launch->port = 0;
+        if (!status)
+            return error->status;
+    }
+    return status ? error_set(error, status, "%s", rank_error.message) : STATUS_OK;
+}
+
+/*
+ * Whether what was set by hand (`launch`) can be what `other` has started. One process of
+ * `other` may start several of its own, as torchrun does: then there are more of them.
+ */
+static enum status contradiction_find(const struct launch *launch,
+                                      const struct launcher *other, struct error *error)
+{
+    int rank, size;
+    if (!variable(other->present) || variable("TORCHELASTIC_RUN_ID"))
+        return STATUS_OK;
+    if (number_read(&size, other->size, 1, LAUNCH_SIZE_MAXIMUM, 1, error) ||
+        number_read(&rank, other->rank, 0, size - 1, launch->rank, error))
+        return error->status;
+    if (size == 1 || launch->size > size || (launch->size == size && launch->rank == rank))
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "environment variables RANK=%d WORLD_SIZE=%d contradict %s=%d %s=%d, "
+                     "which the launcher has set: unset the first two (or %s, where each "
+                     "process is to train on its own)",
+                     launch->rank, launch->size, other->rank, rank, other->size, size,
+                     other->present);
 }
 
 enum status launch_read(struct launch *launch, struct error *error)
 {
+    enum { COUNT = sizeof launchers / sizeof *launchers };
+    enum status status = STATUS_OK;
+    int found = 0;
     *launch = (struct launch){.size = 1, .local_rank = -1};
-    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++)
-        if (variable(launchers[i].present))
-            return launcher_read(launch, &launchers[i], error);
-    return STATUS_OK;
+    while (found < COUNT && !variable(launchers[found].present))
+        found++;
+    if (found == COUNT && variable("RANK"))
+        return error_set(error, STATUS_USAGE,
+                         "environment variable RANK=%s is set, and WORLD_SIZE is not: set "
+                         "both, or neither",
+                         variable("RANK"));
+    if (found < COUNT)
+        status = launcher_read(launch, &launchers[found], error);
+    for (int i = 1; found == 0 && i < COUNT && !status; i++)
+        status = contradiction_find(launch, &launchers[i], error);
+    return status;
 }

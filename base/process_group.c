@@ -5,16 +5,22 @@
 #include "base/socket.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WORDS_BYTES = ERROR_MESSAGE_BYTES };
-
-/* How long last words may take, each way. */
-static const double words_seconds = 1.0;
+/* How long last words may take: to be said, and to come from rank 0 where another rank is
+ * gone, of whom it may hear a little later. */
+static const double words_seconds = 1.0, reason_seconds = 5.0;
+/* When to say first whom an exchange waits for, and then from time to time. */
+static const double silent_say_seconds = 60.0;
+/* Between two looks, where a process is not stopped itself. */
+static const double away_seconds = 3.0;
+/* What rank 0 has less than others until silence is an error: it knows best whose. */
+static const double first_seconds = 10.0;
 
 int process_group_rank(const struct process_group *group)
 {
@@ -24,6 +30,11 @@ int process_group_rank(const struct process_group *group)
 int process_group_size(const struct process_group *group)
 {
     return group->size;
+}
+
+double process_group_silence_seconds(const struct process_group *group)
+{
+    return group->options.silence_seconds;
 }
 
 int process_group_local_rank(const struct process_group *group)
@@ -45,7 +56,7 @@ static void descriptor_close(int *descriptor)
     *descriptor = -1;
 }
 
-static void words_send(int lifeline, const char *words)
+void words_send(int lifeline, const char *words)
 {
     const double deadline = clock_seconds() + words_seconds;
     struct error ignored; /* who is gone needs no words */
@@ -54,10 +65,9 @@ static void words_send(int lifeline, const char *words)
         socket_send(lifeline, words, length, deadline, &ignored);
 }
 
-/* False where nothing comes, or nothing more will. */
-static bool words_receive(int lifeline, char words[WORDS_BYTES])
+bool words_receive(int lifeline, double seconds, char words[WORDS_BYTES])
 {
-    const double deadline = clock_seconds() + words_seconds;
+    const double deadline = clock_seconds() + seconds;
     struct error ignored;
     uint32_t length = 0;
     words[0] = '\0';
@@ -70,17 +80,25 @@ static bool words_receive(int lifeline, char words[WORDS_BYTES])
     return true;
 }
 
-/* The error of a rank that is gone; `words` are the last ones that came, or "". */
-static enum status lost(struct process_group *group, int rank, const char *words,
-                        struct error *error)
+enum status process_lost_set(struct process_group *group, enum status status,
+                             struct error *error, const char *format, ...)
 {
-    group->broken = true;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(group->lost, sizeof group->lost, format, arguments);
+    va_end(arguments);
+    return error_set(error, status, "%s", group->lost);
+}
+
+enum status process_lost(struct process_group *group, int rank, const char *words,
+                         struct error *error)
+{
     if (*words)
-        return error_set(error, STATUS_IO, "%s", words);
-    return error_set(error, STATUS_IO,
-                     "rank %d on %s has ended without a word (was it killed?): all ranks "
-                     "end; continue with --resume",
-                     rank, group->peers[rank].host);
+        return process_lost_set(group, STATUS_IO, error, "%s", words);
+    return process_lost_set(group, STATUS_IO, error,
+                            "rank %d on %s has ended without a word (was it killed?): all "
+                            "ranks end; continue with --resume",
+                            rank, group->peers[rank].host);
 }
 
 /* A broken connection for data: rank 0 knows why, or the peer has told rank 0. */
@@ -88,21 +106,23 @@ static enum status data_lost(struct process_group *group, int rank, struct error
 {
     char words[WORDS_BYTES];
     const int teller = group->rank == 0 ? rank : 0;
-    words_receive(group->peers[teller].lifeline, words);
-    return lost(group, rank, words, error);
+    words_receive(group->peers[teller].lifeline, reason_seconds, words);
+    return process_lost(group, rank, words, error);
 }
 
-static enum status lifeline_read(struct process_group *group, int rank, struct error *error)
+enum status lifeline_read(struct process_group *group, int rank, struct error *error)
 {
     char words[WORDS_BYTES];
-    if (words_receive(group->peers[rank].lifeline, words) && !*words) {
+    if (words_receive(group->peers[rank].lifeline, words_seconds, words) && !*words) {
         descriptor_close(&group->peers[rank].lifeline);
         return STATUS_OK;
     }
-    return lost(group, rank, words, error);
+    return process_lost(group, rank, words, error);
 }
 
 /* ---- Exchange ---- */
+
+enum { LOOK_MS = 500 }; /* whether somebody has been silent for too long */
 
 static bool is_pending(const struct process_peer *peer,
                        const struct process_transfer *transfer)
@@ -137,6 +157,7 @@ static bool polls_fill(struct process_group *group,
 static bool transfer_move(struct process_peer *peer,
                           const struct process_transfer *transfer)
 {
+    const size_t before = peer->received + peer->sent;
     while (peer->received < transfer->in_bytes) {
         const ssize_t count =
             recv(peer->data, (unsigned char *)transfer->in + peer->received,
@@ -157,7 +178,68 @@ static bool transfer_move(struct process_peer *peer,
             break;
         peer->sent += (size_t)count;
     }
+    if (peer->received + peer->sent > before)
+        peer->moved_seconds = clock_seconds();
     return true;
+}
+
+/* The rank that has been silent longest of those who are waited for. */
+static int most_silent(const struct process_group *group,
+                       const struct process_transfer *transfers)
+{
+    int found = -1;
+    for (int i = 0; i < group->size; i++)
+        if (i != group->rank && is_pending(&group->peers[i], &transfers[i]) &&
+            (found < 0 ||
+             group->peers[i].moved_seconds < group->peers[found].moved_seconds))
+            found = i;
+    return found;
+}
+
+static void say_who_is_silent(struct process_group *group, int rank, double now)
+{
+    struct text_buffer words = {0};
+    const double silent = now - group->peers[rank].moved_seconds;
+    if (!group->options.say || silent < silent_say_seconds || now < group->say_at)
+        return;
+    text_buffer_appendf(&words,
+                        "waiting for rank %d on %s, which is there, and has moved nothing "
+                        "for %.0f s",
+                        rank, group->peers[rank].host, silent);
+    group->options.say(text_buffer_string(&words));
+    text_buffer_release(&words);
+    group->say_at = now + 5 * silent_say_seconds;
+}
+
+/* Who was stopped itself has not seen what came meanwhile, and blames nobody. */
+static void look_note(struct process_group *group, double now)
+{
+    const bool was_away = now - group->looked_seconds > away_seconds;
+    for (int i = 0; i < group->size && was_away; i++)
+        group->peers[i].moved_seconds = now;
+    group->looked_seconds = now;
+}
+
+static enum status silence_check(struct process_group *group,
+                                 const struct process_transfer *transfers,
+                                 struct error *error)
+{
+    const double now = clock_seconds();
+    const double limit =
+        group->options.silence_seconds + (group->rank == 0 ? 0 : first_seconds);
+    look_note(group, now);
+    const int rank = most_silent(group, transfers);
+    if (rank < 0)
+        return STATUS_OK;
+    const double silent = now - group->peers[rank].moved_seconds;
+    say_who_is_silent(group, rank, now);
+    if (group->options.silence_seconds == 0 || silent < limit)
+        return STATUS_OK;
+    return process_lost_set(group, STATUS_LIMIT, error,
+                            "rank %d on %s is there, and has moved nothing for %.0f s (is "
+                            "it stopped, swapping, or its disk slow?): all ranks end; "
+                            "--rank-silence gives it longer",
+                            rank, group->peers[rank].host, silent);
 }
 
 static enum status lifelines_look(struct process_group *group, struct error *error)
@@ -196,16 +278,23 @@ enum status process_group_exchange(struct process_group *group,
     CHECK(own->in_bytes == own->out_bytes);
     if (own->in_bytes)
         memmove(own->in, own->out, own->in_bytes);
-    for (int i = 0; i < group->size; i++)
+    const double now = clock_seconds();
+    group->looked_seconds = now;
+    for (int i = 0; i < group->size; i++) {
         group->peers[i].sent = group->peers[i].received = 0;
+        group->peers[i].moved_seconds = now;
+    }
     while (polls_fill(group, transfers))
-        if (polls_wait(group, -1, error) || events_handle(group, transfers, error))
+        if (polls_wait(group, LOOK_MS, error) || events_handle(group, transfers, error) ||
+            silence_check(group, transfers, error))
             return error->status;
     return STATUS_OK;
 }
 
 enum status process_group_check(struct process_group *group, struct error *error)
 {
+    if (*group->lost)
+        return error_set(error, STATUS_IO, "%s", group->lost);
     polls_fill(group, NULL);
     if (polls_wait(group, 0, error))
         return error->status;
@@ -262,8 +351,8 @@ void process_group_close(struct process_group *group, const char *reason)
     char words[WORDS_BYTES] = "";
     if (!group)
         return;
-    if (reason && group->broken)
-        snprintf(words, sizeof words, "%s", reason);
+    if (reason && *group->lost)
+        snprintf(words, sizeof words, "%s", group->lost);
     else if (reason)
         snprintf(words, sizeof words, "rank %d on %s: %.800s", group->rank,
                  group->peers[group->rank].host, reason);

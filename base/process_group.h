@@ -20,24 +20,42 @@
  * A process that dies, or whose machine does, breaks its lifeline (the system probes idle
  * connections: a dead machine is found within half a minute). Rank 0 then leaves with an
  * error, and its last words end all others: nobody waits for ever. A process that is slow
- * is waited for.
+ * is waited for; one that moves no byte while others wait for it (it is stopped, swaps, or
+ * its disk hangs) ends them all after silence_seconds.
  *
  * No library is needed, and any launcher serves (base/launch.h). There is no encryption,
- * and no password: use it in a network that you trust, as with MPI and NCCL.
+ * and no password: use it in a network that you trust, as with MPI and NCCL. Whoever else
+ * calls at the port is sent away.
  */
 struct process_group; /* opaque */
 
+struct process_group_options {
+    double meeting_seconds;         /* how long to wait for all to come */
+    double silence_seconds;         /* and for one that is silent; 0: for ever */
+    void (*say)(const char *words); /* whom it waits for, from time to time; NULL: nobody */
+};
+
 /*
- * Waits until all processes of the job have come, at most timeout_seconds. Where rank 0 is
- * given as 127.x.y.z or localhost, it listens to this machine only.
+ * Waits until all processes of the job have come. Where rank 0 is given as 127.x.y.z, ::1
+ * or localhost, it listens to this machine only. One that does not come, that says it
+ * must end, another version or number of ranks are errors on all, with the same words.
  */
 enum status process_group_open(struct process_group **group, const struct launch *launch,
-                               double timeout_seconds, struct error *error);
+                               const struct process_group_options *options,
+                               struct error *error);
+/*
+ * Instead of coming: says to the others why this process must end, which its own rank 0
+ * tells everybody. Waits some seconds for those who are not there yet, and not for ever.
+ * `launch` may be one that launch_read() has refused; `speak` is as `say` above.
+ */
+void process_group_decline(const struct launch *launch, const char *reason,
+                           void (*speak)(const char *words));
 /* Leaves. `reason`: why it must end for all, in words; NULL: all is well. */
 void process_group_close(struct process_group *group, const char *reason);
 
 int process_group_rank(const struct process_group *group);
 int process_group_size(const struct process_group *group);
+double process_group_silence_seconds(const struct process_group *group);
 /* Among the processes of this machine: which one, and how many there are. */
 int process_group_local_rank(const struct process_group *group);
 int process_group_local_size(const struct process_group *group);

@@ -1,5 +1,6 @@
 #include "train/ranks.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <sched.h>
@@ -7,19 +8,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGREED_BYTES = 128 };
-
-/* How long launchers may take from the first process to the last. */
-static const double meeting_seconds = 300.0;
-
-enum status ranks_open(struct ranks *ranks, struct error *error)
+static void say(const char *words)
 {
+    log_warning("%s", words);
+}
+
+enum status ranks_open(struct ranks *ranks, const struct train_options *options,
+                       struct error *error)
+{
+    const struct process_group_options waiting = {.meeting_seconds = options->rank_wait,
+                                                  .silence_seconds = options->rank_silence,
+                                                  .say = say};
     *ranks = (struct ranks){0};
     if (launch_read(&ranks->launch, error))
         return error->status;
     if (ranks->launch.size == 1)
         return STATUS_OK;
-    return process_group_open(&ranks->group, &ranks->launch, meeting_seconds, error);
+    return process_group_open(&ranks->group, &ranks->launch, &waiting, error);
+}
+
+enum status ranks_check(struct error *error)
+{
+    struct launch launch;
+    return launch_read(&launch, error);
+}
+
+void ranks_decline(const struct error *error)
+{
+    struct launch launch;
+    (void)launch_read(&launch, NULL); /* maybe that is what `error` is about */
+    if (launch.size > 1 && launch.rank >= 0)
+        log_error("rank %d: %s", launch.rank, error->message);
+    else
+        log_error("%s", error->message);
+    process_group_decline(&launch, error->message, say);
 }
 
 enum status ranks_open_collectives(struct ranks *ranks, struct backend *backend,
@@ -34,6 +56,14 @@ void ranks_close_collectives(struct ranks *ranks)
 {
     collectives_close(ranks->collectives);
     ranks->collectives = NULL;
+}
+
+void ranks_cause(struct ranks *ranks, struct error *error)
+{
+    struct error cause = {0};
+    if (ranks->group && status_exit_code(error->status) == 1 &&
+        process_group_check(ranks->group, &cause))
+        *error = cause;
 }
 
 void ranks_close(struct ranks *ranks, const char *reason)
@@ -157,20 +187,44 @@ enum status ranks_broadcast(struct ranks *ranks, int64_t *number, struct error *
                : STATUS_OK;
 }
 
+/* The first line of `text` that `other` does not have in its place; its own there. */
+static void first_difference(const char *text, const char *other, struct text_buffer *here,
+                             struct text_buffer *there)
+{
+    while (*text || *other) {
+        const size_t own = strcspn(text, "\n"), its = strcspn(other, "\n");
+        if (own != its || memcmp(text, other, own) != 0) {
+            text_buffer_appendf(here, "%.*s", (int)own, text);
+            text_buffer_appendf(there, "%.*s", (int)its, other);
+            return;
+        }
+        text += own + (text[own] == '\n');
+        other += its + (other[its] == '\n');
+    }
+}
+
 enum status ranks_agree(struct ranks *ranks, const char *text, const char *what,
                         struct error *error)
 {
-    char first[AGREED_BYTES] = "";
+    int64_t bytes = (int64_t)strlen(text) + 1;
+    if (ranks_broadcast(ranks, &bytes, error))
+        return error->status;
     if (!ranks->group)
         return STATUS_OK;
-    CHECK(strlen(text) < sizeof first);
-    strcpy(first, text);
-    if (process_group_broadcast(ranks->group, first, sizeof first, error))
-        return error->status;
-    if (strcmp(first, text) == 0)
-        return STATUS_OK;
-    return error_set(error, STATUS_USAGE,
-                     "%s here: %s; on rank 0: %s: all ranks need the same options, and the "
-                     "same files at --model, --data and --out",
-                     what, text, first);
+    char *first = memory_allocate((size_t)bytes);
+    if (ranks_is_first(ranks))
+        memcpy(first, text, (size_t)bytes);
+    enum status status = process_group_broadcast(ranks->group, first, (size_t)bytes, error);
+    if (!status && strcmp(first, text) != 0) {
+        struct text_buffer here = {0}, there = {0};
+        first_difference(text, first, &here, &there);
+        status = error_set(error, STATUS_USAGE,
+                           "%s: %.300s here, %.300s on rank 0: all ranks need the same "
+                           "options, and the same files at --model, --data and --out",
+                           what, text_buffer_string(&here), text_buffer_string(&there));
+        text_buffer_release(&here);
+        text_buffer_release(&there);
+    }
+    free(first);
+    return status;
 }

@@ -23,13 +23,22 @@ struct ranks {
     struct collectives *collectives; /* NULL: alone, or not open yet */
 };
 
-/* Reads the environment, and waits for the others. */
-enum status ranks_open(struct ranks *ranks, struct error *error);
+/* Reads the environment, and waits for the others, saying for whom. */
+enum status ranks_open(struct ranks *ranks, const struct train_options *options,
+                       struct error *error);
+/* Whether the environment makes sense. */
+enum status ranks_check(struct error *error);
+/* Of a process that cannot begin: prints `error` with its number, and says to the others
+ * that they need not wait for it, which may take some seconds. */
+void ranks_decline(const struct error *error);
 /* Once there is a back-end. */
 enum status ranks_open_collectives(struct ranks *ranks, struct backend *backend,
                                    struct error *error);
 /* Before the back-end is closed. */
 void ranks_close_collectives(struct ranks *ranks);
+/* Where this rank has failed: if that may come of another one's end (rank 0 takes back
+ * files that it has made), `error` becomes what that one has said. */
+void ranks_cause(struct ranks *ranks, struct error *error);
 /* `reason`: why all must end; NULL: all is well. */
 void ranks_close(struct ranks *ranks, const char *reason);
 
@@ -61,8 +70,8 @@ enum status ranks_most(struct ranks *ranks, int64_t *number, struct error *error
 enum status ranks_wait(struct ranks *ranks, struct error *error);
 /* Rank 0's `number`, for all. */
 enum status ranks_broadcast(struct ranks *ranks, int64_t *number, struct error *error);
-/* STATUS_USAGE where a rank has another text (shorter than 128 bytes) than rank 0; `what`
- * names it. */
+/* STATUS_USAGE where a rank has another text than rank 0: the first line that differs is
+ * named, behind `what`. */
 enum status ranks_agree(struct ranks *ranks, const char *text, const char *what,
                         struct error *error);
 

@@ -102,6 +102,12 @@ static const struct option_entry entries[] = {
      "gradients too, gathered a block at a time: least memory, more traffic); one process "
      "shares nothing",
      NULL},
+    {"rank-wait", OPTION_NUMBER, FIELD(rank_wait), "SECONDS",
+     "several processes: how long to wait until all have come", NULL},
+    {"rank-silence", OPTION_NUMBER, FIELD(rank_silence), "SECONDS",
+     "several processes: all end where others wait so long for one that is there and moves "
+     "nothing (stopped, swapping, a disk that hangs); 0: never",
+     NULL},
     {"save-every", OPTION_INTEGER, FIELD(save_every), "N",
      "checkpoint every N updates and at the end (0: none; final/ is written all the same)",
      NULL},
@@ -162,6 +168,8 @@ void train_options_defaults(struct train_options *options)
         .moments = memory_duplicate_string("f32"),
         .shard = memory_duplicate_string("optimizer"),
         .masters = memory_duplicate_string("fp32"),
+        .rank_wait = 120,
+        .rank_silence = 3600,
         .save_every = 0,
         .keep = 2,
         .save_dtype = memory_duplicate_string("bf16"),
@@ -174,7 +182,8 @@ enum {
     EPOCHS_LIMIT = 1000000,
     BATCH_LIMIT = 1 << 20,
     THREADS_LIMIT = 4096,
-    WARMUP_LIMIT = 1 << 30
+    WARMUP_LIMIT = 1 << 30,
+    RANK_SECONDS_LIMIT = 1000000
 };
 
 static enum status warmup_check(double warmup, struct error *error)
@@ -221,6 +230,12 @@ static enum status numbers_check(const struct train_options *options, struct err
         !(options->beta2 >= 0 && options->beta2 < 1) || !(options->epsilon > 0))
         return error_set(error, STATUS_USAGE,
                          "--beta1 and --beta2 lie in [0, 1), --epsilon above 0");
+    if (!(options->rank_wait > 0 && options->rank_wait <= RANK_SECONDS_LIMIT) ||
+        !(options->rank_silence >= 0 && options->rank_silence <= RANK_SECONDS_LIMIT))
+        return error_set(error, STATUS_USAGE,
+                         "--rank-wait lies above 0, --rank-silence is 0 (never) or more, "
+                         "and both at %d seconds at most",
+                         (int)RANK_SECONDS_LIMIT);
     if (!(options->weight_decay >= 0) || !(options->clip_norm >= 0) ||
         !(options->label_smoothing >= 0 && options->label_smoothing < 1))
         return error_set(error, STATUS_USAGE,

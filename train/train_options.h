@@ -50,9 +50,11 @@ struct train_options {
 
     int64_t seed;
     bool recompute;
-    char *moments; /* f32, bf16, 8bit */
-    char *shard;   /* optimizer, full: what several processes share out */
-    char *masters; /* fp32, none */
+    char *moments;       /* f32, bf16, 8bit */
+    char *shard;         /* optimizer, full: what several processes share out */
+    char *masters;       /* fp32, none */
+    double rank_wait;    /* seconds, of several processes: for all to come */
+    double rank_silence; /* and for one that moves nothing; 0: for ever */
     int64_t save_every;
     int64_t keep;
     int64_t validate_every;

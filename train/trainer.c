@@ -246,16 +246,17 @@ static void out_take_back(struct trainer *trainer)
  * another at different places. */
 static enum status options_agree(struct trainer *trainer, struct error *error)
 {
-    char nowhere[] = "", hash[SHA256_HEX_BYTES];
+    char nowhere[] = "";
     struct train_options copy = *trainer->options;
     struct text_buffer yaml = {0};
     copy.device = nowhere;
     copy.threads = 0;
     copy.quiet = false;
     options_print_yaml(&train_command_line, &copy, &yaml);
-    bytes_sha256(hash, text_buffer_string(&yaml), yaml.length);
+    const enum status status =
+        ranks_agree(&trainer->ranks, text_buffer_string(&yaml), "options differ", error);
     text_buffer_release(&yaml);
-    return ranks_agree(&trainer->ranks, hash, "the hash over all options", error);
+    return status;
 }
 
 /* Meets the other ranks; rank 0 looks for all. With --show nothing is looked for. */
@@ -264,7 +265,7 @@ static enum status run_begin(struct trainer *trainer, int64_t *finished,
 {
     const struct train_options *options = trainer->options;
     *finished = 0;
-    if (ranks_open(&trainer->ranks, error) || options_agree(trainer, error))
+    if (ranks_open(&trainer->ranks, options, error) || options_agree(trainer, error))
         return error->status;
     if (!ranks_is_first(&trainer->ranks))
         log_quiet(true);
@@ -273,12 +274,29 @@ static enum status run_begin(struct trainer *trainer, int64_t *finished,
     return ranks_broadcast(&trainer->ranks, finished, error);
 }
 
+/* What --precision auto has become, and whether NCCL or TCP connects them: what ranks send
+ * one another has other sizes else, and some would wait for ever. */
+static enum status devices_agree(struct trainer *trainer, struct error *error)
+{
+    struct text_buffer text = {0};
+    const struct backend *backend = trainer->backend;
+    text_buffer_appendf(&text, "%s, weights in %s, activations in %s, products of %s",
+                        backend_name(backend), dtype_name(backend_compute_dtype(backend)),
+                        dtype_name(backend_activation_dtype(backend)),
+                        dtype_name(backend_operand_dtype(backend)));
+    const enum status status =
+        ranks_agree(&trainer->ranks, text_buffer_string(&text),
+                    "device or precision differ (--device, --precision)", error);
+    text_buffer_release(&text);
+    return status;
+}
+
 static enum status devices_open(struct trainer *trainer, struct error *error)
 {
     char device[RANKS_DEVICE_BYTES];
     const struct backend_options options =
         ranks_backend_options(&trainer->ranks, trainer->options, device);
-    if (backend_open(&trainer->backend, &options, error))
+    if (backend_open(&trainer->backend, &options, error) || devices_agree(trainer, error))
         return error->status;
     return ranks_open_collectives(&trainer->ranks, trainer->backend, error);
 }
@@ -391,10 +409,12 @@ enum status train_run(const struct train_options *options, struct error *error)
         log_info("%s is finished already", options->out);
     else if (!status)
         status = run(&trainer, error);
-    out_take_back(&trainer);
+    if (status)
+        ranks_cause(&trainer.ranks, error);
     ranks_close(&trainer.ranks, status ? error->message : NULL);
+    out_take_back(&trainer); /* behind it: others may still read there */
     trainer_release(&trainer);
-    if (status && trainer.ranks.launch.size > 1)
+    if (status && trainer.ranks.launch.size > 1 && trainer.ranks.launch.rank >= 0)
         error_prefix(error, "rank %d", trainer.ranks.launch.rank);
     return status;
 }
@@ -410,9 +430,14 @@ int train_command(int argc, char **argv)
     if (!status && !help_shown)
         status = train_options_check(&options, &error);
     if (!status && !help_shown)
+        status = ranks_check(&error);
+    if (status) {
+        ranks_decline(&error);
+    } else if (!help_shown) {
         status = train_run(&options, &error);
-    if (status)
-        log_error("%s", error.message);
+        if (status)
+            log_error("%s", error.message);
+    }
     options_release(&train_command_line, &options);
     return status_exit_code(status);
 }

@@ -125,6 +125,8 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
 {
     const struct train_options *options = trainer->options;
     if (base_check(options, error) || mix_read(&trainer->mix, options->data, error) ||
+        ranks_agree(&trainer->ranks, trainer->mix.sha256, "SHA-256 of --data differs",
+                    error) ||
         start_open(trainer, error) || architecture_open(architecture, trainer, error) ||
         tokenizer_open_directory(&trainer->tokenizer, trainer->start, error) ||
         chat_template_open_directory(&trainer->chat_template, trainer->start,
@@ -205,8 +207,9 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
                         dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
     bytes_sha256(trainer->identity, text.data, text.length);
     text_buffer_release(&text);
-    return ranks_agree(&trainer->ranks, trainer->identity,
-                       "the hash over settings, data and start weights", error);
+    return ranks_agree(
+        &trainer->ranks, trainer->identity,
+        "the hash over the files and weights of --model, and all settings, differs", error);
 }
 
 struct checkpoint_place trainer_checkpoint_place(const struct trainer *trainer)
@@ -278,6 +281,9 @@ static enum status memory_check(const struct trainer *trainer,
         .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
     };
     const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
+    /* They are open: what is free is so behind them (backend/collective.c). */
+    const char *beside =
+        shape.device && shape.ranks > 1 ? " beside NCCL's buffers and ours for sums" : "";
     struct text_buffer text = {0}, advice = {0};
     size_t free_bytes, total_bytes;
     enum status status = STATUS_OK;
@@ -285,14 +291,14 @@ static enum status memory_check(const struct trainer *trainer,
     if (!backend_memory(trainer->backend, &free_bytes, &total_bytes)) {
         log_info("memory: %s", text_buffer_string(&text));
     } else if (memory_plan_total(&plan_of) <= free_bytes) {
-        log_info("memory: %s, of %.2f GiB free", text_buffer_string(&text),
-                 (double)free_bytes / 1073741824.0);
+        log_info("memory: %s, of %.2f GiB free%s", text_buffer_string(&text),
+                 (double)free_bytes / 1073741824.0, beside);
     } else {
         memory_plan_advise(architecture, &shape, free_bytes, &advice);
         status = error_set(error, STATUS_MEMORY,
-                           "training would take %s, and %.2f GiB are free: try %s",
+                           "training would take %s, and %.2f GiB are free%s: try %s",
                            text_buffer_string(&text), (double)free_bytes / 1073741824.0,
-                           text_buffer_string(&advice));
+                           beside, text_buffer_string(&advice));
     }
     text_buffer_release(&text);
     text_buffer_release(&advice);

@@ -2,17 +2,20 @@
 
 extern "C" {
 #include "backend/collective_transport.h"
+#include "base/log.h"
 #include "base/memory.h"
 }
 
 /*
  * Collectives over NCCL, as exchanges of each with each (ncclSend, ncclRecv) on the
- * back-end's stream, on which a rank copies its own part by itself; sums are our own kernel's, so that their order does not depend on how
- * NCCL connects the GPUs. The library is looked for when it is needed: one GPU needs none.
+ * back-end's stream, on which a rank copies its own part by itself; sums are our own
+ * kernel's, so that their order does not depend on how NCCL connects the GPUs. The library
+ * is looked for when it is needed: one GPU needs none.
  *
  * NCCL waits for ever for a rank that is gone. Hence the communicator does not block: the
  * host asks whether it is done, looks at the lifelines of the process group in between
- * (base/process_group.h), and aborts NCCL's work when somebody is lost.
+ * (base/process_group.h), and aborts NCCL's work when somebody is lost, or when it is not
+ * done for as long as a silent rank may be waited for: whose fault that is NCCL cannot say.
  */
 #if __has_include(<nccl.h>)
 
@@ -100,16 +103,35 @@ static enum status nccl_failed(struct cuda_collectives *c, ncclResult_t result,
     return error->status;
 }
 
+/* Whether it has been waited for too long, for others who are all there. */
+static enum status overdue(struct cuda_collectives *c, double begun, struct error *error)
+{
+    const double limit = process_group_silence_seconds(c->base.group);
+    const double waited = clock_seconds() - begun;
+
+    if (limit == 0 || waited < limit)
+        return STATUS_OK;
+    abandon(c);
+    return error_set(error, STATUS_LIMIT,
+                     "NCCL has waited for %.0f s, and all ranks are there: is one stopped, "
+                     "or its GPU stuck? --rank-silence gives it longer",
+                     waited);
+}
+
 /* Until NCCL has begun what `result` is about. Others may take their time, but must be
  * there. */
 static enum status settle(struct cuda_collectives *c, ncclResult_t result, const char *what,
                           struct error *error)
 {
+    const double begun = clock_seconds();
+
     while (result == ncclInProgress) {
         if (process_group_check(c->base.group, error)) {
             abandon(c);
             return error->status;
         }
+        if (overdue(c, begun, error))
+            return error->status;
         const ncclResult_t asked = c->nccl.ncclCommGetAsyncError(c->comm, &result);
         if (asked != ncclSuccess)
             result = asked;
@@ -229,6 +251,7 @@ static enum status nccl_wait(struct collectives *collectives, struct error *erro
 
     if (usable(c, error))
         return error->status;
+    const double begun = clock_seconds();
     for (;;) {
         ncclResult_t result = ncclSuccess;
         const cudaError_t code = cudaStreamQuery(cuda->stream);
@@ -245,6 +268,8 @@ static enum status nccl_wait(struct collectives *collectives, struct error *erro
             abandon(c);
             return error->status;
         }
+        if (overdue(c, begun, error))
+            return error->status;
         usleep(NAP_US);
     }
 }

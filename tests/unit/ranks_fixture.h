@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 /* Ranks as processes on 127.0.0.1: a child says good (0) or bad (1) by its exit code. */
-static const double ranks_timeout_seconds = 20.0;
+static const struct process_group_options ranks_waiting = {.meeting_seconds = 20.0};
 
 static inline int free_port(void)
 {
     int listener, port = 0;
-    if (socket_listen(&listener, true, &port, &error))
+    if (socket_listen(&listener, "127.0.0.1", &port, &error))
         return 0;
     close(listener);
     return port;
@@ -58,7 +58,7 @@ static inline int ranks_run(int size, bool (*work)(struct process_group *, int r
         struct launch launch = launch_of(rank, size, port);
         struct process_group *group;
         alarm(120); /* a hang is bad */
-        if (process_group_open(&group, &launch, ranks_timeout_seconds, &error)) {
+        if (process_group_open(&group, &launch, &ranks_waiting, &error)) {
             fprintf(stderr, "rank %d: %s\n", rank, error.message);
             _exit(1);
         }

@@ -13,6 +13,7 @@ static const char *const names[] = {
     "MASTER_ADDR",
     "MASTER_PORT",
     "TORCHELASTIC_RUN_ID",
+    "TORCHELASTIC_USE_AGENT_STORE",
     "OMPI_COMM_WORLD_RANK",
     "OMPI_COMM_WORLD_SIZE",
     "OMPI_COMM_WORLD_LOCAL_RANK",
@@ -75,7 +76,6 @@ static void test_alone(void **state)
 {
     (void)state;
     assert_launch("", 0, 1, -1, "", 0);
-    assert_launch("RANK=3", 0, 1, -1, "", 0); /* no job without a size */
     assert_launch("RANK=0 WORLD_SIZE=1", 0, 1, -1, "", 0);
     /* A batch script of Slurm is not a step. */
     assert_launch("SLURM_PROCID=0 SLURM_JOB_ID=7", 0, 1, -1, "", 0);
@@ -139,10 +139,72 @@ static void test_refused(void **state)
 {
     (void)state;
     assert_refused("WORLD_SIZE=2 MASTER_ADDR=a", "RANK is not");
+    assert_refused("RANK=3", "WORLD_SIZE is not");
     assert_refused("RANK=2 WORLD_SIZE=2 MASTER_ADDR=a", "from 0 to 1");
     assert_refused("RANK=0 WORLD_SIZE=two MASTER_ADDR=a", "WORLD_SIZE=two");
     assert_refused("RANK=0 WORLD_SIZE=2", "MASTER_ADDR");
     assert_refused("RANK=0 WORLD_SIZE=2 MASTER_ADDR=a MASTER_PORT=70000", "65535");
+}
+
+/* What is left over in a shell, or set in half. */
+static void test_contradictions(void **state)
+{
+    (void)state;
+    static const char mpirun[] = "OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=4 "
+                                 "OMPI_COMM_WORLD_LOCAL_SIZE=4 MASTER_ADDR=a";
+    static const char srun[] = "SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2 MASTER_ADDR=a";
+    char settings[256];
+    snprintf(settings, sizeof settings, "RANK=0 WORLD_SIZE=1 %s", mpirun);
+    assert_refused(settings, "contradict OMPI_COMM_WORLD_RANK=2 OMPI_COMM_WORLD_SIZE=4");
+    snprintf(settings, sizeof settings, "RANK=3 WORLD_SIZE=4 %s", mpirun);
+    assert_refused(settings, "contradict");
+    snprintf(settings, sizeof settings, "RANK=2 WORLD_SIZE=4 %s", mpirun);
+    assert_launch(settings, 2, 4, -1, "a", 0);
+    snprintf(settings, sizeof settings, "RANK=0 WORLD_SIZE=1 %s", srun);
+    assert_refused(settings, "contradict SLURM_PROCID=1 SLURM_STEP_NUM_TASKS=2");
+    /* Each task of srun starts four: by a loop of its own, or torchrun. */
+    snprintf(settings, sizeof settings, "RANK=6 WORLD_SIZE=8 %s", srun);
+    assert_launch(settings, 6, 8, -1, "a", 0);
+    snprintf(settings, sizeof settings, "RANK=0 WORLD_SIZE=1 TORCHELASTIC_RUN_ID=x %s",
+             srun);
+    assert_launch(settings, 0, 1, -1, "", 0);
+}
+
+/* Where the launcher's own process has MASTER_PORT, all ranks make the same other one. */
+static void test_agent_store(void **state)
+{
+    (void)state;
+    static const char format[] =
+        "RANK=%d WORLD_SIZE=2 MASTER_ADDR=a MASTER_PORT=%d TORCHELASTIC_RUN_ID=none "
+        "TORCHELASTIC_USE_AGENT_STORE=%s";
+    struct launch launches[4];
+    for (int i = 0; i < 4; i++) {
+        char settings[256];
+        snprintf(settings, sizeof settings, format, i % 2, i < 2 ? 25001 : 25002,
+                 i < 3 ? "True" : "False");
+        assert_int_equal(read_with(&launches[i], settings), STATUS_OK);
+    }
+    assert_in_range(launches[0].port, 20000, 29999);
+    assert_int_not_equal(launches[0].port, 25001);
+    assert_int_equal(launches[0].port, launches[1].port);
+    assert_int_not_equal(launches[0].port, launches[2].port);
+    assert_int_equal(launches[3].port, 25002);
+}
+
+/* Whoever does not know its number can tell the others so. */
+static void test_no_number(void **state)
+{
+    (void)state;
+    struct launch launch;
+    assert_int_equal(read_with(&launch, "RANK=2 WORLD_SIZE=2 MASTER_ADDR=a MASTER_PORT=7"),
+                     STATUS_USAGE);
+    assert_int_equal(launch.rank, -1);
+    assert_int_equal(launch.size, 2);
+    assert_int_equal(launch.port, 7);
+    assert_string_equal(launch.address, "a");
+    assert_int_equal(read_with(&launch, "RANK=2 WORLD_SIZE=2"), STATUS_USAGE);
+    assert_int_equal(launch.port, 0);
+    assert_non_null(strstr(error.message, "from 0 to 1"));
 }
 
 /* Jobs side by side on one machine take other ports, all ranks of one job the same. */
@@ -166,9 +228,11 @@ static void test_ports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alone),   cmocka_unit_test(test_torchrun),
-        cmocka_unit_test(test_mpirun),  cmocka_unit_test(test_srun),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_alone),          cmocka_unit_test(test_torchrun),
+        cmocka_unit_test(test_mpirun),         cmocka_unit_test(test_srun),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_contradictions), cmocka_unit_test(test_agent_store),
+        cmocka_unit_test(test_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,16 +154,23 @@ static void test_check(void **state)
     assert_int_equal(ranks_run(3, is_noticed), 0);
 }
 
+static enum status open_within(struct process_group **group, const struct launch *launch,
+                               double seconds)
+{
+    const struct process_group_options options = {.meeting_seconds = seconds};
+    return process_group_open(group, launch, &options, &error);
+}
+
 static void test_nobody_comes(void **state)
 {
     (void)state;
     struct process_group *group;
     struct launch launch = launch_of(0, 3, free_port());
-    assert_int_equal(process_group_open(&group, &launch, 0.2, &error), STATUS_LIMIT);
-    assert_non_null(strstr(error.message, "only 1 of 3 ranks"));
+    assert_int_equal(open_within(&group, &launch, 0.2), STATUS_LIMIT);
+    assert_non_null(strstr(error.message, "ranks 1, 2 of 3 did not come"));
     assert_null(group);
     launch = launch_of(1, 3, free_port());
-    assert_int_not_equal(process_group_open(&group, &launch, 0.2, &error), STATUS_OK);
+    assert_int_not_equal(open_within(&group, &launch, 0.2), STATUS_OK);
     assert_non_null(strstr(error.message, "rank 0 cannot be reached"));
     assert_null(group);
 }
@@ -187,23 +194,64 @@ static void test_strangers(void **state)
             _exit(2);
         close(stranger);
         launch.job = 8; /* another job's */
-        if (process_group_open(&group, &launch, 1, &error) == STATUS_OK)
+        if (open_within(&group, &launch, 1) == STATUS_OK)
             _exit(3);
         launch.job = 7;
-        if (process_group_open(&group, &launch, 10, &error) ||
-            process_group_barrier(group, &error))
+        if (open_within(&group, &launch, 10) || process_group_barrier(group, &error))
             _exit(4);
         process_group_close(group, NULL);
         _exit(0);
     }
     int status = -1;
     struct launch launch = launch_of(0, 2, port);
-    if (process_group_open(&group, &launch, 10, &error))
+    if (open_within(&group, &launch, 10))
         fail_msg("%s", error.message);
     assert_int_equal(process_group_barrier(group, &error), STATUS_OK);
     process_group_close(group, NULL);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+/* A rank that is stopped is there and moves nothing: the others end, and it does when it
+ * goes on. */
+static bool is_stopped(struct launch *launch, int rank)
+{
+    const struct process_group_options options = {.meeting_seconds = 20,
+                                                  .silence_seconds = 3};
+    struct process_group *group;
+    EXPECT(!process_group_open(&group, launch, &options, &error));
+    EXPECT(!process_group_barrier(group, &error));
+    EXPECT(!process_group_barrier(group, &error));
+    if (rank == 1) {
+        const pid_t self = getpid();
+        if (!fork()) { /* whoever wakes it */
+            sleep(6);
+            kill(self, SIGCONT);
+            _exit(0);
+        }
+        raise(SIGSTOP);
+    }
+    EXPECT(process_group_barrier(group, &error));
+    EXPECT(strstr(error.message, "rank 1 on ") && strstr(error.message, "moved nothing"));
+    process_group_close(group, error.message);
+    return true;
+}
+
+static void test_stopped(void **state)
+{
+    (void)state;
+    const int port = free_port();
+    for (int rank = 0; rank < 3; rank++) {
+        struct launch launch = launch_of(rank, 3, port);
+        if (fork())
+            continue;
+        alarm(60);
+        _exit(is_stopped(&launch, rank) ? 0 : 1);
+    }
+    for (int status, i = 0; i < 3; i++) {
+        wait(&status);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
 }
 
 int main(void)
@@ -213,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_leaves_early), cmocka_unit_test(test_killed),
         cmocka_unit_test(test_reason),       cmocka_unit_test(test_check),
         cmocka_unit_test(test_nobody_comes), cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

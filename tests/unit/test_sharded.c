@@ -408,6 +408,8 @@ static bool a_rank_dies(struct process_group *group, int rank)
     const struct architecture architecture = small(true);
     EXPECT(ranks_begin(&ranks, group));
     EXPECT(model_begin(&model, &ranks, true, &architecture, false));
+    EXPECT(!process_group_barrier(group, &error));
+    usleep(100000); /* all are past the barrier */
     if (rank == 1)
         raise(SIGKILL);
     pass(model, &sums);
