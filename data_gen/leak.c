@@ -103,6 +103,7 @@ struct leak_index *leak_index_create(const char *const *requests, size_t count,
     index->options = *options;
     index->request_count = count;
     leak_lexicon_init(&index->lexicon);
+    index->tense.common_count = index->lexicon.common_count;
     index->findings =
         memory_allocate_array(count * LEAK_MODE_COUNT + 1, sizeof *index->findings);
     index->states =

@@ -28,6 +28,9 @@
  *                  one. T is taken of the whole text, every clause and every two
  *                  neighbouring clauses; of these the score is at least 0.6 with five stems
  *                  in common, 0.65 with four, 0.75 with three, 1 with two, and one is none.
+ *                  Two words that are common in requests for programs count as one stem
+ *                  here; if all in common are such words there are at least two of them,
+ *                  and the score is at least 0.75.
  *
  * A score depends on the two texts alone, not on what else is in the files. In the verbatim
  * modes the score is the share of the request's windows that were found.

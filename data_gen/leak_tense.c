@@ -66,6 +66,7 @@ void leak_tense_finish(struct leak_tense *tense)
         if (tense->firsts[stem + 1] == 0) /* no request has it */
             tense->firsts[stem + 1] = tense->firsts[stem];
     tense->shared = memory_allocate_array(tense->request_count + 1, sizeof *tense->shared);
+    tense->common = memory_allocate_array(tense->request_count + 1, sizeof *tense->common);
     tense->touched =
         memory_allocate_array(tense->request_count + 1, sizeof *tense->touched);
 }
@@ -76,6 +77,7 @@ void leak_tense_release(struct leak_tense *tense)
     free(tense->firsts);
     free(tense->sizes);
     free(tense->shared);
+    free(tense->common);
     free(tense->touched);
     free(tense->stems);
     *tense = (struct leak_tense){0};
@@ -90,6 +92,7 @@ static size_t shared_count(struct leak_tense *tense, size_t stem_count)
             const int32_t request = tense->postings[p].request;
             if (tense->shared[request]++ == 0)
                 tense->touched[touched++] = request;
+            tense->common[request] += stem < tense->common_count;
         }
     }
     return touched;
@@ -98,15 +101,23 @@ static size_t shared_count(struct leak_tense *tense, size_t stem_count)
 /*
  * The least score by the number of stems in common: a few words in common are a topic,
  * unless they are nearly all there is. A clause of a longer text has fewer words than the
- * whole, and there are many of them: it takes more.
+ * whole, and there are many of them: it takes more. Two common words count as one, an odd
+ * one as one too, but not alone; and where all are common it takes 0.75.
  */
-static double least_score(int32_t shared, bool whole, double threshold)
+static double least_score(int32_t stems, int32_t common, bool whole, double threshold)
 {
+    enum { NEVER = 2 };
+    static const double all_common = 0.75;
     static const double of_whole[] = {2, 1, 0.8, 0.65};
     static const double of_part[] = {2, 2, 1, 0.75, 0.65, 0.6}; /* 2: never */
     const double *least = whole ? of_whole : of_part;
     const int32_t count =
         whole ? sizeof of_whole / sizeof *of_whole : sizeof of_part / sizeof *of_part;
+    const int32_t shared = stems - common / 2;
+    if (stems == common && common < 2)
+        return NEVER;
+    if (stems == common && threshold < all_common)
+        threshold = all_common;
     return shared < count && least[shared] > threshold ? least[shared] : threshold;
 }
 
@@ -120,9 +131,10 @@ static void part_search(struct leak_tense *tense, const struct leak_text *text,
     for (size_t i = 0; i < touched; i++) {
         const int32_t request = tense->touched[i];
         const int32_t shared = tense->shared[request];
+        const int32_t common = tense->common[request];
         const double score = 2.0 * shared / ((double)tense->sizes[request] + (double)count);
-        tense->shared[request] = 0;
-        if (score >= least_score(shared, whole, threshold))
+        tense->shared[request] = tense->common[request] = 0;
+        if (score >= least_score(shared, common, whole, threshold))
             found(context, request, score);
     }
 }

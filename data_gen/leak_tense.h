@@ -22,7 +22,10 @@ struct leak_tense {
     size_t request_count;
     size_t request_capacity;
 
+    /* The lexicon's: stems below are common words. Set it before the first search. */
+    int32_t common_count;
     int32_t *shared;  /* [request] stems shared with the clause that is looked at; else 0 */
+    int32_t *common;  /* [request] how many of these are common words; else 0 */
     int32_t *touched; /* requests with shared > 0 */
     int32_t *stems;   /* distinct stems of the clause */
     size_t stem_capacity;

@@ -131,17 +131,34 @@ static void empty_word_add(struct leak_lexicon *lexicon, const char *word)
     string_table_add(&lexicon->stems, stem, strlen(stem), -1, &added);
 }
 
-void leak_lexicon_init(struct leak_lexicon *lexicon)
+static void common_word_add(struct leak_lexicon *lexicon, const char *word)
+{
+    char stem[LEAK_STEM_BYTES];
+    bool added;
+    leak_stem(stem, word);
+    string_table_add(&lexicon->stems, stem, strlen(stem), lexicon->stem_count, &added);
+    lexicon->stem_count += added;
+}
+
+static void words_add(struct leak_lexicon *lexicon, const char *words,
+                      void (*add)(struct leak_lexicon *, const char *))
 {
     char word[LEAK_STEM_BYTES];
+    for (const char *at = words; *at; at += *at == ' ') {
+        const size_t length = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        add(lexicon, word);
+        at += length;
+    }
+}
+
+void leak_lexicon_init(struct leak_lexicon *lexicon)
+{
     *lexicon = (struct leak_lexicon){0};
     for (size_t i = 0; i < sizeof empty_words / sizeof *empty_words; i++)
-        for (const char *at = empty_words[i]; *at; at += *at == ' ') {
-            const size_t length = strcspn(at, " ");
-            snprintf(word, sizeof word, "%.*s", (int)length, at);
-            empty_word_add(lexicon, word);
-            at += length;
-        }
+        words_add(lexicon, empty_words[i], empty_word_add);
+    words_add(lexicon, leak_common_words, common_word_add);
+    lexicon->common_count = lexicon->stem_count;
 }
 
 void leak_lexicon_release(struct leak_lexicon *lexicon)

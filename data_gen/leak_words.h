@@ -37,11 +37,19 @@ struct leak_text {
     size_t letter_capacity;
 };
 
-/* Numbers for stems. Every distinct word is taken apart once. */
+/* Words that stand in many requests for programs ("function", "string", "file"), with
+ * blanks between: where they meet, two texts seldom ask for the same (leak_common.c). */
+extern const char *const leak_common_words;
+
+/*
+ * Numbers for stems. Every distinct word is taken apart once. Stems of common words come
+ * first: they are those below common_count.
+ */
 struct leak_lexicon {
     struct string_table words; /* word -> stem number or -1 */
     struct string_table stems; /* stem -> its number or -1 */
     int32_t stem_count;
+    int32_t common_count;
 };
 void leak_lexicon_init(struct leak_lexicon *lexicon);
 void leak_lexicon_release(struct leak_lexicon *lexicon);

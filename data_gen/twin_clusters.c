@@ -40,6 +40,7 @@ void twin_clusters_find(const char *const *texts, size_t count, double threshold
     struct leak_tense tense = {0};
     struct joining joining = {.parent = cluster};
     leak_lexicon_init(&lexicon);
+    tense.common_count = lexicon.common_count;
     for (size_t i = 0; i < count; i++) {
         leak_text_read(&text, &lexicon, texts[i]);
         leak_tense_add(&tense, &text);

@@ -167,6 +167,55 @@ static void tense_scores_are_shares_of_stems(void **state)
                        2.0 * 4 / 9, 1e-12); /* two neighbours, with "ask" */
 }
 
+/* Words that many requests for programs have count half, and are not enough. */
+static void words_of_any_program_are_no_twin(void **state)
+{
+    (void)state;
+    const char *request = "Write a Python function that encrypts a list of strings";
+    /* Three common words in common, and no other: 2 * 3 / 9. */
+    assert_float_equal(
+        tense_score(request, "Write a Python function that reverses words of a string"), 0,
+        0);
+    assert_float_equal(
+        tense_score(request, "How was a list of strings encrypted by a Python function?"),
+        1, 0);
+    /* Two common words and another count as two words, which take 0.8. */
+    assert_float_equal(tense_score(request, "How were Python strings encrypted?"),
+                       2.0 * 3 / 7, 1e-12);
+    assert_float_equal(tense_score(request, "How were Python strings encrypted abroad?"), 0,
+                       0); /* 2 * 3 / 8 */
+    /* All common: 1, 2 * 4 / 10, 2 * 4 / 11. */
+    request = "Write a program that reads a text file";
+    assert_float_equal(tense_score(request, "How did a program read a text file?"), 1, 0);
+    assert_float_equal(tense_score(request, "How did programs read the words of text files "
+                                            "into an array?"),
+                       2.0 * 4 / 10, 1e-12);
+    assert_float_equal(tense_score(request, "How did programs read the words of text files "
+                                            "into an array of integers?"),
+                       0, 0);
+    /* One alone, and two. */
+    assert_float_equal(tense_score("Write code", "How was code written?"), 0, 0);
+    assert_float_equal(tense_score("Write a code that is a string",
+                                   "How was the code of the string written?"),
+                       1, 0);
+}
+
+static void common_words_have_the_first_numbers(void **state)
+{
+    (void)state;
+    struct leak_lexicon lexicon;
+    struct leak_text text = {0};
+    leak_lexicon_init(&lexicon);
+    assert_in_range(lexicon.common_count, 100, 400);
+    assert_int_equal(lexicon.stem_count, lexicon.common_count);
+    leak_text_read(&text, &lexicon, "functions strings reversed keylogger hacked write");
+    for (size_t i = 0; i < text.word_count; i++)
+        assert_int_equal(text.words[i].stem >= lexicon.common_count, i == 3 || i == 4);
+    assert_int_equal(text.words[5].stem, -1);
+    leak_text_release(&text);
+    leak_lexicon_release(&lexicon);
+}
+
 static void verbatim_modes_count_windows(void **state)
 {
     (void)state;
@@ -419,6 +468,8 @@ int main(void)
         cmocka_unit_test(texts_are_words_stems_and_letters),
         cmocka_unit_test(windows_are_found_as_by_looking_at_all),
         cmocka_unit_test(tense_scores_are_shares_of_stems),
+        cmocka_unit_test(words_of_any_program_are_no_twin),
+        cmocka_unit_test(common_words_have_the_first_numbers),
         cmocka_unit_test(verbatim_modes_count_windows),
         cmocka_unit_test(fifty_letters_are_a_leak_and_forty_nine_are_none),
         cmocka_unit_test(rows_of_a_mix_count_by_their_kind),
