@@ -133,13 +133,14 @@ static bool content_is_json(const struct transfer *transfer, const char **type)
     return !*type || strncasecmp(*type, "application/json", 16) == 0;
 }
 
-static void answer_judge(const struct service *service, const struct transfer *transfer,
+static void answer_judge(const struct service *service, struct transfer *transfer,
                          struct try_end *end)
 {
     struct error error = {0};
     const char *type;
     end->signal = PACING_GOOD;
     end->result = TRY_REPLIED;
+    service_answer_mend(transfer->answer.data, transfer->answer.length);
     if (!content_is_json(transfer, &type))
         reason_set(end, TRY_AGAIN, "the answer is %.60s, not application/json", type);
     else if (service_reply_parse(service,
@@ -208,9 +209,8 @@ static void failure_judge(const struct transfer *transfer, long status, const ch
             status == 429 || status == 503 || status == 529 ? PACING_BUSY : PACING_FAULT;
 }
 
-void try_judge(const struct service *service, const struct transfer *transfer,
-               CURLcode code, const char *key, const char *key_variable,
-               struct try_end *end)
+void try_judge(const struct service *service, struct transfer *transfer, CURLcode code,
+               const char *key, const char *key_variable, struct try_end *end)
 {
     const bool has_key = key && *key;
     long status = 0;

@@ -51,8 +51,7 @@ struct try_end {
 
 /* `key` (NULL: none), of the variable `key_variable`, is blotted out of the reason and the
  * reply. */
-void try_judge(const struct service *service, const struct transfer *transfer,
-               CURLcode code, const char *key, const char *key_variable,
-               struct try_end *end);
+void try_judge(const struct service *service, struct transfer *transfer, CURLcode code,
+               const char *key, const char *key_variable, struct try_end *end);
 
 #endif

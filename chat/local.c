@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "chat/chat_kind.h"
+#include "chat/thoughts.h"
 #include "checkpoints/model_directory.h"
 #include "model/generator.h"
 #include "model/transformer.h"
@@ -142,12 +143,31 @@ static void reply_decode(const struct tokenizer *tokenizer,
     tokenizer_decode(tokenizer, request->reply, (size_t)known, false, text);
 }
 
+/* Where the template opened the model's thoughts, the tag belongs to what it says: else
+ * nobody could tell them from a reply that was cut. */
+static void thoughts_open(const struct tokenizer *tokenizer,
+                          const struct generation_request *request,
+                          struct text_buffer *text)
+{
+    enum { TAIL_TOKENS = 24 };
+    const int64_t count =
+        request->prompt_count < TAIL_TOKENS ? request->prompt_count : TAIL_TOKENS;
+    struct text_buffer tail = {0};
+    tokenizer_decode(tokenizer, request->prompt + request->prompt_count - count,
+                     (size_t)count, true, &tail);
+    const char *tag = thoughts_opened_by(text_buffer_string(&tail));
+    if (tag)
+        text_buffer_appendf(text, "%s\n", tag);
+    text_buffer_release(&tail);
+}
+
 static void on_generated(void *context, struct generation_request *request)
 {
     struct answering *answering = context;
     const struct local *local = answering->chat->state;
     struct chat_prompt *prompt = answering->owners[request - answering->requests];
     struct text_buffer text = {0};
+    thoughts_open(local->tokenizer, request, &text);
     reply_decode(local->tokenizer, request, &text);
     prompt->result = request->stopped ? CHAT_REPLIED : CHAT_TRUNCATED;
     prompt->reply_tokens = request->reply_count;

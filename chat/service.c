@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,39 @@ int64_t service_tokens_guess(const struct chat_prompt *prompt)
     for (size_t i = 0; i < prompt->message_count; i++)
         tokens += 8 + (int64_t)(strlen(prompt->messages[i].content) + 2) / 3;
     return tokens;
+}
+
+/* The code unit of "\uXXXX" at `at`; -1: there is none. */
+static int32_t escaped_unit(const char *at, const char *end)
+{
+    int32_t unit = 0;
+    if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+        return -1;
+    for (int i = 2; i < 6; i++) {
+        const char *digits = "0123456789abcdef";
+        const char *digit = at[i] ? strchr(digits, tolower((unsigned char)at[i])) : NULL;
+        if (!digit)
+            return -1;
+        unit = unit * 16 + (int32_t)(digit - digits);
+    }
+    return unit;
+}
+
+void service_answer_mend(char *bytes, size_t count)
+{
+    const char *end = count ? bytes + count : bytes;
+    for (char *at = bytes; at < end; at++) {
+        if (*at != '\\')
+            continue;
+        const int32_t unit = escaped_unit(at, end);
+        const int32_t next = unit < 0 ? -1 : escaped_unit(at + 6, end);
+        const bool high = unit >= 0xD800 && unit <= 0xDBFF;
+        const bool low = unit >= 0xDC00 && unit <= 0xDFFF;
+        const bool pair = high && next >= 0xDC00 && next <= 0xDFFF;
+        if (low || (high && !pair))
+            memcpy(at + 2, "fffd", 4);
+        at += pair ? 11 : unit >= 0 ? 5 : 1;
+    }
 }
 
 /* Some services put an error into an answer of status 200: its words say more. */

@@ -83,6 +83,13 @@ void service_body(const struct service *service, const char *model,
                   const struct chat_prompt *prompt, unsigned quirks,
                   struct text_buffer *body);
 
+/*
+ * Half of a surrogate pair, which a server that counts UTF-16 leaves where it cut a reply
+ * within an emoji, becomes U+FFFD, in place: our JSON has none, and the rest of the reply
+ * is sound.
+ */
+void service_answer_mend(char *bytes, size_t count);
+
 /* STATUS_FORMAT if this is no answer of the service; reply->text is NULL then. */
 enum status service_reply_parse(const struct service *service, const char *bytes,
                                 size_t count, struct service_reply *reply,

@@ -38,3 +38,16 @@ const char *reply_after_thoughts(const char *text)
     }
     return text;
 }
+
+const char *thoughts_opened_by(const char *prompt)
+{
+    size_t count = strlen(prompt);
+    while (count > 0 && strchr(blanks, prompt[count - 1]))
+        count--;
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        const size_t bytes = strlen(tags[i].begin);
+        if (count >= bytes && memcmp(prompt + count - bytes, tags[i].begin, bytes) == 0)
+            return tags[i].begin;
+    }
+    return NULL;
+}

@@ -12,4 +12,7 @@
  */
 const char *reply_after_thoughts(const char *text);
 
+/* The tag that a prompt ends with, so that the reply begins within thoughts; NULL: none. */
+const char *thoughts_opened_by(const char *prompt);
+
 #endif

@@ -217,6 +217,9 @@ static enum status model_open(struct evaluation *evaluation, struct error *error
                                   .hosted = options->hosted,
                                   .batch_limit = options->batch};
     places.hosted.account = &evaluation->spending;
+    if (options->dry_run && options->hosted.cache &&
+        !file_is_directory(options->hosted.cache))
+        places.hosted.cache = NULL; /* which holds nothing, and is not to be made */
     if (chat_open_hosted(&evaluation->chat, options->model, &places.backend, &places.hosted,
                          error))
         return error->status;

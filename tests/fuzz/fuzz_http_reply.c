@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "chat/service.h"
 
 #include <stdlib.h>
@@ -17,6 +18,19 @@ static void check_reply(const struct service *service, const char *bytes, size_t
     free(reply.text);
 }
 
+/* Mended once, there is nothing more to mend. */
+static void check_mended(const char *bytes, size_t count)
+{
+    char *once = memory_duplicate_bytes(bytes, count);
+    service_answer_mend(once, count);
+    char *twice = memory_duplicate_bytes(once, count);
+    service_answer_mend(twice, count);
+    CHECK(memcmp(once, twice, count) == 0);
+    check_reply(&service_openai, once, count);
+    free(once);
+    free(twice);
+}
+
 static void check_printable(const char *text)
 {
     for (; *text; text++)
@@ -30,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct service_failure failure;
     check_reply(&service_openai, bytes, size);
     check_reply(&service_anthropic, bytes, size);
+    check_mended(bytes, size);
     service_failure_parse(bytes, size, &failure);
     check_printable(failure.message);
     check_printable(failure.code);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "chat/chat.h"
+#include "chat/thoughts.h"
 #include "model/transformer.h"
 #include "text/bpe_trainer.h"
 #include "text/chat_template.h"
@@ -136,6 +137,32 @@ static void a_reply_depends_on_its_prompt_and_stream_alone(void **state)
         chat_prompt_release(&together[i]);
 }
 
+/* As DeepSeek-R1's: its template writes the tag that its thoughts begin with. */
+static void thoughts_that_the_template_opens_are_thoughts(void **state)
+{
+    (void)state;
+    struct chat *chat;
+    struct text_buffer config = {0};
+    struct json_writer writer = {.out = &config};
+    struct chat_prompt prompt = prompt_of(&short_message, 1);
+    json_object_begin(&writer, NULL);
+    json_string(&writer, "eos_token", "<|im_end|>");
+    json_string(
+        &writer, "chat_template",
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n"
+        "{% endif %}");
+    json_object_end(&writer);
+    scratch_file("tokenizer_config.json", text_buffer_string(&config));
+    text_buffer_release(&config);
+    assert_ok(chat_open(&chat, scratch_folder, &one_thread, &error));
+    assert_ok(chat_answer(chat, &prompt, 1, NULL, NULL, &error));
+    assert_true(text_starts_with(prompt.text, "<think>\n"));
+    assert_string_equal(reply_after_thoughts(prompt.text), "");
+    chat_prompt_release(&prompt);
+    chat_close(chat);
+}
+
 static void a_prompt_that_is_too_long_fails_alone(void **state)
 {
     struct calls calls = {0};
@@ -264,6 +291,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_reply_depends_on_its_prompt_and_stream_alone,
+                                        chat_make, chat_remove),
+        cmocka_unit_test_setup_teardown(thoughts_that_the_template_opens_are_thoughts,
                                         chat_make, chat_remove),
         cmocka_unit_test_setup_teardown(a_prompt_that_is_too_long_fails_alone, chat_make,
                                         chat_remove),

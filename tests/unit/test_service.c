@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "base/memory.h"
 #include "chat/service.h"
 
 /* What a service's answer of status 200 comes to. */
@@ -92,6 +93,25 @@ static void errors_of_status_200_keep_their_words(void **state)
     check_answers(items, sizeof items / sizeof *items);
 }
 
+static void half_a_surrogate_pair_costs_no_reply(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"cut \\uD83D", "cut \\ufffd"},
+        {"\\ud83dx\\uDE00", "\\ufffdx\\ufffd"},
+        {"\\ud83d\\ud83d\\ude00", "\\ufffd\\ud83d\\ude00"},
+        {"\\ud83d\\ude00 \\\\ud83d \\u00e9", "\\ud83d\\ude00 \\\\ud83d \\u00e9"},
+        {"\\", "\\"},
+        {"\\ud83", "\\ud83"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *bytes = memory_duplicate_string(cases[i][0]);
+        service_answer_mend(bytes, strlen(bytes));
+        assert_string_equal(bytes, cases[i][1]);
+        free(bytes);
+    }
+}
+
 static struct service_failure failure_of(const char *body)
 {
     struct service_failure failure;
@@ -172,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(content_may_be_an_array),
         cmocka_unit_test(an_odd_usage_costs_no_reply),
+        cmocka_unit_test(half_a_surrogate_pair_costs_no_reply),
         cmocka_unit_test(errors_of_status_200_keep_their_words),
         cmocka_unit_test(failures_are_read_in_any_layout),
         cmocka_unit_test(what_is_not_taken_is_told_by_any_service),

@@ -26,6 +26,16 @@ static void the_reply_follows_the_thoughts(void **state)
         assert_string_equal(reply_after_thoughts(cases[i][0]), cases[i][1]);
 }
 
+static void prompts_may_open_them(void **state)
+{
+    (void)state;
+    assert_string_equal(thoughts_opened_by("<|assistant|><think>\n"), "<think>");
+    assert_string_equal(thoughts_opened_by("[THINK]"), "[THINK]");
+    assert_null(thoughts_opened_by("<think></think>\n\n"));
+    assert_null(thoughts_opened_by("a <think> b"));
+    assert_null(thoughts_opened_by(""));
+}
+
 static void attempts_keep_them(void **state)
 {
     (void)state;
@@ -49,6 +59,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reply_follows_the_thoughts),
+        cmocka_unit_test(prompts_may_open_them),
         cmocka_unit_test(attempts_keep_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
