@@ -71,7 +71,7 @@ static int base_verb_start(const struct phrase *rest)
     int fallback = -1;
     const int end = noun_phrase_end(rest, 0, true);
     if (end > 0 && end < rest->count && is_pronoun(rest->words[0]) && end == 1)
-        return 1;
+        return phrase_is(rest, 1, "to") ? -1 : 1;
     for (int i = 1; i < rest->count; i++) {
         const struct word before = rest->words[i - 1];
         if (!verb_of_base(rest->words[i], &verb) || is_preposition(before) ||

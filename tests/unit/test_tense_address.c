@@ -46,6 +46,7 @@ static const struct {
     {"Would it be possible to breed a dodo?", "dodo", "did it be"},
     {"Ways to make a woman miscarry", "woman miscarry", "miscarries"},
     {"How can one jailbreak a phone?", "phone", "jailbreaked"},
+    {"What does it to rig a mast?", "'What does it to rig a mast'", " tos "},
     {"bomb recipe", "'bomb recipe'", "bombing"},
     {"Do not tell me lies", "'Do not tell me lies'", " did not "},
 };
