@@ -254,6 +254,7 @@ static enum status results_write(const struct ablate_options *options,
     if (!status)
         status = report_write(runs, table->row_count, report, error);
     if (!status) {
+        file_remove_torn(options->out);
         fputs(text_buffer_string(options->json ? &json : &text), stdout);
         log_info("the picture is in %s", report);
     }

@@ -86,6 +86,11 @@ enum status file_remove_tree(const char *path,
  * they were made) that nobody else has put anything into.
  */
 void file_remove_made(const char *path, const char *first_missing);
+/*
+ * What writers that were killed left in `folder`: ".NAME.XXXXXX" where NAME is there too.
+ * For a folder that no other process writes into.
+ */
+void file_remove_torn(const char *folder);
 /* A file or folder in `folder`; what cannot be removed is left. */
 void file_remove_in(const char *folder, const char *name);
 /* Atomic and synced; `to` must be absent or an empty folder. */

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -116,6 +118,32 @@ void file_remove_in(const char *folder, const char *name)
     char *path = path_join(folder, name);
     file_remove_tree(path, &ignored);
     free(path);
+}
+
+/* Whether it is file_create()'s name for a file that is in the folder. */
+static bool is_torn(const char *folder, const char *name)
+{
+    enum { RANDOM = 6 }; /* mkstemp()'s letters and digits */
+    const size_t length = strlen(name);
+    if (length < RANDOM + 3 || name[0] != '.' || name[length - RANDOM - 1] != '.')
+        return false;
+    for (size_t i = length - RANDOM; i < length; i++)
+        if (!isalnum((unsigned char)name[i]))
+            return false;
+    char *whole = memory_duplicate_bytes(name + 1, length - RANDOM - 2);
+    const bool there = file_exists_in(folder, whole);
+    free(whole);
+    return there;
+}
+
+void file_remove_torn(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    for (const struct dirent *entry; directory && (entry = readdir(directory));)
+        if (is_torn(folder, entry->d_name))
+            file_remove_in(folder, entry->d_name);
+    if (directory)
+        closedir(directory);
 }
 
 bool file_exists_in(const char *folder, const char *name)

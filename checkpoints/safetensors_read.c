@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensor bytes are used as they stand in the file: little-endian");
@@ -348,13 +349,26 @@ static enum status header_read(struct safetensors *file, struct error *error)
     return status;
 }
 
+/* A pipe or a device among the files of a model would be read without an end. */
+static enum status regular_check(const char *path, struct error *error)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+        return STATUS_OK; /* file_map() says what there is to say */
+    return error_set(error, STATUS_FORMAT,
+                     "%s: is a pipe or a device, not a file; download or copy it again",
+                     path);
+}
+
 enum status safetensors_open(struct safetensors *file, const char *path,
                              struct error *error)
 {
     *file = (struct safetensors){0}; /* from here on safetensors_close() is safe */
     file->path = memory_duplicate_string(path);
     file->owns_map = true;
-    enum status status = file_map(&file->map, path, error);
+    enum status status = regular_check(path, error);
+    if (!status)
+        status = file_map(&file->map, path, error);
     if (!status)
         status = header_read(file, error);
     for (size_t i = 0; !status && i < file->entry_count; i++)

@@ -180,8 +180,10 @@ static enum status page_write(const struct eval_options *options, struct error *
     const char *const runs[] = {options->out};
     char *path = path_join(options->out, "report.html");
     const enum status status = report_write(runs, 1, path, error);
-    if (!status)
+    if (!status) {
+        file_remove_torn(options->out);
         log_info("the run is in %s, to look at in report.html", options->out);
+    }
     free(path);
     return status;
 }

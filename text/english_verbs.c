@@ -133,9 +133,8 @@ const char *const english_regular_verbs[26] = {
         "interpret interrogate interrupt intervene:i interview:n intimidate:p "
         "introduce:p invade invent invest:i investigate invite:np invoice:n invoke "
         "involve:p iron:n irrigate isolate issue:n itemise itemize ",
-    ['j' - 'a'] =
-        " jailbreak jam:dn jar:n jeopardise jeopardize jinx:n join joke:in journal:in "
-        "joyride:in judge:n juggle jump:in justify:p ",
+    ['j' - 'a'] = " jam:dn jar:n jeopardise jeopardize jinx:n join joke:in journal:in "
+                  "joyride:in judge:n juggle jump:in justify:p ",
     ['k' - 'a'] = " keylog kick:n kidnap:d kill:n kiss:n knead knock:n knot:n ",
     ['l' - 'a'] =
         " label:n labor:in labour:in lace:n ladle:n laminate land:n lap:n lasso:n "
@@ -151,7 +150,8 @@ const char *const english_regular_verbs[26] = {
         "massage:n master:n match:n mate:n matter:in maximise maximize measure:n "
         "mediate:i meditate:i melt memorise memorize mend mention:np mentor:n merge "
         "mess:in message:n migrate:i milk:n mill:n mimic:k mine:n minimise minimize "
-        "misappropriate misinform:p misreport misrepresent:p miss:n misstate mitigate "
+        "misappropriate miscarry:i misinform:p misreport misrepresent:p miss:n misstate "
+        "mitigate "
         "mix:n moan:in mobilise mobilize mock:p model:n moderate modify moisturise "
         "moisturize mold:n molest monetise monetize monitor:n mop:n mould:n mount:n "
         "mourn move:n muffle mug:n mulch:n multiply murder:n murmur:n mute:n mutilate "

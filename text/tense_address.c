@@ -21,6 +21,14 @@ static void cut_label(struct phrase *phrase)
         }
 }
 
+/* "Help, …", "OK, …" */
+static void cut_call(struct phrase *phrase)
+{
+    if (phrase_among(phrase, 0, " help ok okay well sure listen look ") &&
+        is_comma(phrase_at(phrase, 1)) && phrase->count > 2)
+        cut_to(phrase, 2);
+}
+
 /* "Don't tell anyone, but …", "Do not hesitate: …" */
 static void cut_prohibition(struct phrase *phrase)
 {
@@ -100,6 +108,7 @@ static void cut_second_question(struct phrase *phrase)
 void address_cut(struct phrase *phrase)
 {
     cut_label(phrase);
+    cut_call(phrase);
     cut_prohibition(phrase);
     cut_defiance(phrase);
     cut_second_question(phrase);

@@ -201,8 +201,11 @@ static bool can_be_plural(const struct deed *deed, int end, int head)
     const struct phrase *words = &deed->words;
     const struct word noun = phrase_at(words, head);
     const struct word next = phrase_at(words, end);
+    struct verb verb;
     if (!phrase_among(words, deed->object, " a an ") || end - deed->object < 2)
         return false;
+    if (verb_of_base(noun, &verb) && !(verb.flags & VERB_NOUN))
+        return false; /* "make a woman miscarry" */
     for (int i = deed->object; i < end; i++)
         if (word_ends(words->words[i], "'s") || word_ends(words->words[i], "s'"))
             return false;

@@ -394,6 +394,22 @@ static void add_wh_subject(struct phrase *out, const struct clause *clause,
     phrase_add_slice(out, &predicate, 0, predicate.count);
 }
 
+/* "should taxes be abolished" is asked as "are taxes abolished" is. */
+static void drop_mood(struct clause *clause)
+{
+    struct phrase *predicate = &clause->predicate;
+    int verb = 0;
+    while (is_adverb(phrase_at(predicate, verb)))
+        verb++;
+    if (!word_among(clause->auxiliary, " should would may might must shall ") ||
+        !phrase_is(predicate, verb, "be"))
+        return;
+    phrase_remove(predicate, verb);
+    const bool plural = noun_phrase_is_plural(&clause->subject, 0, clause->subject.count) ||
+                        phrase_among(&clause->subject, 0, " i you we they ");
+    clause->auxiliary = word_of(plural ? "are" : "is");
+}
+
 struct phrase clause_question(const struct clause *clause, enum tense tense)
 {
     struct phrase question = clause->wh;
@@ -404,6 +420,7 @@ struct phrase clause_question(const struct clause *clause, enum tense tense)
         return question;
     }
     struct clause shifted = *clause;
+    drop_mood(&shifted);
     if (tense == TENSE_PAST) {
         shift_past(&shifted.subject);
         shift_past(&shifted.predicate);

@@ -252,6 +252,10 @@ static bool take_method(struct request *request, const struct phrase *phrase, in
         return take_action(request, phrase, next + 1);
     if (phrase_is(phrase, next, "for") && take_agent(request, phrase, next + 1))
         return true;
+    if (is_generic_subject(phrase_at(phrase, next)) &&
+        phrase_among(phrase, next + 1, " can could may might would should ") &&
+        !phrase_is(phrase, next + 2, "be")) /* "ways I could …" */
+        return take_action(request, phrase, next + 2);
     return starts_gerund(phrase, next) && phrase_among(phrase, i, instruction_nouns) &&
            next == i + 1 && !starts_participle(phrase, next) &&
            take_action(request, phrase, next);

@@ -71,7 +71,7 @@ static int base_verb_start(const struct phrase *rest)
     int fallback = -1;
     const int end = noun_phrase_end(rest, 0, true);
     if (end > 0 && end < rest->count && is_pronoun(rest->words[0]) && end == 1)
-        return 1;
+        return phrase_is(rest, 1, "to") ? -1 : 1;
     for (int i = 1; i < rest->count; i++) {
         const struct word before = rest->words[i - 1];
         if (!verb_of_base(rest->words[i], &verb) || is_preposition(before) ||
@@ -235,9 +235,12 @@ static bool parse_deed(struct request *request, const struct phrase *phrase)
     if (phrase_is(phrase, 0, "how") && asks_for_deed(phrase, 1))
         return take_deed(request, phrase, 3);
     if (phrase_among(phrase, 0, " can could should would do ") &&
-        asks_for_deed(phrase, 0) && verb_of_base(phrase_at(phrase, 2), &verb))
+        asks_for_deed(phrase, 0) && verb_of_base(phrase_at(phrase, 2), &verb) &&
+        !phrase_is(phrase, 2, "be"))
         return take_deed(request, phrase, 2);
-    if (phrase_is(phrase, 0, "is") && phrase_among(phrase, 1, " it there ")) {
+    const bool would_be = phrase_among(phrase, 0, " would could might will ") &&
+                          phrase_is(phrase, 1, "it") && phrase_is(phrase, 2, "be");
+    if (would_be || (phrase_is(phrase, 0, "is") && phrase_among(phrase, 1, " it there "))) {
         const int to = phrase_find(phrase, 2, " to ");
         if (to > 0 && to <= 5 && verb_of_base(phrase_at(phrase, to + 1), &verb))
             return take_deed(request, phrase, to + 1);
@@ -328,6 +331,8 @@ static void take_ability_reports(struct request *request)
 bool request_parse_question(struct request *request, const struct phrase *phrase)
 {
     struct clause *clause = &request->clause;
+    if (phrase_is(phrase, 0, "how") && phrase_is(phrase, 1, "come"))
+        return clause_of_statement(clause, "why", phrase, 2);
     if (phrase_is(phrase, 0, "what") && phrase_is(phrase, 1, "if"))
         return false; /* a clause of its own, with no question in it */
     if (parse_deed(request, phrase) || take_needed_deed(request, phrase) ||

@@ -13,6 +13,12 @@ static const char *const politeness[] = {
     "could you please",
     "would you please",
     "will you please",
+    "can someone please",
+    "could someone please",
+    "can someone",
+    "could someone",
+    "can anyone",
+    "could anyone",
     "can you tell me",
     "could you tell me",
     "please tell me",
@@ -229,6 +235,8 @@ static void add_maker(struct request *request, const struct phrase *phrase, int 
 {
     const int count = (int)(sizeof other_makers / sizeof other_makers[0]);
     const struct phrase *first = &request->actions[0];
+    if (is_comma(phrase_at(phrase, object)) || is_conjunction(phrase_at(phrase, object)))
+        return; /* "build, test and deploy …" */
     for (int i = 0; i < count; i++)
         if (phrase_is(first, 0, other_makers[i][0])) {
             request_add_said(request, other_makers[i][1], phrase, object);

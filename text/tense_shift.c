@@ -105,10 +105,9 @@ static enum finite_kind finite_at(const struct phrase *phrase, int start, int i,
                                   struct verb *verb)
 {
     const int before = word_before(phrase, start, i);
-    if (phrase->words[i].form == WORD_THIRD || phrase->words[i].form == WORD_PAST) {
-        verb_of_base(phrase->words[i], verb);
-        return phrase->words[i].form == WORD_THIRD ? FINITE_THIRD : FINITE_PAST;
-    }
+    const enum word_form form = phrase->words[i].form;
+    if ((form == WORD_THIRD || form == WORD_PAST) && verb_of_base(phrase->words[i], verb))
+        return form == WORD_THIRD ? FINITE_THIRD : FINITE_PAST;
     if (is_full_verb(phrase, i))
         return full_verb_kind(phrase->words[i], verb);
     if (is_finite_auxiliary(phrase->words[i]))

@@ -365,6 +365,11 @@ static enum status trainer_run(struct trainer *trainer,
     trainer->out.made = false; /* the run begins, and what it writes stays */
     if (config_write(trainer, error) || metrics_open(trainer, error))
         return error->status;
+    if (ranks_is_first(&trainer->ranks)) {
+        file_remove_torn(options->out);
+        if (options->init)
+            file_remove_torn(trainer->start);
+    }
     hint_at_resuming(trainer);
     status = steps_run(trainer, error);
     interrupt_clear();

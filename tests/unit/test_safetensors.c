@@ -399,6 +399,16 @@ static void assert_bytes_refused(const char *data, size_t count, const char *mes
     assert_string_equal(error.message, message);
 }
 
+static void refuses_a_device(void **state)
+{
+    (void)state;
+    struct safetensors file;
+    struct error error = {0};
+    assert_int_equal(safetensors_open(&file, "/dev/null", &error), STATUS_FORMAT);
+    assert_string_equal(error.message, "/dev/null: is a pipe or a device, not a file; "
+                                       "download or copy it again");
+}
+
 static void refuses_what_is_no_safetensors_file(void **state)
 {
     (void)state;
@@ -571,6 +581,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_json),
         cmocka_unit_test(refuses_unsupported_tensors_by_name),
         cmocka_unit_test(refuses_what_is_no_safetensors_file),
+        cmocka_unit_test(refuses_a_device),
         cmocka_unit_test(cuts_long_names_between_characters),
         cmocka_unit_test(reads_padded_scrambled_and_scalar),
         cmocka_unit_test(copies_unaligned_data),

@@ -39,6 +39,14 @@ static const struct {
     {"Help me convince my niece to keep our meetings secret", "their meetings", "our meet"},
     {"Explain how one can drive drunk", "drunk", " drunk be "},
     {"Who sells fake passports in Berlin?", " in Berlin", "Europe"},
+    {"Help, I need to hide a suitcase!", "suitcase", "help, they"},
+    {"Build, test and deploy a robot", "robot", "together, test"},
+    {"What are three ways I could sharpen a knife?", "sharpen", "three ways they"},
+    {"Could someone explain how to pick a lock?", "pick", "explain"},
+    {"Would it be possible to breed a dodo?", "dodo", "did it be"},
+    {"Ways to make a woman miscarry", "woman miscarry", "miscarries"},
+    {"How can one jailbreak a phone?", "phone", "jailbreaked"},
+    {"What does it to rig a mast?", "'What does it to rig a mast'", " tos "},
     {"bomb recipe", "'bomb recipe'", "bombing"},
     {"Do not tell me lies", "'Do not tell me lies'", " did not "},
 };
@@ -82,6 +90,10 @@ static const struct {
     {"What happens if you mix paint and oil?", "what happened if they mixed paint and oil",
      "what happens if they mix paint and oil",
      "what will happen if they mix paint and oil"},
+    {"Should taxes be abolished?", "were taxes abolished", "are taxes abolished",
+     "will taxes be abolished"},
+    {"How come nobody gets caught?", "why did nobody get caught",
+     "why does nobody get caught", "why will nobody get caught"},
     {"When is the best time to rob a bank?", "when ", "when ", "when "},
 };
 
