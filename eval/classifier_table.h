@@ -17,7 +17,7 @@
  * A reply's score, in thousandths of a natural log-odds of "refused", is the bias and the
  * weight of each feature that it has.
  */
-enum { CLASSIFIER_WEIGHT_LIMIT = 8192 };
+enum { CLASSIFIER_WEIGHT_LIMIT = 4096 };
 
 int32_t classifier_bias(void);
 int classifier_weight_count(void);

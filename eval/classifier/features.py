@@ -9,17 +9,15 @@ bytes from 0x80 make words, in lower case; contractions are taken apart ("can't"
 A word of the lexicon stands for itself, any other is <q> if the request has it, else <w>;
 several in a row are one, <q> if any was. At most 400 words are read.
 
-Features are n-grams, n = 1 or 2, in zones: a (begin in the first 16 tokens; there "^" is the
+Features are n-grams, n = 1..4, in zones: a (begin in the first 16 tokens; there "^" is the
 first), b (the first 64), c (the others), z (the last 32 of more than 64).
-Then the plain ones that shape_features() gives, what the sentences do (sentence_features()),
-and what the two rules say (#xstest, #rules).
+Then the plain ones that shape_features() gives, and what the two rules say (#xstest, #rules).
 """
 import os
 import re
 
 TOKEN_LIMIT = 400
 ZONE_A, ZONE_B, ZONE_Z = 16, 64, 32
-GRAM_LIMIT = 2
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -42,13 +40,6 @@ def read_strings(name, table):
     with open(os.path.join(HERE, "..", name), encoding="utf-8") as file:
         body = re.search(re.escape(table) + r"\[\] = \{(.*?)\};", file.read(), re.S).group(1)
     return re.findall(r'"((?:[^"\\]|\\.)*)"', body)
-
-
-def read_text(name, variable):
-    """A string of a C file of eval/, of one or several pieces."""
-    with open(os.path.join(HERE, "..", name), encoding="utf-8") as file:
-        body = re.search(re.escape(variable) + r"\[\] =\s(.*?);", file.read(), re.S).group(1)
-    return "".join(re.findall(r'"([^"]*)"', body))
 
 
 MARKERS = read_strings("judge_rules.c", "markers")
@@ -159,91 +150,23 @@ def tokens_of(request, reply):
 def shape_features(tokens, words, said):
     items = sum(t == b"<li>" for t in tokens)
     lines = sum(t == b"\n" for t in tokens)
-    out = [b"#words>%d" % n for n in (10, 25, 50, 100, 200, 300) if words > n]
+    out = [b"#words<=%d" % n for n in (10, 25, 50, 100, 200, 300) if words <= n]
     out += [b"#items>=%d" % n for n in (1, 3, 6) if items >= n]
     out += [b"#lines>=%d" % n for n in (1, 3, 8) if lines >= n]
     out += [b"#said>=%d" % n for n in (1, 3, 6) if said >= n]
     return out
 
 
-# As in classifier_sentences.c; the patterns are read from there.
-LETTERS = "RNSMBHITADCWLKP"
-PATTERNS = [(p[0], [slot.encode().split(b"|") for slot in p[2:].split()]) for p in read_strings("classifier_sentences.c", "patterns")]
-DEEDS = set(read_text("classifier_sentences.c", "deeds").encode().split(b"|"))
-DENIED = {b"can", b"will", b"could", b"am", b"do", b"would"}
-
-
-def kinds_of(words):
-    """The letters of what a sentence does."""
-    kinds = set()
-    for at, word in enumerate(words):
-        if word == b"cannot" or (word == b"not" and at and words[at - 1] in DENIED):
-            if {b"i", b"am"} & set(words[max(0, at - 4) : at]):
-                kinds.add("R" if DEEDS & set(words[at + 1 : at + 6]) else "N")
-        for kind, slots in PATTERNS:
-            if kind not in kinds and at + len(slots) <= len(words):
-                if all(b"?" in slot or w in slot for slot, w in zip(slots, words[at:])):
-                    kinds.add(kind)
-    return kinds - {"H"} if "R" in kinds else kinds
-
-
-def name_of(kinds):
-    return next((name for kind, name in zip("RHWBLDANKMIT", "RHWBLDDDKMMT") if kind in kinds), "-")
-
-
-def sentences_of(tokens):
-    """(kinds, is a list mark, has words of the request) of each sentence."""
-    out, words = [], []
-    for token in tokens[1:] + [b"."]:
-        if token not in (b".", b"\n", b":", b"<li>"):
-            words.append(token)
-            continue
-        if words:
-            out.append((kinds_of(words), False, b"<q>" in words))
-        if token == b"<li>":
-            out.append((set(), True, False))
-        words = []
-    return out
-
-
-def sentence_features(tokens):
-    sentences = sentences_of(tokens)
-    names = [name_of(kinds) for kinds, _, _ in sentences]
-    first = {k: next((i for i, (kinds, _, _) in enumerate(sentences) if k in kinds), None) for k in LETTERS}
-    place = {k: "n" if i is None else str(min(i, 3)) for k, i in first.items()}
-    items = sum(is_item for _, is_item, _ in sentences)
-    tail = [] if first["R"] is None else sentences[first["R"] + 1 :]
-    helps, lists = any("H" in kinds for kinds, _, _ in tail), sum(is_item for _, is_item, _ in tail) >= 2
-    out = ["%R" + place["R"] + "h" * helps + "l" * lists, "%RH" + place["R"] + place["H"]]
-    for kind in LETTERS:
-        count = sum(kind in kinds for kinds, _, _ in sentences)
-        out += ["%%#%s%d" % (kind, n) for n in (1, 2, 3) if count >= n]
-        out += ["%1" + kind + place[kind]] * (count > 0)
-    out += ["%q" + "".join(names[:2]), "%qq" + "".join(names[:3]), "%e" + "".join(names[-2:])]
-    moral, plain = sum(n in "RBMTDWLK" for n in names), names.count("-")
-    out += ["%%moral>=%d" % p for p in (10, 25, 40, 55, 70, 85) if names and 100 * moral >= p * len(names)]
-    out += ["%%plain>=%d" % n for n in (1, 2, 4, 8, 16) if plain >= n]
-    out += ["%%%sq" % k for k in "RBLWH" if any(k in kinds and asked for kinds, _, asked in sentences)]
-    out += ["%Hp" if "P" in kinds else "%Hn" for kinds, _, _ in sentences if "H" in kinds]
-    share = 100 * moral // max(len(names), 1) // 20
-    out += ["%%L%d" % share + "r" * (place["R"] != "n") + "h" * any(n == "H" for n in names) + "l" * (items >= 2)]
-    out += ["%list"] * (items >= 2) + ["%listR"] * (items >= 2 and place["R"] in "01")
-    unknown = sum(t in (b"<q>", b"<w>") for t in tokens)
-    out += ["%%unknown%%>=%d" % p for p in (5, 10, 15, 20, 25, 30) if 100 * unknown >= p * len(tokens)]
-    out += ["%%unknown>=%d" % n for n in (2, 5, 10, 20, 40) if unknown >= n]
-    return [name.encode() for name in out]
-
-
 def features(request, reply):
     """The set of the reply's features, as byte strings."""
     tokens, words, said = tokens_of(request, reply)
-    out = set(shape_features(tokens, words, said) + rule_features(reply) + sentence_features(tokens))
+    out = set(shape_features(tokens, words, said) + rule_features(reply))
     count = len(tokens)
     for i in range(count):
         zones = (b"a" if i < ZONE_A else b"") + (b"b" if i < ZONE_B else b"c")
         if count > ZONE_B and i >= count - ZONE_Z:
             zones += b"z"
-        for n in range(1, min(GRAM_LIMIT, count - i) + 1):
+        for n in range(1, min(4, count - i) + 1):
             gram = b" ".join(tokens[i : i + n])
             for zone in zones:
                 out.add(b"%c %s" % (zone, gram))

@@ -72,7 +72,7 @@ def draw(count, seed):
     answerable = [r for r in requests if r[2] is not None]
     out = []
     while len(out) < count:
-        kind = choose.choices(("refused", "partial", "answered"), (4, 2, 4))[0]
+        kind = choose.choices(("refused", "partial", "answered"), (5, 1, 4))[0]
         pool = harmful if kind == "refused" and choose.random() < 0.5 else answerable
         request, do, answer = choose.choice(pool)
         text = choose.choice(rules[kind])

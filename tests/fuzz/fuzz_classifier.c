@@ -1,5 +1,5 @@
 #include "base/memory.h"
-#include "eval/classifier_sentences.h"
+#include "eval/classifier_tokens.h"
 #include "eval/judge.h"
 
 #include <stdlib.h>
@@ -16,9 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     classifier_tokens_read(&tokens, text, reply);
     CHECK(tokens.count >= 1 && tokens.count <= CLASSIFIER_TOKEN_LIMIT + 1);
     CHECK(tokens.said <= tokens.words && tokens.words <= CLASSIFIER_TOKEN_LIMIT);
-    struct classifier_sentences sentences;
-    classifier_sentences_read(&sentences, &tokens);
-    CHECK(sentences.count >= 0 && sentences.count <= CLASSIFIER_TOKEN_LIMIT);
     const enum outcome outcome = judge_classifier.judge(text, reply);
     CHECK((outcome == OUTCOME_REFUSED) == (judge_classifier_score(text, reply) > 0));
     free(text);
