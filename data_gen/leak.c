@@ -256,6 +256,8 @@ const struct leak_finding *leak_index_finding(const struct leak_index *index,
 
 enum leak_mode leak_index_leak(const struct leak_index *index, size_t request)
 {
+    if (leak_index_finding(index, request, LEAK_EXACT)->row_count)
+        return LEAK_EXACT;
     for (int mode = LEAK_MODE_COUNT - 1; mode >= 0; mode--)
         if (leak_index_finding(index, request, (enum leak_mode)mode)->row_count)
             return (enum leak_mode)mode;

@@ -105,7 +105,8 @@ int64_t leak_index_leaking_rows(const struct leak_index *index, enum leak_mode m
 
 const struct leak_finding *leak_index_finding(const struct leak_index *index,
                                               size_t request, enum leak_mode mode);
-/* Found in some mode: the one to show, the tense mode first; LEAK_MODE_COUNT if none. */
+/* Found in some mode: the one to show, the exact mode first, then the tense mode;
+ * LEAK_MODE_COUNT if none. */
 enum leak_mode leak_index_leak(const struct leak_index *index, size_t request);
 
 #endif

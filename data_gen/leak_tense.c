@@ -1,45 +1,78 @@
 #include "data_gen/leak_tense.h"
 
 #include "base/memory.h"
+#include "data_gen/leak_frame.h"
 
 #include <stdlib.h>
 
-static int number_compare(const void *a, const void *b)
+/* Content before frames, where a text has a stem as both. */
+static int stem_compare(const void *a, const void *b)
 {
-    const int32_t x = *(const int32_t *)a;
-    const int32_t y = *(const int32_t *)b;
-    return (x > y) - (x < y);
+    const struct leak_posting *x = a;
+    const struct leak_posting *y = b;
+    if (x->stem != y->stem)
+        return x->stem < y->stem ? -1 : 1;
+    return x->frame - y->frame;
+}
+
+static int32_t frame_count(const struct leak_tense *tense, size_t count,
+                           enum leak_frame frame)
+{
+    int32_t result = 0;
+    for (size_t i = 0; i < count; i++)
+        result += tense->stems[i].frame == (int)frame;
+    return result;
+}
+
+/* Makes content of the stems that were a frame. */
+static void frame_drop(struct leak_tense *tense, size_t count, enum leak_frame frame)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tense->stems[i].frame == (int)frame)
+            tense->stems[i].frame = LEAK_FRAME_NONE;
 }
 
 /* The distinct stems of words [start, end), sorted, in tense->stems. */
 static size_t stems_collect(struct leak_tense *tense, const struct leak_text *text,
-                            size_t start, size_t end)
+                            size_t start, size_t end, struct leak_sizes *sizes)
 {
+    enum { CONTENT_MIN = 2 };
     size_t count = 0;
     size_t distinct = 0;
     array_reserve(tense->stems, tense->stem_capacity, end - start + 1);
     for (size_t i = start; i < end; i++)
         if (text->words[i].stem >= 0)
-            tense->stems[count++] = text->words[i].stem;
+            tense->stems[count++] = (struct leak_posting){.stem = text->words[i].stem,
+                                                          .frame = text->words[i].frame};
     if (count > 1)
-        qsort(tense->stems, count, sizeof *tense->stems, number_compare);
+        qsort(tense->stems, count, sizeof *tense->stems, stem_compare);
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || tense->stems[i] != tense->stems[i - 1])
+        if (i == 0 || tense->stems[i].stem != tense->stems[distinct - 1].stem)
             tense->stems[distinct++] = tense->stems[i];
+    const int32_t content = frame_count(tense, distinct, LEAK_FRAME_NONE);
+    if (content < CONTENT_MIN)
+        frame_drop(tense, distinct, LEAK_FRAME_NAMED);
+    if (content == 0)
+        frame_drop(tense, distinct, LEAK_FRAME_GENERIC);
+    sizes->content = frame_count(tense, distinct, LEAK_FRAME_NONE);
+    sizes->named = frame_count(tense, distinct, LEAK_FRAME_NAMED);
     return distinct;
 }
 
 void leak_tense_add(struct leak_tense *tense, const struct leak_text *request)
 {
-    const size_t count = stems_collect(tense, request, 0, request->word_count);
+    struct leak_sizes sizes;
+    const size_t count = stems_collect(tense, request, 0, request->word_count, &sizes);
     const size_t number = tense->request_count++;
     array_reserve(tense->sizes, tense->request_capacity, number + 1);
-    tense->sizes[number] = (int32_t)count;
+    tense->sizes[number] = sizes;
     array_reserve(tense->postings, tense->posting_capacity,
                   tense->posting_count + count + 1);
     for (size_t i = 0; i < count; i++)
         tense->postings[tense->posting_count++] =
-            (struct leak_posting){.stem = tense->stems[i], .request = (int32_t)number};
+            (struct leak_posting){.stem = tense->stems[i].stem,
+                                  .request = (int32_t)number,
+                                  .frame = tense->stems[i].frame};
 }
 
 static int posting_compare(const void *a, const void *b)
@@ -65,8 +98,8 @@ void leak_tense_finish(struct leak_tense *tense)
     for (int32_t stem = 0; stem < tense->stem_limit; stem++)
         if (tense->firsts[stem + 1] == 0) /* no request has it */
             tense->firsts[stem + 1] = tense->firsts[stem];
-    tense->shared = memory_allocate_array(tense->request_count + 1, sizeof *tense->shared);
-    tense->common = memory_allocate_array(tense->request_count + 1, sizeof *tense->common);
+    tense->overlaps =
+        memory_allocate_array(tense->request_count + 1, sizeof *tense->overlaps);
     tense->touched =
         memory_allocate_array(tense->request_count + 1, sizeof *tense->touched);
 }
@@ -76,26 +109,55 @@ void leak_tense_release(struct leak_tense *tense)
     free(tense->postings);
     free(tense->firsts);
     free(tense->sizes);
-    free(tense->shared);
-    free(tense->common);
+    free(tense->overlaps);
     free(tense->touched);
     free(tense->stems);
     *tense = (struct leak_tense){0};
 }
 
-static size_t shared_count(struct leak_tense *tense, size_t stem_count)
+/* What a stem in common, of frame `frame` in a text, changes in the text's size, where the
+ * other text has `others` named stems in its frame. */
+static int32_t size_change(int frame, int32_t others, bool both_frames)
+{
+    const bool is_counted = frame == LEAK_FRAME_NAMED && others > 0;
+    if (frame == LEAK_FRAME_NONE || is_counted != both_frames)
+        return 0;
+    return both_frames ? -1 : 1;
+}
+
+static size_t overlaps_find(struct leak_tense *tense, size_t stem_count,
+                            const struct leak_sizes *part)
 {
     size_t touched = 0;
-    for (size_t i = 0; i < stem_count && tense->stems[i] < tense->stem_limit; i++) {
-        const int32_t stem = tense->stems[i];
+    for (size_t i = 0; i < stem_count && tense->stems[i].stem < tense->stem_limit; i++) {
+        const int32_t stem = tense->stems[i].stem;
+        const int frame = tense->stems[i].frame;
         for (int64_t p = tense->firsts[stem]; p < tense->firsts[stem + 1]; p++) {
-            const int32_t request = tense->postings[p].request;
-            if (tense->shared[request]++ == 0)
-                tense->touched[touched++] = request;
-            tense->common[request] += stem < tense->common_count;
+            const struct leak_posting *posting = &tense->postings[p];
+            struct leak_overlap *overlap = &tense->overlaps[posting->request];
+            if (!overlap->touched)
+                tense->touched[touched++] = posting->request;
+            overlap->touched = true;
+            const bool both = frame && posting->frame;
+            overlap->shared += !both;
+            overlap->common += !both && stem < tense->common_count;
+            if (!frame && !posting->frame)
+                continue;
+            overlap->change +=
+                size_change(posting->frame, part->named, both) +
+                size_change(frame, tense->sizes[posting->request].named, both);
         }
     }
     return touched;
+}
+
+static double score_of(const struct leak_overlap *overlap, const struct leak_sizes *a,
+                       const struct leak_sizes *b)
+{
+    int32_t sizes = a->content + b->content + overlap->change;
+    if (a->named && b->named)
+        sizes += a->named + b->named;
+    return overlap->shared ? 2.0 * overlap->shared / sizes : 0;
 }
 
 /*
@@ -126,15 +188,16 @@ static void part_search(struct leak_tense *tense, const struct leak_text *text,
                         void *context)
 {
     const bool whole = end - start == text->word_count;
-    const size_t count = stems_collect(tense, text, start, end);
-    const size_t touched = shared_count(tense, count);
+    struct leak_sizes part;
+    const size_t count = stems_collect(tense, text, start, end, &part);
+    const size_t touched = overlaps_find(tense, count, &part);
     for (size_t i = 0; i < touched; i++) {
         const int32_t request = tense->touched[i];
-        const int32_t shared = tense->shared[request];
-        const int32_t common = tense->common[request];
-        const double score = 2.0 * shared / ((double)tense->sizes[request] + (double)count);
-        tense->shared[request] = tense->common[request] = 0;
-        if (score >= least_score(shared, common, whole, threshold))
+        const struct leak_overlap overlap = tense->overlaps[request];
+        const double score = score_of(&overlap, &tense->sizes[request], &part);
+        tense->overlaps[request] = (struct leak_overlap){0};
+        if (overlap.shared &&
+            score >= least_score(overlap.shared, overlap.common, whole, threshold))
             found(context, request, score);
     }
 }

@@ -1,6 +1,7 @@
 #include "data_gen/leak_words.h"
 
 #include "base/memory.h"
+#include "data_gen/leak_frame.h"
 #include "text/english.h"
 #include "text/unicode.h"
 
@@ -13,7 +14,7 @@
 /* Words that say nothing of what is asked for. */
 static const char *const empty_words[] = {
     /* grammar */
-    "a an the this that these those my your his her its our their mine yours i you he she "
+    "a an the this that these those my your his her its our their yours i you he she "
     "it we they me him us them one ones someone anyone everyone somebody anybody who whom "
     "whose which what when where why how and or but nor so if then than as at by for from "
     "in into of on onto to with without about against between through during before after "
@@ -40,7 +41,9 @@ static const char *const empty_words[] = {
     "past present future today nowadays currently now ago then year years decade decades "
     "century centuries generation era age day days time times moment while back early "
     "earlier late later previous previously former formerly historically history "
-    "twentieth twenty fifty hundred millennium coming ahead near distant soon eventually",
+    "twentieth twenty fifty hundred millennium ahead near distant soon eventually "
+    "twenties thirties forties fifties sixties seventies eighties nineties noughties once "
+    "usual usually nineteenth yesteryear bygone olden",
 };
 
 static bool is_number(const char *word)
@@ -51,8 +54,8 @@ static bool is_number(const char *word)
 }
 
 /*
- * Longest first. Endings are taken off twice at most ("manipulat|ive|ly"), and never so
- * that fewer than four letters stay.
+ * Longest first. Endings are taken off twice at most ("manipulat|ive|ly"), and so that four
+ * letters stay. Of shorter words only inflections are, before.
  */
 static const char *const endings[] = {
     "ization", "isation", "ational", "ability", "ibility", "ations", "itions", "ements",
@@ -64,10 +67,12 @@ static const char *const endings[] = {
     "ic",      "ed",      "es",      "ly",      "s",       "e",      "y",
 };
 
-/* "stopp" -> "stop", but "kill", "press", "buzz" stay. */
-static void single_consonant(char *stem, size_t length)
+/* "stopp" -> "stop", but "kill", "press", "buzz" stay; of four letters ("rigg") only where
+ * an inflection stood behind them: "butter" is no "but". */
+static void single_consonant(char *stem, size_t length, const char *ending)
 {
-    if (length > 4 && stem[length - 1] == stem[length - 2] &&
+    const bool is_inflection = !strcmp(ending, "ed") || !strcmp(ending, "ing");
+    if (length > (is_inflection ? 3 : 4) && stem[length - 1] == stem[length - 2] &&
         !strchr("lsz", stem[length - 1]))
         stem[length - 1] = '\0';
 }
@@ -82,10 +87,37 @@ static bool ending_drop(char *stem)
         if (!strcmp(endings[i], "s") && stem[kept - 1] == 's')
             continue;
         stem[kept] = '\0';
-        single_consonant(stem, kept);
+        single_consonant(stem, kept, endings[i]);
         return true;
     }
     return false;
+}
+
+static bool is_vowel(char c)
+{
+    return c && strchr("aeiou", c);
+}
+
+/*
+ * Inflections of three letters: "acted", "fixes", "bars". A single consonant behind a
+ * single vowel would have doubled: "faked" comes from "fake", where "rigged" comes from
+ * "rig".
+ */
+static bool short_ending_drop(char *stem)
+{
+    const size_t length = strlen(stem);
+    const char *ending = stem + 3;
+    if (length < 4 || (!is_vowel(stem[0]) && !is_vowel(stem[1]) && !is_vowel(stem[2])))
+        return false;
+    const bool is_plural = !strcmp(ending, "s") && !strchr("siu", stem[2]);
+    const bool is_third = !strcmp(ending, "es") && stem[2] == 'x';
+    const bool is_past = !strcmp(ending, "ed") && stem[2] != 'e';
+    if (!is_plural && !is_third && !is_past && strcmp(ending, "ing") != 0)
+        return false;
+    const bool has_e = !is_plural && !is_third && is_vowel(stem[1]) && !is_vowel(stem[0]) &&
+                       !is_vowel(stem[2]) && !strchr("wxy", stem[2]);
+    strcpy(stem + 3, has_e ? "e" : "");
+    return true;
 }
 
 static bool is_irregular(const char *word, struct verb *verb)
@@ -95,18 +127,20 @@ static bool is_irregular(const char *word, struct verb *verb)
 }
 
 static const char *const odd_plurals[][2] = {
-    {"children", "child"}, {"mice", "mouse"}, {"teeth", "tooth"},   {"feet", "foot"},
-    {"knives", "knife"},   {"wives", "wife"}, {"thieves", "thief"}, {"selves", "self"},
+    {"children", "child"}, {"mice", "mouse"},   {"teeth", "tooth"},
+    {"feet", "foot"},      {"knives", "knife"}, {"wives", "wife"},
+    {"thieves", "thief"},  {"selves", "self"},  {"ids", "id"},
 };
 
-/* "bodies" -> "body" */
+/* "bodies" -> "body", "copied" -> "copy" */
 static void plural_drop(char *stem)
 {
     const size_t length = strlen(stem);
     for (size_t i = 0; i < sizeof odd_plurals / sizeof *odd_plurals; i++)
         if (strcmp(stem, odd_plurals[i][0]) == 0)
             strcpy(stem, odd_plurals[i][1]);
-    if (length > 4 && strcmp(stem + length - 3, "ies") == 0)
+    if (length > 4 &&
+        (strcmp(stem + length - 3, "ies") == 0 || strcmp(stem + length - 3, "ied") == 0))
         strcpy(stem + length - 3, "y");
 }
 
@@ -118,8 +152,22 @@ void leak_stem(char stem[LEAK_STEM_BYTES], const char *word)
         snprintf(stem, LEAK_STEM_BYTES, "%.*s", verb.base.length, verb.base.text);
     else
         plural_drop(stem);
-    if (ending_drop(stem))
+    if (!short_ending_drop(stem) && ending_drop(stem))
         ending_drop(stem);
+}
+
+static const struct leak_word_info *word_add(struct leak_lexicon *lexicon, const char *word,
+                                             int32_t stem)
+{
+    bool added;
+    struct string_entry *entry = string_table_add(&lexicon->words, word, strlen(word),
+                                                  (int32_t)lexicon->info_count, &added);
+    if (added) {
+        array_reserve(lexicon->infos, lexicon->info_capacity, lexicon->info_count + 1);
+        lexicon->infos[lexicon->info_count++] =
+            (struct leak_word_info){.stem = stem, .roles = leak_frame_roles(word)};
+    }
+    return &lexicon->infos[entry->value];
 }
 
 static void empty_word_add(struct leak_lexicon *lexicon, const char *word)
@@ -127,7 +175,7 @@ static void empty_word_add(struct leak_lexicon *lexicon, const char *word)
     char stem[LEAK_STEM_BYTES];
     bool added;
     leak_stem(stem, word);
-    string_table_add(&lexicon->words, word, strlen(word), -1, &added);
+    word_add(lexicon, word, -1);
     string_table_add(&lexicon->stems, stem, strlen(stem), -1, &added);
 }
 
@@ -165,6 +213,8 @@ void leak_lexicon_release(struct leak_lexicon *lexicon)
 {
     string_table_release(&lexicon->words);
     string_table_release(&lexicon->stems);
+    free(lexicon->infos);
+    *lexicon = (struct leak_lexicon){0};
 }
 
 static int32_t stem_number(struct leak_lexicon *lexicon, const char *word)
@@ -192,19 +242,23 @@ static uint64_t bytes_hash(const char *bytes, size_t count)
 enum { WORD_BYTES_MAX = 96 };
 
 static void word_end(struct leak_text *text, struct leak_lexicon *lexicon, char *word,
-                     size_t *bytes)
+                     size_t *bytes, bool has_capital)
 {
     if (!*bytes)
         return;
     word[*bytes] = '\0';
     const struct string_entry *known = string_table_find(&lexicon->words, word, *bytes);
-    bool added;
-    if (!known)
-        known = string_table_add(&lexicon->words, word, *bytes, stem_number(lexicon, word),
-                                 &added);
+    const struct leak_word_info *info =
+        known ? &lexicon->infos[known->value]
+              : word_add(lexicon, word, stem_number(lexicon, word));
+    const bool is_first =
+        !text->word_count || text->words[text->word_count - 1].ends_clause;
     array_reserve(text->words, text->word_capacity, text->word_count + 1);
     text->words[text->word_count++] =
-        (struct leak_word){.hash = bytes_hash(word, *bytes), .stem = known->value};
+        (struct leak_word){.hash = bytes_hash(word, *bytes),
+                           .stem = info->stem,
+                           .roles = info->roles,
+                           .is_name = has_capital && info->stem >= 0 && !is_first};
     *bytes = 0;
 }
 
@@ -228,6 +282,7 @@ void leak_text_read(struct leak_text *text, struct leak_lexicon *lexicon, const 
 {
     char word[WORD_BYTES_MAX + UTF8_BYTES_MAXIMUM + 1];
     size_t word_bytes = 0;
+    bool has_capital = false;
     size_t left = strlen(bytes);
     text->word_count = text->letter_count = 0;
     while (left > 0) {
@@ -236,19 +291,22 @@ void leak_text_read(struct leak_text *text, struct leak_lexicon *lexicon, const 
         const bool in_word = c < 128 ? isalnum((int)c) || c == '_'
                                      : c != UNICODE_REPLACEMENT && unicode_is_word(c);
         if (in_word) {
+            if (!word_bytes)
+                has_capital = c < 128 && isupper((int)c);
             c = c < 128 ? (uint32_t)tolower((int)c)
                         : (uint32_t)utf8proc_tolower((utf8proc_int32_t)c);
             word_bytes += utf8_encode(word + word_bytes, c);
             letter_add(text, c);
         }
         if (!in_word || word_bytes > WORD_BYTES_MAX)
-            word_end(text, lexicon, word, &word_bytes);
+            word_end(text, lexicon, word, &word_bytes, has_capital);
         if (!in_word)
             clause_end(text, c);
         bytes += took;
         left -= took;
     }
-    word_end(text, lexicon, word, &word_bytes);
+    word_end(text, lexicon, word, &word_bytes, has_capital);
+    leak_frame_mark(text);
 }
 
 void leak_text_release(struct leak_text *text)

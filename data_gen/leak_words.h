@@ -25,6 +25,9 @@
 struct leak_word {
     uint64_t hash;
     int32_t stem;
+    unsigned roles;   /* what it may be in a frame (data_gen/leak_frame.h) */
+    int frame;        /* enum leak_frame: what it is */
+    bool is_name;     /* has a stem, and a capital letter, and is not the clause's first */
     bool ends_clause; /* . ! ? : ; or a line end follows */
 };
 
@@ -46,8 +49,14 @@ extern const char *const leak_common_words;
  * first: they are those below common_count.
  */
 struct leak_lexicon {
-    struct string_table words; /* word -> stem number or -1 */
+    struct string_table words; /* word -> its place in infos */
     struct string_table stems; /* stem -> its number or -1 */
+    struct leak_word_info {
+        int32_t stem;
+        unsigned roles;
+    } * infos;
+    size_t info_count;
+    size_t info_capacity;
     int32_t stem_count;
     int32_t common_count;
 };
