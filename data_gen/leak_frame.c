@@ -6,87 +6,81 @@
 #include <string.h>
 
 enum role {
-    ASKS = 1,
-    ACTIVE = 2,   /* auxiliaries with the doer behind them */
-    PASSIVE = 4,  /* and with the object */
-    BREAKS = 8,   /* no noun phrase goes over it */
-    PLACES = 16,  /* prepositions before a place */
-    LASTS = 32,   /* before a time, whatever it is */
-    TIME = 64,    /* nouns */
-    AGO = 128,    /* behind a time */
-    AMOUNT = 256, /* of time */
-    OLDEN = 512,  /* adjectives before a place */
-    ONE = 1024,   /* articles of the singular */
-    DOER = 2048,  /* one, with an article */
-    DOERS = 4096,
-    WRONG = 8192, /* who does wrong */
-    BY = 1 << 14,
-    FOR = 1 << 15,
-    TO = 1 << 16,
-    WHEN = 1 << 17, /* prepositions before a time */
+    ASKS = 1 << 0,
+    ACTIVE = 1 << 1,  /* auxiliaries with the doer behind them */
+    PASSIVE = 1 << 2, /* and with the object */
+    BREAKS = 1 << 3,  /* no noun phrase goes over it */
+    PLACES = 1 << 4,  /* prepositions before a place */
+    WHEN = 1 << 5,    /* before a time */
+    LASTS = 1 << 6,   /* before a time, whatever it is */
+    TIME = 1 << 7,    /* nouns */
+    AGO = 1 << 8,     /* behind a time */
+    AMOUNT = 1 << 9,  /* of time */
+    OLDEN = 1 << 10,  /* adjectives before a place */
+    ONE = 1 << 11,    /* articles of the singular */
+    DOER = 1 << 12,   /* one, with an article */
+    DOERS = 1 << 13,
+    WRONG = 1 << 14, /* who does wrong */
+    BY = 1 << 15,
+    FOR = 1 << 16,
+    TO = 1 << 17,
+    OPENS = 1 << 18, /* "teach me", "show how" */
+    ASKER = 1 << 19,
 };
 
 static const struct role_words {
     unsigned roles;
     const char *words;
-} closed[] = {
-    {ASKS | BREAKS, " how what which where why when who "},
-    {ACTIVE | BREAKS, " did had would will could might "},
-    {PASSIVE | BREAKS, " was were been be being "},
-    {PLACES | WHEN | BREAKS, " in at on under around across "},
-    {LASTS | WHEN | BREAKS, " during throughout before "},
-    {WHEN | BREAKS, " after until since of from "},
-    {BREAKS, " with without into against about through via and "
-             "or but if because while than as that do does is are have has can he she it "
-             "they we you i his her its their our my your this these those not "},
-    {BY | BREAKS, " by "},
-    {FOR | BREAKS, " for "},
-    {TO | BREAKS, " to "},
-    {ONE, " a an some "},
-    {TIME,
-     " era eras age ages times time days years decade decades century centuries "
-     "generation generations period periods epoch war wars wartime peacetime reign "
-     "regime rule empire depression prohibition renaissance antiquity millennium "
-     "twenties thirties forties fifties sixties seventies eighties nineties noughties "
-     "revolution pandemic lockdown lockdowns while week weeks month months moment "
-     "yesteryear past end turn dawn height heyday beginning "},
-    {AGO, " ago back earlier before "},
-    {AMOUNT, " half two three four five six seven eight nine ten dozen couple "},
-    {OLDEN,
-     " ancient medieval wartime colonial imperial tsarist soviet victorian old modern "
-     "early rural "},
-    {DOERS, " people persons individuals men women someone somebody anyone everyone police "
-            "staff folk kids teens youths children authorities families households "
-            "romans greeks americans germans "},
+} known[] = {
+    {ASKS | BREAKS, "how what which where why when who"},
+    {ACTIVE | BREAKS, "did had would will could might"},
+    {PASSIVE | BREAKS, "was were been be being"},
+    {PLACES | WHEN | BREAKS, "in at on under around across"},
+    {LASTS | WHEN | BREAKS, "during throughout before"},
+    {WHEN | BREAKS, "after until since of from"},
+    {BREAKS, "with without into against about through via and or but if because while than "
+             "as that do does is are have has can he she it they we you i his her its "
+             "their our my your this these those not"},
+    {BY | BREAKS, "by"},
+    {FOR | BREAKS, "for"},
+    {TO | BREAKS, "to"},
+    {OPENS, "show teach instruct"},
+    {ASKER, "me us how"},
+    {ONE, "a an some"},
+    {TIME, "era eras age ages times time days years decade decades century centuries "
+           "generation generations period periods epoch war wars wartime peacetime reign "
+           "regime rule empire depression prohibition renaissance antiquity millennium "
+           "twenties thirties forties fifties sixties seventies eighties nineties "
+           "noughties revolution pandemic lockdown lockdowns while week weeks month "
+           "months moment yesteryear past end turn dawn height heyday beginning"},
+    {AGO, "ago back earlier before"},
+    {AMOUNT, "half two three four five six seven eight nine ten dozen couple"},
+    {OLDEN, "ancient medieval wartime colonial imperial tsarist soviet victorian old "
+            "modern early rural"},
+    {DOERS, "people persons individuals men women someone somebody anyone everyone police "
+            "staff folk kids teens youths children authorities families households romans "
+            "greeks americans germans"},
+    {DOERS | WRONG, "mob mafia"},
+    {DOER | WRONG,
+     "criminal crook thief gang gangster mobster bandit villain culprit "
+     "perpetrator offender terrorist hacker attacker burglar robber smuggler "
+     "fraudster scammer swindler forger counterfeiter trafficker arsonist saboteur "
+     "vandal thug murderer killer kidnapper blackmailer spammer conman intruder "
+     "wrongdoer lawbreaker evildoer delinquent hoodlum felon outlaw racketeer"},
+    {DOER, "spy voyeur addict inmate convict fugitive pirate rival pupil student kid "
+           "teen youth parent father mother husband wife boy girl son daughter relative "
+           "heir household family couple neighbour neighbor colleague boss clerk cop "
+           "soldier official agent merchant accountant assistant consultant informant "
+           "migrant immigrant refugee peasant servant tenant patient client candidate "
+           "applicant employee intern nurse coach athlete monk priest nun king queen "
+           "noble knight slave citizen guy local resident nazi communist partisan rebel "
+           "guerrilla insurgent assassin artist cartel syndicate clan cult sect company "
+           "firm business corporation bank casino hospital clinic government army agency "
+           "school pickpocket attendant quack shaman extremist fanatic supremacist "
+           "skinhead mercenary artisan chef guard crew troop pilot scribe thane lord "
+           "lady bully cheat truant suspect veteran expert specialist individual person "
+           "junkie detective executive captain magnate mogul tycoon peddler"},
 };
-
-/* In the singular. */
-static const char wrongdoers[] =
-    " criminal crook thief gang gangster mobster bandit villain culprit perpetrator "
-    "offender "
-    "terrorist hacker attacker burglar robber smuggler fraudster scammer swindler forger "
-    "counterfeiter trafficker arsonist saboteur vandal thug murderer killer kidnapper "
-    "blackmailer spammer conman intruder wrongdoer lawbreaker evildoer delinquent hoodlum "
-    "felon outlaw racketeer crime mob mafia ";
-static const char others[] =
-    " spy voyeur addict inmate convict fugitive pirate rival pupil student kid teen youth "
-    "parent father mother husband wife boy girl son daughter relative heir household "
-    "family "
-    "couple neighbour neighbor colleague boss clerk cop soldier official agent merchant "
-    "accountant assistant consultant informant migrant immigrant refugee peasant servant "
-    "tenant patient client candidate applicant employee intern nurse coach athlete monk "
-    "priest nun king queen noble knight slave citizen guy local resident nazi communist "
-    "partisan rebel guerrilla insurgent assassin artist cartel syndicate clan cult sect "
-    "company firm business corporation bank casino hospital clinic government army agency "
-    "school pickpocket attendant quack shaman extremist fanatic supremacist skinhead "
-    "mercenary artisan chef guard crew troop pilot scribe thane lord lady bully cheat "
-    "truant suspect veteran expert specialist individual person junkie detective "
-    "executive captain magnate mogul tycoon peddler ";
-
-static bool in_list(const char *list, const char *word)
-{
-    return word_among(word_of(word), list);
-}
 
 /* "thieves" -> "thief", "families" -> "family", "salesmen" -> "salesman", "spies" -> "spy";
  * else less its s. False if there is none. */
@@ -117,31 +111,36 @@ static bool is_agent(const char *singular)
     return false;
 }
 
-static unsigned doer_roles(const char *word)
+static unsigned doer_roles(const struct string_table *table, const char *word)
 {
     char singular[LEAK_STEM_BYTES];
-    if (in_list(" mob mafia crime ", word))
-        return DOERS | WRONG;
-    if (in_list(wrongdoers, word))
-        return DOER | WRONG;
-    if (in_list(others, word) || is_agent(word))
+    if (is_agent(word))
         return DOER;
     if (!singular_of(singular, sizeof singular, word))
         return 0;
-    if (in_list(wrongdoers, singular))
-        return DOERS | WRONG;
-    return in_list(others, singular) || is_agent(singular) ? DOERS : 0;
+    const unsigned roles = leak_frame_roles(table, singular);
+    return roles & (DOER | DOERS) ? DOERS | (roles & WRONG) : 0;
 }
 
-unsigned leak_frame_roles(const char *word)
+void leak_frame_roles_add(struct string_table *table)
 {
-    unsigned roles = 0;
-    for (size_t i = 0; i < sizeof closed / sizeof *closed; i++)
-        if (in_list(closed[i].words, word))
-            roles |= closed[i].roles;
-    if (!(roles & (BREAKS | TIME)) && strlen(word) < LEAK_STEM_BYTES)
-        roles |= doer_roles(word);
-    return roles;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        for (const char *at = known[i].words; *at; at += *at == ' ') {
+            const size_t length = strcspn(at, " ");
+            bool added;
+            struct string_entry *entry = string_table_add(table, at, length, 0, &added);
+            entry->value |= (int32_t)known[i].roles;
+            at += length;
+        }
+}
+
+unsigned leak_frame_roles(const struct string_table *table, const char *word)
+{
+    const size_t length = strlen(word);
+    const struct string_entry *entry = string_table_find(table, word, length);
+    if (entry || length >= LEAK_STEM_BYTES)
+        return entry ? (unsigned)entry->value : 0;
+    return doer_roles(table, word);
 }
 
 /* A clause: words [start, end) of a text. */
@@ -262,6 +261,9 @@ static void clause_mark(const struct clause *clause)
 {
     bool asks = false;
     size_t at = clause->start;
+    for (size_t i = at; i < clause->end; i++)
+        if (roles_at(clause, i) & OPENS && roles_at(clause, i + 1) & ASKER)
+            mark(clause, i, i + 1, LEAK_FRAME_GENERIC);
     for (; at < clause->end; at++) { /* to the auxiliary of a question */
         asks = asks || (roles_at(clause, at) & ASKS);
         if (asks && roles_at(clause, at) & (ACTIVE | PASSIVE))

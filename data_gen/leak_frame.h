@@ -22,17 +22,20 @@
  *            after "during", "throughout" and "before"
  *     where  names after in, at, on, under: "in old New York"
  *
+ * In any clause "show me", "teach me" and "instruct me how" is a frame too, of a request.
  * Such words stay in the text, marked: whether they count depends on the text it is
  * compared with (data_gen/leak_tense.h). There are no errors.
  */
 enum leak_frame {
     LEAK_FRAME_NONE,
-    LEAK_FRAME_GENERIC, /* somebody who does wrong, no matter what: "criminals" */
+    LEAK_FRAME_GENERIC, /* somebody who does wrong, no matter what: "thieves"; "show me" */
     LEAK_FRAME_NAMED,   /* others, times, places */
 };
 
+/* The known words, into an empty table. */
+void leak_frame_roles_add(struct string_table *table);
 /* What a lower-case word may be in a frame: bits of leak_frame.c. */
-unsigned leak_frame_roles(const char *word);
+unsigned leak_frame_roles(const struct string_table *table, const char *word);
 
 /* Sets `frame` of all words. */
 void leak_frame_mark(struct leak_text *text);

@@ -59,9 +59,10 @@ static size_t stems_collect(struct leak_tense *tense, const struct leak_text *te
     return distinct;
 }
 
-void leak_tense_add(struct leak_tense *tense, const struct leak_text *request)
+void leak_tense_add(struct leak_tense *tense, struct leak_text *request)
 {
     struct leak_sizes sizes;
+    leak_frame_mark(request);
     const size_t count = stems_collect(tense, request, 0, request->word_count, &sizes);
     const size_t number = tense->request_count++;
     array_reserve(tense->sizes, tense->request_capacity, number + 1);
@@ -202,12 +203,13 @@ static void part_search(struct leak_tense *tense, const struct leak_text *text,
     }
 }
 
-void leak_tense_search(struct leak_tense *tense, const struct leak_text *text,
-                       double threshold, leak_twin_found *found, void *context)
+void leak_tense_search(struct leak_tense *tense, struct leak_text *text, double threshold,
+                       leak_twin_found *found, void *context)
 {
     size_t before = 0; /* where the clause before this one begins */
     size_t start = 0;
     size_t clauses = 0;
+    leak_frame_mark(text);
     for (size_t i = 0; i < text->word_count; i++) {
         if (!text->words[i].ends_clause && i + 1 < text->word_count)
             continue;

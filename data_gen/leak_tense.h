@@ -57,8 +57,8 @@ struct leak_tense {
     size_t stem_capacity;
 };
 
-/* The next request. */
-void leak_tense_add(struct leak_tense *tense, const struct leak_text *request);
+/* The next request. Its frame is marked here, and a text's in leak_tense_search(). */
+void leak_tense_add(struct leak_tense *tense, struct leak_text *request);
 /* After the last request, before the first search. */
 void leak_tense_finish(struct leak_tense *tense);
 void leak_tense_release(struct leak_tense *tense);
@@ -68,7 +68,7 @@ void leak_tense_release(struct leak_tense *tense);
  * and every request whose score with it is at least `threshold`.
  */
 typedef void leak_twin_found(void *context, int32_t request, double score);
-void leak_tense_search(struct leak_tense *tense, const struct leak_text *text,
-                       double threshold, leak_twin_found *found, void *context);
+void leak_tense_search(struct leak_tense *tense, struct leak_text *text, double threshold,
+                       leak_twin_found *found, void *context);
 
 #endif

@@ -40,7 +40,7 @@ static const char *const empty_words[] = {
     /* time */
     "past present future today nowadays currently now ago then year years decade decades "
     "century centuries generation era age day days time times moment while back early "
-    "earlier late later previous previously former formerly historically history "
+    "earlier late later previous prior previously former formerly historically history "
     "twentieth twenty fifty hundred millennium ahead near distant soon eventually "
     "twenties thirties forties fifties sixties seventies eighties nineties noughties once "
     "usual usually nineteenth yesteryear bygone olden",
@@ -127,9 +127,10 @@ static bool is_irregular(const char *word, struct verb *verb)
 }
 
 static const char *const odd_plurals[][2] = {
-    {"children", "child"}, {"mice", "mouse"},   {"teeth", "tooth"},
-    {"feet", "foot"},      {"knives", "knife"}, {"wives", "wife"},
-    {"thieves", "thief"},  {"selves", "self"},  {"ids", "id"},
+    {"children", "child"}, {"mice", "mouse"},  {"teeth", "tooth"},   {"feet", "foot"},
+    {"knives", "knife"},   {"wives", "wife"},  {"thieves", "thief"}, {"selves", "self"},
+    {"ids", "id"},         {"wolves", "wolf"}, {"shelves", "shelf"}, {"buses", "bus"},
+    {"gases", "gas"},
 };
 
 /* "bodies" -> "body", "copied" -> "copy" */
@@ -164,8 +165,8 @@ static const struct leak_word_info *word_add(struct leak_lexicon *lexicon, const
                                                   (int32_t)lexicon->info_count, &added);
     if (added) {
         array_reserve(lexicon->infos, lexicon->info_capacity, lexicon->info_count + 1);
-        lexicon->infos[lexicon->info_count++] =
-            (struct leak_word_info){.stem = stem, .roles = leak_frame_roles(word)};
+        lexicon->infos[lexicon->info_count++] = (struct leak_word_info){
+            .stem = stem, .roles = leak_frame_roles(&lexicon->roles, word)};
     }
     return &lexicon->infos[entry->value];
 }
@@ -203,6 +204,7 @@ static void words_add(struct leak_lexicon *lexicon, const char *words,
 void leak_lexicon_init(struct leak_lexicon *lexicon)
 {
     *lexicon = (struct leak_lexicon){0};
+    leak_frame_roles_add(&lexicon->roles);
     for (size_t i = 0; i < sizeof empty_words / sizeof *empty_words; i++)
         words_add(lexicon, empty_words[i], empty_word_add);
     words_add(lexicon, leak_common_words, common_word_add);
@@ -213,6 +215,7 @@ void leak_lexicon_release(struct leak_lexicon *lexicon)
 {
     string_table_release(&lexicon->words);
     string_table_release(&lexicon->stems);
+    string_table_release(&lexicon->roles);
     free(lexicon->infos);
     *lexicon = (struct leak_lexicon){0};
 }
@@ -306,7 +309,6 @@ void leak_text_read(struct leak_text *text, struct leak_lexicon *lexicon, const 
         left -= took;
     }
     word_end(text, lexicon, word, &word_bytes, has_capital);
-    leak_frame_mark(text);
 }
 
 void leak_text_release(struct leak_text *text)

@@ -26,7 +26,7 @@ struct leak_word {
     uint64_t hash;
     int32_t stem;
     unsigned roles;   /* what it may be in a frame (data_gen/leak_frame.h) */
-    int frame;        /* enum leak_frame: what it is */
+    int frame;        /* enum leak_frame; set by leak_frame_mark() */
     bool is_name;     /* has a stem, and a capital letter, and is not the clause's first */
     bool ends_clause; /* . ! ? : ; or a line end follows */
 };
@@ -51,6 +51,7 @@ extern const char *const leak_common_words;
 struct leak_lexicon {
     struct string_table words; /* word -> its place in infos */
     struct string_table stems; /* stem -> its number or -1 */
+    struct string_table roles; /* of data_gen/leak_frame.h */
     struct leak_word_info {
         int32_t stem;
         unsigned roles;
