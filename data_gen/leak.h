@@ -20,7 +20,8 @@
  *     letters-50   50 consecutive letters and digits of it, as in OpenAI's GPT-4 report
  *                  (arXiv:2303.08774, appendix C), but every window, not three at random
  *     tense        what is asked for is the same, in any tense, frame and decade: of the
- * sets of stems (data_gen/leak_words.h) R of the request and T of the other text
+ * sets of stems (data_gen/leak_words.h) R of the request and T of the other text, less
+ * who, when and where (data_gen/leak_tense.h),
  *
  *                      score = 2 |R and T| / (|R| + |T|) >= threshold    (Dice 1945)
  *

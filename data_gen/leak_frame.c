@@ -205,18 +205,10 @@ static void who_mark(const struct clause *clause, size_t at)
         doers_mark(clause, at + 1, end);
 }
 
-static bool has_content(const struct clause *clause, size_t start, size_t end)
-{
-    for (size_t i = start; i < end; i++)
-        if (clause->words[i].stem >= 0 && clause->words[i].frame == LEAK_FRAME_NONE)
-            return true;
-    return false;
-}
-
 /* Of the words behind a preposition up to the next one, those up to the last that is a
  * time. Where the preposition stands before times only and none is known, all, if the deed
  * was named before: "before barcodes". */
-static void when_mark(const struct clause *clause, size_t auxiliary, size_t at)
+static void when_mark(const struct clause *clause, size_t at, bool has_deed)
 {
     enum { STEMS_MAX = 3 };
     size_t end = at + 1;
@@ -227,8 +219,7 @@ static void when_mark(const struct clause *clause, size_t auxiliary, size_t at)
         if (roles_at(clause, i) & TIME && stems <= STEMS_MAX)
             end = i + 1;
     }
-    if (end == at + 1 && (roles_at(clause, at) & LASTS) && stems <= STEMS_MAX &&
-        has_content(clause, auxiliary, at))
+    if (end == at + 1 && (roles_at(clause, at) & LASTS) && stems <= STEMS_MAX && has_deed)
         end = i;
     mark(clause, at + 1, end, LEAK_FRAME_NAMED);
 }
@@ -271,16 +262,19 @@ static void clause_mark(const struct clause *clause)
     }
     if (at == clause->end)
         return;
+    bool has_deed = false; /* content behind the auxiliary */
     for (size_t i = clause->start; i < clause->end; i++) {
         const unsigned roles = roles_at(clause, i);
         if (roles & (i == at ? ACTIVE | PASSIVE : BY | FOR))
             who_mark(clause, i);
         if (roles & WHEN)
-            when_mark(clause, at, i);
+            when_mark(clause, i, has_deed);
         if (roles & PLACES)
             where_mark(clause, i);
         if (roles & AGO)
             ago_mark(clause, i);
+        has_deed = has_deed || (i > at && clause->words[i].stem >= 0 &&
+                                clause->words[i].frame == LEAK_FRAME_NONE);
     }
 }
 

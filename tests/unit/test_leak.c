@@ -273,6 +273,29 @@ static void frames_alone_make_no_twin(void **state)
     assert_float_equal(tense_score("Make a bomb", "How did terrorists make bombs?"), 1, 0);
 }
 
+/* tests/golden/leak_twins.txt: 40 twins, and 30 pairs that are none. */
+static void pairs_written_by_hand_are_told_apart(void **state)
+{
+    (void)state;
+    int found[2] = {0}, count[2] = {0}, part = 0;
+    char line[512];
+    FILE *file = fopen("tests/golden/leak_twins.txt", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *twin = strchr(line, '|');
+        part += !*line;
+        if (*line == '#' || !*line)
+            continue;
+        *twin = '\0';
+        count[part]++;
+        found[part] += tense_score(line, twin + 1) >= 0.55;
+    }
+    fclose(file);
+    assert_true(count[0] == 40 && count[1] == 30);
+    assert_true(found[0] == 36 && found[1] == 0);
+}
+
 /* Shown is the exact mode, whatever else has found the same request. */
 static void identical_texts_are_shown_as_such(void **state)
 {
@@ -560,6 +583,7 @@ int main(void)
         cmocka_unit_test(words_of_any_program_are_no_twin),
         cmocka_unit_test(frames_of_the_past_are_left_out),
         cmocka_unit_test(frames_alone_make_no_twin),
+        cmocka_unit_test(pairs_written_by_hand_are_told_apart),
         cmocka_unit_test(identical_texts_are_shown_as_such),
         cmocka_unit_test(common_words_have_the_first_numbers),
         cmocka_unit_test(verbatim_modes_count_windows),
