@@ -9,6 +9,7 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 
 HOLDFAST = os.environ.get("HOLDFAST", "build/release/holdfast")
@@ -23,6 +24,13 @@ GPT2_SHAPES = {
     "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu",
     "tie_word_embeddings": True, "initializer_range": 0.02, "torch_dtype": "float32",
 }
+
+
+def settings_from_environment():
+    """For a benchmark that takes no arguments: --help prints its text, anything else is an error."""
+    if len(sys.argv) > 1:
+        print(sys.modules["__main__"].__doc__)
+        sys.exit(0 if sys.argv[1] in ("-h", "--help") else 2)
 
 
 def scratch():
