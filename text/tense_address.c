@@ -29,13 +29,13 @@ static void cut_call(struct phrase *phrase)
         cut_to(phrase, 2);
 }
 
-/* "Don't tell anyone, but …", "Do not hesitate: …" */
+/* "Don't tell anyone, but …", "Do not hold back: …" */
 static void cut_prohibition(struct phrase *phrase)
 {
     if (!phrase_among(phrase, 0, " don't never ") &&
         !(phrase_is(phrase, 0, "do") && phrase_among(phrase, 1, " not never ")))
         return;
-    const int but = phrase_find(phrase, 2, " but just ; ");
+    const int but = phrase_find(phrase, 2, " but just : ; ");
     if (but > 0 && but + 1 < phrase->count)
         cut_to(phrase, but + 1);
 }
