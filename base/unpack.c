@@ -183,7 +183,7 @@ static enum status text_check(const unsigned char *bytes, size_t count, const ch
     return error_set(
         error, STATUS_FORMAT,
         "%s: this is no text: byte %zu is NUL; a list is CSV, JSON or JSONL in "
-        "UTF-8, plain or packed with gzip or zstd",
+        "UTF-8, plain or packed with gzip or zstd, or Parquet",
         where, (size_t)(nul - bytes) + 1);
 }
 

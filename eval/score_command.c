@@ -42,8 +42,8 @@ struct score_options {
 static const struct option_entry entries[] = {
     {"artifact", OPTION_STRING, FIELD(artifact), "FILE",
      "the paper's result file or JailbreakBench's (JSON), or a run's attempts.jsonl; with "
-     "--columns any CSV, JSON or JSONL, FILE?FIELD=VALUE[&FIELD=VALUE] for the rows that "
-     "match",
+     "--columns any CSV, JSON, JSONL or Parquet, FILE?FIELD=VALUE[&FIELD=VALUE] for the "
+     "rows that match",
      "Score"},
     {"columns", OPTION_LIST, FIELD(columns), "NAME=PATH",
      "where things stand in a file of others: request and response, and if they are there "
