@@ -5,6 +5,7 @@
 # TESTS    unit tests to build and run        e.g. make TESTS=test_arena test
 # CUDA     0 leaves the CUDA back-end out     default: built where nvcc is
 # CUDA_ARCHITECTURES                          default: 80 90 (and PTX for later ones)
+# EMULATED     0 leaves out the GPU tests on the CPU; default: where CUDA's headers are
 
 # The built-in rules are not used here, and looking through them takes seconds.
 MAKEFLAGS += --no-builtin-rules
@@ -28,6 +29,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prot
 PACKAGES := libcjson libcyaml libcurl libpcre2-8 libutf8proc nettle zlib libzstd
 CPPFLAGS += -I. -D_GNU_SOURCE $(shell pkg-config --cflags-only-I $(PACKAGES))
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -lm
+EMULATED_LDLIBS := $(LDLIBS) -lstdc++ -ldl -lpthread
 # No -march: hot loops are compiled for several processors and chosen at run time.
 CFLAGS   += -std=c11 $(WARNINGS) -g -fno-math-errno -ffp-contract=fast
 
@@ -49,7 +51,9 @@ endif
 NVCC ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
 # The sanitizers do not know CUDA: their variants are built without.
 CUDA ?= $(if $(NVCC),$(if $(filter release,$(VARIANT)),1,0),0)
+CUDA_HOME := $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDA_ARCHITECTURES ?= 80 90
+EMULATED ?= $(if $(wildcard $(CUDA_HOME)/include/cuda_runtime.h),$(if $(filter fuzz,$(VARIANT)),0,1),0)
 
 ifeq ($(V),1)
 Q :=
@@ -62,7 +66,6 @@ SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c $(layer)/*/*
 ifeq ($(CUDA),1)
 SOURCES := $(filter-out backend/cuda_stub.c,$(SOURCES))
 CUDA_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp))
-CUDA_HOME := $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDNN_FRONTEND ?= $(wildcard build/cudnn-frontend/include)
 last_architecture := $(lastword $(CUDA_ARCHITECTURES))
 CUDA_TARGETS := $(foreach sm,$(CUDA_ARCHITECTURES),-gencode arch=compute_$(sm),code=sm_$(sm)) \
@@ -80,13 +83,28 @@ LIBRARY := $(BUILD)/libholdfast.a
 BINARY  := $(BUILD)/holdfast
 ALL_TESTS := $(basename $(notdir $(wildcard tests/unit/test_*.c tests/parity/test_*.c)))
 TESTS   ?= $(ALL_TESTS)
-GPU_TESTS := $(basename $(notdir $(wildcard tests/gpu/test_gpu_*.c)))
+GPU_TESTS ?= $(basename $(notdir $(wildcard tests/gpu/test_gpu_*.c)))
 GPU_TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(GPU_TESTS))
 TEST_BINARIES := $(addprefix $(BUILD)/tests/,$(TESTS))
+# The tests of the GPU, of a back-end that runs on the CPU (tests/gpu/emulator/emulator.h).
+EMULATOR := tests/gpu/emulator
+EMULATED_BUILD := $(BUILD)/emulated
+EMULATED_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp $(EMULATOR)/*.cpp))
+EMULATED_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out backend/cuda_stub.c,$(SOURCES))) \
+	$(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o)
+EMULATED_LIBRARY := $(EMULATED_BUILD)/libholdfast.a
+EMULATED_TESTS := $(GPU_TESTS:%=$(EMULATED_BUILD)/tests/%)
+CXXFLAGS_EMULATED = -std=c++17 -O2 -g -Wall -Wextra -Werror $(filter -fsanitize% -fno-%,$(CFLAGS)) \
+	-fno-extern-tls-init -fno-strict-aliasing -Wno-unknown-pragmas -I$(EMULATOR) -I. \
+	-isystem $(CUDA_HOME)/include
+# What `make test` adds to the tests that are named.
+ifeq ($(TESTS)$(EMULATED),$(ALL_TESTS)1)
+ALSO_TESTS := $(EMULATED_TESTS)
+endif
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 C_FILES := $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null)
 
-.PHONY: help all test test-gpu test-report asan fuzz format format-check tidy layers bench install clean
+.PHONY: help all test test-gpu test-gpu-emulated test-report asan fuzz format format-check tidy layers bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -124,6 +142,26 @@ $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
+$(EMULATED_BUILD)/%.cu.o: %.cu $(EMULATOR)/launches.pl $(EMULATOR)/device.h
+	@mkdir -p $(@D)
+	@echo "  CXX  $< (emulated)"
+	$(Q)$(EMULATOR)/launches.pl $< >$(@:.o=.cpp)
+	$(Q)$(CXX) $(CXXFLAGS_EMULATED) -include $(EMULATOR)/device.h -MMD -MP -c $(@:.o=.cpp) -o $@
+
+$(EMULATED_BUILD)/%.cpp.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX  $< (emulated)"
+	$(Q)$(CXX) $(CXXFLAGS_EMULATED) -MMD -MP -c $< -o $@
+
+$(EMULATED_LIBRARY): $(EMULATED_OBJECTS)
+	@echo "  AR   $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(EMULATED_BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(EMULATED_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS) -lcmocka -o $@
+
 # The tests' own HTTP servers: one plays a model and fails on purpose, one serves files.
 FAULT_SERVER := $(BUILD)/tests/fault_server
 FILE_SERVER := $(BUILD)/tests/file_server
@@ -160,18 +198,23 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
-test: $(TEST_BINARIES) $(REPORT_TEST) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
+test: $(TEST_BINARIES) $(REPORT_TEST) $(ALSO_TESTS) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
 	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) \
-		FILE_SERVER=$(abspath $(FILE_SERVER)) scripts/run-tests $(TEST_BINARIES) $(REPORT_TEST)
+		FILE_SERVER=$(abspath $(FILE_SERVER)) HOLDFAST_TEST_SMALL=1 HOLDFAST_TEST_DEVICE=cuda \
+		scripts/run-tests $(TEST_BINARIES) $(REPORT_TEST) $(ALSO_TESTS)
 
 test-report: $(REPORT_TEST) ## report.html in a headless Chromium (skips without one)
 	$(Q)CLI=0 scripts/run-tests $(REPORT_TEST)
 
-unit-test: $(TEST_BINARIES) ## build and run the C tests only (TESTS=name …)
-	$(Q)CLI=0 scripts/run-tests $(TEST_BINARIES)
+unit-test: $(TEST_BINARIES) $(ALSO_TESTS) ## build and run the C tests only (TESTS=name …)
+	$(Q)CLI=0 HOLDFAST_TEST_SMALL=1 HOLDFAST_TEST_DEVICE=cuda \
+		scripts/run-tests $(TEST_BINARIES) $(ALSO_TESTS)
 
 test-gpu: $(GPU_TEST_BINARIES) ## CPU against CUDA, every operation (skips without a GPU)
 	$(Q)CLI=0 scripts/run-tests $(GPU_TEST_BINARIES)
+
+test-gpu-emulated: $(EMULATED_TESTS) ## the same on the CPU, kernels thread by thread (GPU_TESTS=name …)
+	$(Q)CLI=0 HOLDFAST_TEST_DEVICE=cuda scripts/run-tests $(EMULATED_TESTS)
 
 asan: ## all tests under the address and undefined-behaviour sanitizers
 	$(Q)$(MAKE) VARIANT=asan test

@@ -21,11 +21,10 @@ static enum attention_choice attention_choice(const struct cuda_backend *cuda)
     return ATTENTION_CUDNN;
 }
 
-void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_t blocks,
-                           int threads, size_t shared_bytes, struct cuda_attention *a)
+void cuda_attention_launch(struct cuda_backend *cuda, cuda_attention_kernel *kernel,
+                           int64_t blocks, int threads, size_t shared_bytes,
+                           const struct cuda_attention *a)
 {
-    void *arguments[] = {a};
-
     if (blocks == 0)
         return;
     if (shared_bytes > cuda->shared_bytes_most) {
@@ -35,20 +34,20 @@ void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_
                   a->head_size, shared_bytes, cuda->shared_bytes_most);
         return;
     }
+    const void *function = (const void *)kernel;
     if (!cuda_good(cuda,
-                   cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                   cudaFuncSetAttribute(function,
+                                        cudaFuncAttributeMaxDynamicSharedMemorySize,
                                         (int)shared_bytes),
                    "attention: shared memory") ||
         !cuda_good(cuda,
-                   cudaFuncSetAttribute(kernel,
+                   cudaFuncSetAttribute(function,
                                         cudaFuncAttributePreferredSharedMemoryCarveout,
                                         cudaSharedmemCarveoutMaxShared),
                    "attention: shared memory"))
         return;
-    cuda_good(cuda,
-              cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3((unsigned)threads),
-                               arguments, shared_bytes, cuda->stream),
-              "attention");
+    kernel<<<(unsigned)blocks, threads, shared_bytes, cuda->stream>>>(*a);
+    cuda_launched(cuda, "attention");
 }
 
 static struct cuda_attention attention_of(const struct tensor *qkv,

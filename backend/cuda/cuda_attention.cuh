@@ -53,10 +53,12 @@ void cuda_attention_simple_forward(struct cuda_backend *cuda, struct cuda_attent
 void cuda_attention_simple_backward(struct cuda_backend *cuda, struct cuda_attention *a,
                                     enum dtype dtype);
 
-/* Launches `kernel`, which takes a struct cuda_attention by value. No blocks: does
- * nothing. */
-void cuda_attention_launch(struct cuda_backend *cuda, const void *kernel, int64_t blocks,
-                           int threads, size_t shared_bytes, struct cuda_attention *a);
+typedef void cuda_attention_kernel(struct cuda_attention);
+
+/* No blocks: does nothing. */
+void cuda_attention_launch(struct cuda_backend *cuda, cuda_attention_kernel *kernel,
+                           int64_t blocks, int threads, size_t shared_bytes,
+                           const struct cuda_attention *a);
 
 /*
  * Tiles of `rows` rows, counted from the start of their document, so that a document's

@@ -423,8 +423,8 @@ static void query_launch(struct cuda_backend *cuda, struct cuda_attention *a)
     typedef query_layout<D, M, KEYS> layout;
 
     cuda_attention_launch(cuda,
-                          bent(a) ? (const void *)query_kernel<D, M, KEYS, BLOCKS, true>
-                                  : (const void *)query_kernel<D, M, KEYS, BLOCKS, false>,
+                          bent(a) ? query_kernel<D, M, KEYS, BLOCKS, true>
+                                  : query_kernel<D, M, KEYS, BLOCKS, false>,
                           cuda_attention_tiles(a, layout::QUERIES) * a->heads,
                           ATTENTION_THREADS, layout::BYTES, a);
 }
@@ -436,10 +436,8 @@ static void key_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 
     cuda_attention_launch(
         cuda,
-        bent(a)
-            ? (const void *)key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, true>
-            : (const void *)
-                  key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, false>,
+        bent(a) ? key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, true>
+                : key_kernel<D, M, QUERIES, BLOCKS, WITH_KEYS, WITH_VALUES, false>,
         cuda_attention_tiles(a, layout::KEYS) * a->key_value_heads, ATTENTION_THREADS,
         layout::BYTES, a);
 }
@@ -449,9 +447,8 @@ static void delta_launch(struct cuda_backend *cuda, struct cuda_attention *a)
     const int64_t rows = (int64_t)a->tokens * a->heads;
     const int rows_per_block = ATTENTION_THREADS / DELTA_LANES;
 
-    cuda_attention_launch(cuda, (const void *)delta_kernel,
-                          (rows + rows_per_block - 1) / rows_per_block, ATTENTION_THREADS,
-                          0, a);
+    cuda_attention_launch(cuda, delta_kernel, (rows + rows_per_block - 1) / rows_per_block,
+                          ATTENTION_THREADS, 0, a);
 }
 
 /* Tiles of half as many queries where a block has less than 103 KiB. */

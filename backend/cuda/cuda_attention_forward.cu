@@ -164,8 +164,8 @@ static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
     const bool bent = a->window > 0 || a->cap > 0;
 
     cuda_attention_launch(cuda,
-                          bent ? (const void *)forward_kernel<D, M, KEYS, BLOCKS, true>
-                               : (const void *)forward_kernel<D, M, KEYS, BLOCKS, false>,
+                          bent ? forward_kernel<D, M, KEYS, BLOCKS, true>
+                               : forward_kernel<D, M, KEYS, BLOCKS, false>,
                           cuda_attention_tiles(a, layout::QUERIES) * a->heads,
                           ATTENTION_THREADS, layout::BYTES, a);
 }

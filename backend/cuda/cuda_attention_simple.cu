@@ -456,7 +456,7 @@ static __global__ void __launch_bounds__(THREADS, 2)
 template <typename type, int D_MAXIMUM, int R>
 static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 {
-    cuda_attention_launch(cuda, (const void *)simple_forward_kernel<type, D_MAXIMUM, R>,
+    cuda_attention_launch(cuda, simple_forward_kernel<type, D_MAXIMUM, R>,
                           cuda_attention_tiles(a, WARPS * R) * a->heads, THREADS,
                           shared_bytes<R>(a->head_size, 1), a);
 }
@@ -468,11 +468,11 @@ static void backward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
     const int64_t rows = (int64_t)a->tokens * a->heads;
     const size_t bytes = shared_bytes<R>(a->head_size, 2);
 
-    cuda_attention_launch(cuda, (const void *)simple_delta_kernel<type>,
-                          (rows + WARPS - 1) / WARPS, THREADS, 0, a);
-    cuda_attention_launch(cuda, (const void *)simple_query_kernel<type, D_MAXIMUM, R>,
-                          tiles * a->heads, THREADS, bytes, a);
-    cuda_attention_launch(cuda, (const void *)simple_key_kernel<type, D_MAXIMUM, R>,
+    cuda_attention_launch(cuda, simple_delta_kernel<type>, (rows + WARPS - 1) / WARPS,
+                          THREADS, 0, a);
+    cuda_attention_launch(cuda, simple_query_kernel<type, D_MAXIMUM, R>, tiles * a->heads,
+                          THREADS, bytes, a);
+    cuda_attention_launch(cuda, simple_key_kernel<type, D_MAXIMUM, R>,
                           tiles * a->key_value_heads, THREADS, bytes, a);
 }
 

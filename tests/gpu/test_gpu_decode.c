@@ -7,6 +7,7 @@ struct sequences {
     int64_t S, width, page_count;
     int32_t *positions, *table;
     struct indices positions_on, table_on;
+    struct operand written; /* [positions of all, (H + 2 G) D]: what the cache is made of */
     struct operand keys, values, qkv, out;
 };
 
@@ -14,6 +15,16 @@ static int64_t row_in_pool(const struct sequences *q, int64_t s, int64_t positio
 {
     return q->table[s * q->width + position / CACHE_PAGE_ROWS] * CACHE_PAGE_ROWS +
            position % CACHE_PAGE_ROWS;
+}
+
+/* The row of `written` that position 0 of sequence s has; of S, how many there are. */
+static int64_t first_written(const struct sequences *q, int64_t s)
+{
+    int64_t count = 0;
+
+    for (int64_t i = 0; i < s; i++)
+        count += q->positions[i] + 1;
+    return count;
 }
 
 /* Takes pages for every sequence from a shuffled pool. What a table holds beyond the pages
@@ -32,18 +43,25 @@ static void pages_take(struct sequences *q)
             q->table[s * q->width + i] = (int32_t)order[used++];
 }
 
-/* A pool [R, G D] of NaN, but for the rows of each sequence. */
-static struct operand pool_make(const struct sequences *q)
+/* Pools of NaN, but for what is written to the rows of each sequence: how a page holds it
+ * is each back-end's own affair. */
+static void cache_fill(struct sequences *q)
 {
     const int64_t columns = q->shape.key_value_heads * q->shape.head_size;
-    struct operand pool =
-        poisoned_matrix(q->dtype, q->page_count * CACHE_PAGE_ROWS, columns);
+    int32_t *rows = keep(int32_t, first_written(q, q->S)), *row = rows;
 
+    q->keys = poisoned_matrix(q->dtype, q->page_count * CACHE_PAGE_ROWS, columns);
+    q->values = poisoned_matrix(q->dtype, q->page_count * CACHE_PAGE_ROWS, columns);
     for (int64_t s = 0; s < q->S; s++)
         for (int64_t i = 0; i <= q->positions[s]; i++)
-            random_fill(host_data(&pool) + row_in_pool(q, s, i) * columns, columns);
-    operand_send(&pool);
-    return pool;
+            *row++ = (int32_t)row_in_pool(q, s, i);
+    const struct indices rows_on = indices_of(rows, row - rows);
+    EACH_SIDE(side)
+    {
+        struct key_value_cache_layer cache = {q->keys.on[side], q->values.on[side]};
+        cache_write(backends[side], &cache, &q->written.on[side], rows_on.on[side],
+                    &q->shape);
+    }
 }
 
 static struct sequences sequences_make(const int32_t *positions, int64_t S, int64_t H,
@@ -65,8 +83,8 @@ static struct sequences sequences_make(const int32_t *positions, int64_t S, int6
     pages_take(&q);
     q.positions_on = indices_of(q.positions, S);
     q.table_on = indices_of(q.table, S * q.width);
-    q.keys = pool_make(&q);
-    q.values = pool_make(&q);
+    q.written = random_matrix(dtype, first_written(&q, S), (H + 2 * G) * D);
+    cache_fill(&q);
     q.qkv = random_matrix(dtype, S, (H + 2 * G) * D);
     q.out = poisoned_matrix(dtype, S, H * D);
     return q;
@@ -96,9 +114,11 @@ static void solve_sequence(const struct sequences *q, int64_t s, struct bounded 
     struct bounded *scores = memory_allocate_array((size_t)count, sizeof *scores), log_sum;
 
     for (int64_t j = 0; j < count * G * D; j++) {
-        const int64_t at = row_in_pool(q, s, j / (G * D)) * G * D + j % (G * D);
-        gathered[j] = (double)host_data(&q->keys)[at];
-        gathered[count * G * D + j] = (double)host_data(&q->values)[at];
+        const float *key = host_data(&q->written) +
+                           (first_written(q, s) + j / (G * D)) * (H + 2 * G) * D + H * D +
+                           j % (G * D);
+        gathered[j] = (double)key[0];
+        gathered[count * G * D + j] = (double)key[G * D];
     }
     for (int64_t head = 0; head < H; head++) {
         const double *keys = gathered + head / (H / G) * D;
@@ -181,17 +201,8 @@ static void pages_do_not_matter(enum dtype dtype)
     struct sequences b = sequences_make(positions, S, H, G, D, dtype);
 
     case_begin("other pages %s", dtype_name(dtype));
-    for (int64_t s = 0; s < S; s++)
-        for (int64_t i = 0; i <= positions[s]; i++) {
-            const int64_t from = row_in_pool(&a, s, i) * G * D;
-            const int64_t to = row_in_pool(&b, s, i) * G * D;
-            memcpy(host_data(&b.keys) + to, host_data(&a.keys) + from,
-                   G * D * sizeof(float));
-            memcpy(host_data(&b.values) + to, host_data(&a.values) + from,
-                   G * D * sizeof(float));
-        }
-    operand_send(&b.keys);
-    operand_send(&b.values);
+    b.written = a.written;
+    cache_fill(&b);
     b.qkv = a.qkv;
     decode(&a, &a.out, DEVICE, 0, S);
     decode(&b, &b.out, DEVICE, 0, S);

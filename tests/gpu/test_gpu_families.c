@@ -163,13 +163,19 @@ BOTH_TYPES(partial_rotation)
 
 enum { DOCUMENTS = 4 };
 
-/* Documents and a cache that holds them, page after page. */
+/* Documents, and the pages that each has room for in a cache. */
 struct pack {
     struct attention_shape shape;
     enum dtype dtype;
     int64_t T, width, pages;
     int32_t starts[DOCUMENTS + 1], lasts[DOCUMENTS];
     struct operand qkv;
+};
+
+/* How a page holds its rows is each back-end's own affair. */
+struct cache {
+    struct operand keys, values;
+    struct indices table;
 };
 
 static void forward_and_backward(const struct pack *p, const struct indices *starts,
@@ -207,56 +213,70 @@ static struct indices table_of(const struct pack *p)
 }
 
 /* All documents, brought into the cache. */
-static void prefill(const struct pack *p, const struct indices *starts, int64_t longest)
+static struct cache cache_make(const struct pack *p)
 {
-    const int64_t H = p->shape.heads, G = p->shape.key_value_heads, D = p->shape.head_size;
+    const int64_t columns = p->shape.key_value_heads * p->shape.head_size;
     const int64_t pool = DOCUMENTS * p->pages * CACHE_PAGE_ROWS;
-    struct operand keys = random_matrix(p->dtype, pool, G * D);
-    struct operand values = random_matrix(p->dtype, pool, G * D);
-    struct operand out = poisoned_matrix(p->dtype, p->T, H * D);
-    int32_t *positions = keep(int32_t, p->T), *rows = keep(int32_t, p->T);
-    const struct indices table = table_of(p);
+    struct cache cache = {random_matrix(p->dtype, pool, columns),
+                          random_matrix(p->dtype, pool, columns), table_of(p)};
+    int32_t *rows = keep(int32_t, p->T);
 
     for (int32_t n = 0; n < DOCUMENTS; n++)
         for (int32_t t = p->starts[n]; t < p->starts[n + 1]; t++) {
             const int32_t position = t - p->starts[n];
-            const int32_t page = table.on[HOST][n * p->pages + position / CACHE_PAGE_ROWS];
-            positions[t] = position;
+            const int32_t page =
+                cache.table.on[HOST][n * p->pages + position / CACHE_PAGE_ROWS];
             rows[t] = page * CACHE_PAGE_ROWS + position % CACHE_PAGE_ROWS;
         }
-    const struct indices positions_on = indices_of(positions, p->T);
     const struct indices rows_on = indices_of(rows, p->T);
     EACH_SIDE(side)
     {
-        struct key_value_cache_layer cache = {keys.on[side], values.on[side]};
+        struct key_value_cache_layer layer = {cache.keys.on[side], cache.values.on[side]};
+        cache_write(backends[side], &layer, &p->qkv.on[side], rows_on.on[side], &p->shape);
+    }
+    return cache;
+}
+
+static void prefill(const struct pack *p, const struct cache *cache,
+                    const struct indices *starts, int64_t longest)
+{
+    struct operand out =
+        poisoned_matrix(p->dtype, p->T, p->shape.heads * p->shape.head_size);
+    int32_t *positions = keep(int32_t, p->T);
+
+    for (int32_t n = 0; n < DOCUMENTS; n++)
+        for (int32_t t = p->starts[n]; t < p->starts[n + 1]; t++)
+            positions[t] = t - p->starts[n];
+    const struct indices positions_on = indices_of(positions, p->T);
+    EACH_SIDE(side)
+    {
+        const struct key_value_cache_layer layer = {cache->keys.on[side],
+                                                    cache->values.on[side]};
         const struct cached_documents cached = {{starts->on[side], DOCUMENTS, longest},
                                                 positions_on.on[side],
-                                                {table.on[side], p->pages}};
-        cache_write(backends[side], &cache, &p->qkv.on[side], rows_on.on[side], &p->shape);
-        attention_prefill(backends[side], &out.on[side], &p->qkv.on[side], &cache, &cached,
+                                                {cache->table.on[side], p->pages}};
+        attention_prefill(backends[side], &out.on[side], &p->qkv.on[side], &layer, &cached,
                           &p->shape);
     }
     compare("prefill", &out, p->dtype);
 }
 
 /* The last token of each document, from the cache. */
-static void decode(const struct pack *p)
+static void decode(const struct pack *p, const struct cache *cache)
 {
-    const int64_t H = p->shape.heads, G = p->shape.key_value_heads, D = p->shape.head_size;
-    const int64_t pool = DOCUMENTS * p->pages * CACHE_PAGE_ROWS;
-    struct operand keys = random_matrix(p->dtype, pool, G * D);
-    struct operand values = random_matrix(p->dtype, pool, G * D);
     struct operand last = random_matrix(p->dtype, DOCUMENTS, p->width);
-    struct operand out = poisoned_matrix(p->dtype, DOCUMENTS, H * D);
-    const struct indices table = table_of(p);
+    struct operand out =
+        poisoned_matrix(p->dtype, DOCUMENTS, p->shape.heads * p->shape.head_size);
     int32_t *positions = keep(int32_t, DOCUMENTS);
+
     memcpy(positions, p->lasts, sizeof p->lasts);
     const struct indices positions_on = indices_of(positions, DOCUMENTS);
     EACH_SIDE(side)
     {
-        const struct key_value_cache_layer cache = {keys.on[side], values.on[side]};
-        const struct cache_pages pages = {table.on[side], p->pages};
-        attention_decode(backends[side], &out.on[side], &last.on[side], &cache, &pages,
+        const struct key_value_cache_layer layer = {cache->keys.on[side],
+                                                    cache->values.on[side]};
+        const struct cache_pages pages = {cache->table.on[side], p->pages};
+        attention_decode(backends[side], &out.on[side], &last.on[side], &layer, &pages,
                          positions_on.on[side], &p->shape);
     }
     compare("decode", &out, p->dtype);
@@ -284,8 +304,9 @@ static void attention_case(enum dtype dtype, const int64_t *heads, int64_t windo
     const struct indices starts_on = indices_of(starts, DOCUMENTS + 1);
     forward_and_backward(&p, &starts_on, small ? 200 : 700);
     memcpy(p.starts, starts, sizeof p.starts);
-    prefill(&p, &starts_on, small ? 200 : 700);
-    decode(&p);
+    const struct cache cache = cache_make(&p);
+    prefill(&p, &cache, &starts_on, small ? 200 : 700);
+    decode(&p, &cache);
     release_all();
 }
 
