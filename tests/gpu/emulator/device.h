@@ -25,12 +25,18 @@
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
-/* launches.pl writes emulator_launch(EXPRESSION, GRID, THREADS, BYTES, STREAM)(ARGUMENTS).
+/*
+ * launches.pl writes emulator_launch(KERNEL, GRID, THREADS, BYTES, STREAM)(ARGUMENTS), and
+ * emulator_launch_chosen where KERNEL is an expression: it has its value at the launch, not
+ * when the work is done. A name may be that of a template, whose arguments are deduced.
  */
 #define emulator_launch(kernel, ...)                                                       \
     emulator::launcher(#kernel, __VA_ARGS__).with([=](auto... arguments) {                 \
         (kernel)(arguments...);                                                            \
     })
+#define emulator_launch_chosen(expression, ...)                                            \
+    emulator::launcher(#expression, __VA_ARGS__)                                           \
+        .with([kernel = (expression)](auto... arguments) { kernel(arguments...); })
 
 namespace emulator
 {
