@@ -41,6 +41,7 @@ struct trainer {
     struct batch_order batches;
     struct packed_batch batch;
     int64_t token_limit; /* of one packed batch */
+    int64_t longest;     /* example, in tokens */
     int64_t total_steps;
     struct cross_entropy_sums *sums; /* one for each packed batch of an update */
     struct file_log metrics;

@@ -160,6 +160,7 @@ void trainer_plan(struct trainer *trainer, int64_t channels)
     for (int64_t i = 0; i < trainer->validation.count; i++)
         if (dataset_example_tokens(&trainer->validation, i) > longest)
             longest = dataset_example_tokens(&trainer->validation, i);
+    trainer->longest = longest;
     trainer->token_limit = longest * options->batch_size;
     if (trainer->token_limit > options->batch_tokens)
         trainer->token_limit =
@@ -277,6 +278,8 @@ static enum status memory_check(const struct trainer *trainer,
         .ranks = ranks_size(&trainer->ranks),
         .sharded = train_sharded(trainer->options),
         .token_count = trainer->token_limit,
+        .longest = trainer->longest,
+        .untrained = trainer->options->init != NULL,
         .recompute = trainer->options->recompute,
         .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
     };
