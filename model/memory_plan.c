@@ -14,9 +14,13 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t round_up(size_t count, size_t multiple)
+/* As cuDNN's documents are padded: to whole tiles, long ones by at most a quarter. */
+static size_t length_rounded(size_t length)
 {
-    return (count + multiple - 1) / multiple * multiple;
+    size_t step = 128;
+    while (length > 8 * step)
+        step *= 2;
+    return (length + step - 1) / step * step;
 }
 
 /*
@@ -29,11 +33,11 @@ static size_t round_up(size_t count, size_t multiple)
 static size_t attention_workspace(const struct architecture *a,
                                   const struct training_shape *shape)
 {
-    enum { TILE = 128, CUDNN_BYTES = 1 << 30 };
+    enum { CUDNN_BYTES = 1 << 30 };
     const size_t tokens = (size_t)shape->token_count, heads = (size_t)a->heads;
     const size_t longest = shape->longest > 0 ? (size_t)shape->longest : tokens;
     const size_t shared = a->heads > a->key_value_heads ? 4 * (size_t)a->head_size : 0;
-    const size_t each = heads * (2 * round_up(longest, TILE) + 4 + shared);
+    const size_t each = heads * (2 * length_rounded(longest) + 4 + shared);
     const bool cudnn = shape->dtype == DTYPE_BF16 && a->attention_cap <= 0;
     return tokens * heads * sizeof(float) +
            (cudnn ? least(2 * tokens * each, CUDNN_BYTES) : 0);
