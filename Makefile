@@ -64,6 +64,9 @@ endif
 
 SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c $(layer)/*/*.c)))
 ifeq ($(CUDA),1)
+ifeq ($(NVCC),)
+$(error CUDA=1 needs nvcc, which is neither on the PATH nor in /usr/local/cuda/bin: name it by NVCC=)
+endif
 SOURCES := $(filter-out backend/cuda_stub.c,$(SOURCES))
 CUDA_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp))
 CUDNN_FRONTEND ?= $(wildcard build/cudnn-frontend/include)
