@@ -1,11 +1,15 @@
 /* The plan of 8 billion parameters against sums made by hand, and what is advised. */
+#include "base/memory.h"
 #include "base/text_buffer.h"
 #include "model/memory_plan.h"
+#include "model/transformer.h"
+#include "optim/adamw.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -156,6 +160,58 @@ static void own_attention(void **state)
                      (512 << 20) + 2 * rows * C * 4 + 4096 * H * 4 + (256 << 20));
 }
 
+static size_t moments_held(const struct transformer *model, struct backend *backend)
+{
+    const struct parameter_block *block = transformer_trained(model);
+    struct adamw_range *ranges = memory_allocate_array(block->entry_count, sizeof *ranges);
+    struct adamw adamw;
+    struct error error;
+    size_t bytes = 0;
+    for (size_t i = 0; i < block->entry_count; i++)
+        ranges[i] = (struct adamw_range){block->entries[i].offset, block->entries[i].count,
+                                         block->entries[i].decayed};
+    if (adamw_init(&adamw, backend, block->count, DTYPE_U8, ranges,
+                   (int64_t)block->entry_count, &error))
+        fail_msg("%s", error.message);
+    for (int array = 0; array < ADAMW_ARRAYS; array++)
+        bytes += 2 * (size_t)adamw_array_held(&adamw, (enum adamw_array)array) *
+                 dtype_bytes(adamw_array_dtype(&adamw, (enum adamw_array)array));
+    adamw_release(&adamw);
+    free(ranges);
+    return bytes;
+}
+
+/* Of codes, scales and the fp32 moments of norms and small matrices, what is planned is
+ * what is held, but for a scale at the end of each parameter. */
+static void moments_in_8_bits(void **state)
+{
+    const struct architecture a = {.model_type = "llama",
+                                   .layer_count = 3,
+                                   .channels = 80,
+                                   .feed_forward = 100,
+                                   .heads = 4,
+                                   .key_value_heads = 2, /* k and v are small: 80 x 40 */
+                                   .head_size = 20,
+                                   .vocabulary = 333,
+                                   .position_limit = 64};
+    const struct training_shape shape = {
+        .dtype = DTYPE_F32, .moments = DTYPE_U8, .token_count = 8};
+    const size_t planned = memory_plan_make(&a, &shape).moments;
+    struct backend *backend;
+    struct transformer *model;
+    struct error error;
+    (void)state;
+    if (backend_open(&backend, &(struct backend_options){.thread_count = 1}, &error) ||
+        transformer_create(&model, backend, &a, 1, MASTERS_KEPT, &error))
+        fail_msg("%s", error.message);
+    const size_t held = moments_held(model, backend);
+    size_t entries;
+    transformer_parameters(model, &entries);
+    assert_in_range(planned, held - 2 * 64, held + 2 * (entries + 2) * sizeof(float));
+    transformer_free(model);
+    backend_close(backend);
+}
+
 static void expect_advice(const struct training_shape *shape, double free_gib,
                           const char *wanted)
 {
@@ -203,9 +259,9 @@ static void advice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_fine_tune), cmocka_unit_test(adapters),
-        cmocka_unit_test(quantized),      cmocka_unit_test(own_attention),
-        cmocka_unit_test(advice),
+        cmocka_unit_test(full_fine_tune),    cmocka_unit_test(adapters),
+        cmocka_unit_test(quantized),         cmocka_unit_test(own_attention),
+        cmocka_unit_test(moments_in_8_bits), cmocka_unit_test(advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
