@@ -33,6 +33,7 @@ struct bench {
     struct architecture architecture;
     struct transformer *model;
     size_t free_before, free_least;
+    int64_t replies; /* that have ended */
 };
 
 /* ---- gpu_bench_model.c ---- */
