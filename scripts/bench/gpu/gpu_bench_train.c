@@ -139,6 +139,8 @@ static void print_plan(const struct bench *bench, const struct memory_plan *made
 {
     struct text_buffer text = {0}, words = {0};
     struct json_writer json = {.out = &text};
+    if (free_bytes > 0)
+        text_buffer_append(&words, "training would take ");
     memory_plan_print(made, &words);
     if (free_bytes > 0)
         text_buffer_appendf(&words, ", and %.2f GiB are free", gibibytes(free_bytes));
