@@ -64,6 +64,9 @@ endif
 
 SOURCES := $(sort $(foreach layer,$(LAYERS),$(wildcard $(layer)/*.c $(layer)/*/*.c)))
 ifeq ($(CUDA),1)
+ifeq ($(NVCC),)
+$(error CUDA=1 needs nvcc, which is neither on the PATH nor in /usr/local/cuda/bin: name it by NVCC=)
+endif
 SOURCES := $(filter-out backend/cuda_stub.c,$(SOURCES))
 CUDA_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp))
 CUDNN_FRONTEND ?= $(wildcard build/cudnn-frontend/include)
@@ -100,6 +103,7 @@ CXXFLAGS_EMULATED = -std=c++17 -O2 -g -Wall -Wextra -Werror $(filter -fsanitize%
 # What `make test` adds to the tests that are named.
 ifeq ($(TESTS)$(EMULATED),$(ALL_TESTS)1)
 ALSO_TESTS := $(EMULATED_TESTS)
+EMULATED_BINARY := $(EMULATED_BUILD)/holdfast
 endif
 FUZZERS := $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 C_FILES := $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h' 2>/dev/null)
@@ -162,6 +166,11 @@ $(EMULATED_BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(EMULATED_LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS) -lcmocka -o $@
 
+# The binary, for tests/cli/test-device.
+$(EMULATED_BUILD)/holdfast: $(BUILD)/holdfast.o $(EMULATED_LIBRARY)
+	@echo "  LINK $@"
+	$(Q)$(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS) -o $@
+
 # The tests' own HTTP servers: one plays a model and fails on purpose, one serves files.
 FAULT_SERVER := $(BUILD)/tests/fault_server
 FILE_SERVER := $(BUILD)/tests/file_server
@@ -198,9 +207,10 @@ $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
 	@echo "  LINK $@"
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
-test: $(TEST_BINARIES) $(REPORT_TEST) $(ALSO_TESTS) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
+test: $(TEST_BINARIES) $(REPORT_TEST) $(ALSO_TESTS) $(EMULATED_BINARY) $(BINARY) $(FAULT_SERVER) $(FILE_SERVER) ## build and run all tests
 	$(Q)HOLDFAST=$(BINARY) FAULT_SERVER=$(abspath $(FAULT_SERVER)) \
 		FILE_SERVER=$(abspath $(FILE_SERVER)) HOLDFAST_TEST_SMALL=1 HOLDFAST_TEST_DEVICE=cuda \
+		HOLDFAST_EMULATED=$(abspath $(EMULATED_BINARY)) \
 		scripts/run-tests $(TEST_BINARIES) $(REPORT_TEST) $(ALSO_TESTS)
 
 test-report: $(REPORT_TEST) ## report.html in a headless Chromium (skips without one)

@@ -131,8 +131,7 @@ static void run_recorded(struct decode_step *step, int shape, int64_t rows)
         backend_record_launch(backend, step->recordings[shape]);
 }
 
-enum status decode_step_run(struct decode_step *step, int64_t count, int32_t *sampled,
-                            struct error *error)
+void decode_step_start(struct decode_step *step, int64_t count, int32_t *sampled)
 {
     static const int32_t first_page = 0;
     const struct decode_row padding = {.pages = &first_page, .page_count = 1};
@@ -151,5 +150,9 @@ enum status decode_step_run(struct decode_step *step, int64_t count, int32_t *sa
         run_operations(step, rows);
     step->ran[shape] = true;
     backend_copy_out(backend, sampled, step->sampled, (size_t)count * sizeof *sampled);
-    return backend_sync(backend, error);
+}
+
+enum status decode_step_finish(struct decode_step *step, struct error *error)
+{
+    return backend_sync(step->model->backend, error);
 }

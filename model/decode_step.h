@@ -62,8 +62,10 @@ void decode_step_release(struct decode_step *step);
 
 /* Says what row `index` is in the next step. */
 void decode_step_set(struct decode_step *step, int64_t index, const struct decode_row *row);
-/* Samples the tokens of rows [0, count); -1 where the logits are not finite. */
-enum status decode_step_run(struct decode_step *step, int64_t count, int32_t *sampled,
-                            struct error *error);
+/* Begins to sample the tokens of rows [0, count): a device does it while the host goes on.
+ */
+void decode_step_start(struct decode_step *step, int64_t count, int32_t *sampled);
+/* Waits for `sampled`: [count], -1 where the logits are not finite. */
+enum status decode_step_finish(struct decode_step *step, struct error *error);
 
 #endif

@@ -21,6 +21,9 @@
  *
  * Where a prompt begins like a running sequence, whole pages of that one's serve it too.
  *
+ * Replies that end in a step are reported while the device is in the next one: what is done
+ * with them (judging, storing) takes no time of its own.
+ *
  * Both use linear_decode() and operations whose rows, or documents, do not see each
  * other, so which sequences run together changes nothing.
  */
@@ -64,6 +67,10 @@ struct generator {
     struct sequence *active; /* [S], the first active_count run */
     int64_t active_count;
     int64_t free_count;
+    struct generation_request **ended; /* [S], the first ended_count: to be reported */
+    int64_t ended_count;
+    generation_done *done; /* NULL: nobody asked */
+    void *context;
 };
 
 static int64_t least(int64_t a, int64_t b)
@@ -300,8 +307,8 @@ static enum status check_sampled(const struct generator *generator, struct error
     return STATUS_OK;
 }
 
-/* Keeps the sequences that go on, in order, and reports the others. */
-static void advance_rows(struct generator *generator, generation_done *done, void *context)
+/* Keeps the sequences that go on, in order; the others have ended. */
+static void advance_rows(struct generator *generator)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < generator->active_count; i++) {
@@ -311,10 +318,16 @@ static void advance_rows(struct generator *generator, generation_done *done, voi
             continue;
         }
         sequence_end(generator, &sequence);
-        if (done)
-            done(context, sequence.request);
+        generator->ended[generator->ended_count++] = sequence.request;
     }
     generator->active_count = kept;
+}
+
+static void report_ended(struct generator *generator)
+{
+    for (int64_t i = 0; generator->done && i < generator->ended_count; i++)
+        generator->done(generator->context, generator->ended[i]);
+    generator->ended_count = 0;
 }
 
 /*
@@ -337,18 +350,18 @@ static void lengthen(struct generator *generator)
 }
 
 /* One token for every running sequence. */
-static enum status decode(struct generator *generator, generation_done *done, void *context,
-                          struct error *error)
+static enum status decode(struct generator *generator, struct error *error)
 {
     lengthen(generator);
     for (int64_t i = 0; i < generator->active_count; i++)
         step_set(generator, i, &generator->active[i]);
-    enum status status = decode_step_run(&generator->step, generator->active_count,
-                                         generator->sampled, error);
+    decode_step_start(&generator->step, generator->active_count, generator->sampled);
+    report_ended(generator);
+    enum status status = decode_step_finish(&generator->step, error);
     if (!status)
         status = check_sampled(generator, error);
     if (!status)
-        advance_rows(generator, done, context);
+        advance_rows(generator);
     return status;
 }
 
@@ -469,6 +482,7 @@ static void host_place(struct generator *generator, struct arena *arena)
     generator->pages = arena_push_array(arena, slots, width * sizeof(int32_t));
     generator->free_slots = arena_push_array(arena, slots, sizeof(int32_t));
     generator->active = arena_push_array(arena, slots, sizeof(struct sequence));
+    generator->ended = arena_push_array(arena, slots, sizeof *generator->ended);
 }
 
 static enum status host_reserve(struct generator *generator, struct error *error)
@@ -516,7 +530,8 @@ enum status generate_within(struct transformer *model, struct generation_request
                             int64_t count, const struct generation_limits *limits,
                             generation_done *done, void *context, struct error *error)
 {
-    struct generator generator = {.model = model, .backend = model->backend};
+    struct generator generator = {
+        .model = model, .backend = model->backend, .done = done, .context = context};
     enum status status = STATUS_OK;
     for (int64_t i = 0; i < count; i++) {
         requests[i].reply = NULL;
@@ -532,8 +547,9 @@ enum status generate_within(struct transformer *model, struct generation_request
     int64_t next = 0;
     while (!status && (next < count || generator.active_count > 0)) {
         next = admit(&generator, requests, next, count);
-        status = decode(&generator, done, context, error);
+        status = decode(&generator, error);
     }
+    report_ended(&generator);
     release(&generator);
     return status;
 }

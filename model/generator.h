@@ -33,7 +33,8 @@ struct generation_request {
     bool stopped; /* by a stop token; false: the limit was reached */
 };
 
-/* Called (from the same thread) as each reply ends, in order of ending. */
+/* Called (from the same thread) as each reply ends, in order of ending; the device is in
+ * the next step meanwhile, so that time taken here costs none there. */
 typedef void generation_done(void *context, struct generation_request *request);
 
 /*

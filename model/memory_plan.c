@@ -14,23 +14,53 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* As cuDNN's documents are padded: to whole tiles, long ones by at most a quarter. */
+static size_t length_rounded(size_t length)
+{
+    size_t step = 128;
+    while (length > 8 * step)
+        step *= 2;
+    return (length + step - 1) / step * step;
+}
+
 /*
- * The CUDA back-end's scratch: a chunk of logits in fp32 and their gradients in the compute
- * type (backend/cuda/cuda_cross_entropy.cu), the rows of the chunk twice, fp32 sums of
- * attention's backward, cuBLASLt's workspace and the libraries' own.
+ * Of attention's backward, at most. cuDNN's keeps the gradients of the scores, 2 bytes for
+ * each pair of tokens of a document, row sums, and, where heads share keys, dK and dV of
+ * each head, of as many documents or heads at a time as 1 GiB takes; ragged documents may
+ * be padded to twice their tokens (backend/cuda/cuda_cudnn.cpp). It serves bf16 without
+ * soft-caps; our own kernel wants one number for each row and head, as both do.
+ */
+static size_t attention_workspace(const struct architecture *a,
+                                  const struct training_shape *shape)
+{
+    enum { CUDNN_BYTES = 1 << 30 };
+    const size_t tokens = (size_t)shape->token_count, heads = (size_t)a->heads;
+    const size_t longest = shape->longest > 0 ? (size_t)shape->longest : tokens;
+    const size_t shared = a->heads > a->key_value_heads ? 4 * (size_t)a->head_size : 0;
+    const size_t each = heads * (2 * length_rounded(longest) + 4 + shared);
+    const bool cudnn = shape->dtype == DTYPE_BF16 && a->attention_cap <= 0;
+    return tokens * heads * sizeof(float) +
+           (cudnn ? least(2 * tokens * each, CUDNN_BYTES) : 0);
+}
+
+/*
+ * The CUDA back-end's scratch: a slice of logits in fp32, a chunk of their gradients where
+ * these have another type, its rows twice (backend/cuda/cuda_cross_entropy.cu),
+ * attention's, and what is small beside them: partial sums, and code of kernels.
  */
 static size_t device_workspace(const struct architecture *a,
                                const struct training_shape *shape)
 {
-    enum { LOGITS_BYTES = 512 << 20, GRADIENT_BYTES = 1 << 30, LIBRARY_BYTES = 512 << 20 };
-    const size_t tokens = (size_t)shape->token_count;
-    const size_t all = tokens * (size_t)a->vocabulary;
-    const size_t logits = least(all * sizeof(float), LOGITS_BYTES);
-    const size_t d_logits = least(all * dtype_bytes(shape->dtype), GRADIENT_BYTES);
-    const size_t rows = 2 * tokens * (size_t)a->channels * dtype_bytes(shape->dtype);
-    const size_t attention =
-        tokens * (size_t)(a->heads * a->head_size + a->heads) * sizeof(float);
-    return logits + d_logits + rows + attention + LIBRARY_BYTES;
+    enum { LOGITS_BYTES = 512 << 20, GRADIENT_BYTES = 1 << 30, OTHER_BYTES = 256 << 20 };
+    const size_t tokens = (size_t)shape->token_count, each = dtype_bytes(shape->dtype);
+    const size_t vocabulary = (size_t)a->vocabulary;
+    const bool apart = shape->dtype != DTYPE_F32;
+    const size_t most = apart ? GRADIENT_BYTES / each : LOGITS_BYTES / sizeof(float);
+    const size_t chunk = least(tokens, most / vocabulary + 1);
+    const size_t logits = least(tokens * vocabulary * sizeof(float), LOGITS_BYTES);
+    const size_t d_logits = apart ? chunk * vocabulary * each : 0;
+    const size_t rows = 2 * chunk * (size_t)a->channels * each;
+    return logits + d_logits + rows + attention_workspace(a, shape) + OTHER_BYTES;
 }
 
 /* Of the model itself, without adapters. */
@@ -152,41 +182,113 @@ void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out)
     text_buffer_appendf(out, " = %.2f GiB", gibibytes(memory_plan_total(plan)));
 }
 
+/* One step of the advice. */
+struct change {
+    const char *option;
+    bool (*make)(struct training_shape *shape); /* false: it does not apply */
+};
+
+static bool recompute_more(struct training_shape *shape)
+{
+    const bool applies = !shape->recompute;
+    shape->recompute = true;
+    return applies;
+}
+
+/* A pack holds the longest example, whatever --batch-tokens says. */
+static bool pack_less(struct training_shape *shape)
+{
+    enum { FEW_TOKENS = 1024 };
+    const int64_t fewest = shape->longest > FEW_TOKENS ? shape->longest : FEW_TOKENS;
+    const bool applies = shape->token_count > fewest;
+    if (applies)
+        shape->token_count = fewest;
+    return applies;
+}
+
+static bool shard_all(struct training_shape *shape)
+{
+    const bool applies = shape->ranks > 1 && !shape->sharded && !shape->quantized &&
+                         !(shape->lora && shape->lora->dora);
+    if (applies)
+        shape->sharded = true;
+    return applies;
+}
+
+static bool moments_bf16(struct training_shape *shape)
+{
+    const bool applies =
+        shape->dtype == DTYPE_BF16 && shape->moments == DTYPE_F32 && !shape->lora;
+    if (applies)
+        shape->moments = DTYPE_BF16;
+    return applies;
+}
+
+static bool moments_8bit(struct training_shape *shape)
+{
+    const bool applies = shape->moments != DTYPE_U8 && !shape->lora;
+    if (applies)
+        shape->moments = DTYPE_U8;
+    return applies;
+}
+
+static bool masters_drop(struct training_shape *shape)
+{
+    const bool applies =
+        shape->dtype == DTYPE_BF16 && !shape->masters_dropped && !shape->lora;
+    if (applies)
+        shape->masters_dropped = true;
+    return applies;
+}
+
+/* Adapters keep masters, and their moments are small. */
+static bool adapt(struct training_shape *shape)
+{
+    static const struct lora_options lora = {
+        .rank = 16, .targets = {true, true, true, true, true, true, true, true, true}};
+    const bool applies = !shape->lora && !shape->untrained;
+    if (!applies)
+        return false;
+    shape->lora = &lora;
+    shape->moments = DTYPE_F32;
+    shape->masters_dropped = false;
+    return true;
+}
+
+static bool quantize(struct training_shape *shape)
+{
+    const bool applies = shape->lora && !shape->quantized && !shape->sharded;
+    if (applies)
+        shape->quantized = true;
+    return applies;
+}
+
 /* One change after another, as far as it takes. */
 void memory_plan_advise(const struct architecture *architecture,
                         const struct training_shape *shape, size_t bytes,
                         struct text_buffer *out)
 {
-    static const struct lora_options lora = {
-        .rank = 16, .targets = {true, true, true, true, true, true, true, true, true}};
+    static const struct change changes[] = {
+        {"--recompute", recompute_more},
+        {"a smaller --batch-tokens", pack_less},
+        {"--shard full", shard_all},
+        {"--moments bf16", moments_bf16},
+        {"--moments 8bit", moments_8bit},
+        {"--masters none", masters_drop},
+        {"--lora 16", adapt},
+        {"--quantize nf4", quantize},
+    };
     struct training_shape less = *shape;
-    for (int change = 0; change < 8; change++) {
-        const char *option = NULL;
-        if (change == 0 && !less.recompute)
-            option = "--recompute", less.recompute = true;
-        else if (change == 1 && less.token_count > 1024)
-            option = "a smaller --batch-tokens", less.token_count = 1024;
-        else if (change == 2 && less.ranks > 1 && !less.sharded && !less.quantized &&
-                 !(less.lora && less.lora->dora))
-            option = "--shard full", less.sharded = true;
-        else if (change == 3 && less.dtype == DTYPE_BF16 && less.moments == DTYPE_F32 &&
-                 !less.lora)
-            option = "--moments bf16", less.moments = DTYPE_BF16;
-        else if (change == 4 && less.moments != DTYPE_U8 && !less.lora)
-            option = "--moments 8bit", less.moments = DTYPE_U8;
-        else if (change == 5 && less.dtype == DTYPE_BF16 && !less.masters_dropped &&
-                 !less.lora)
-            option = "--masters none", less.masters_dropped = true;
-        else if (change == 6 && !less.lora)
-            option = "--lora 16", less.lora = &lora, less.masters_dropped = false;
-        else if (change == 7 && !less.quantized && !less.sharded)
-            option = "--quantize nf4", less.quantized = true;
-        if (!option)
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const bool small = less.moments != DTYPE_F32 || less.masters_dropped;
+        if (!changes[i].make(&less))
             continue;
         const struct memory_plan plan = memory_plan_make(architecture, &less);
         const size_t total = memory_plan_total(&plan);
-        text_buffer_appendf(out, "%s%s (%.2f GiB)", out->length ? ", then " : "", option,
-                            gibibytes(total));
+        text_buffer_appendf(
+            out, "%s%s%s (%.2f GiB)", out->length ? ", then " : "", changes[i].option,
+            changes[i].make == adapt && small ? " in place of --moments and --masters" : "",
+            gibibytes(total));
         if (total <= bytes)
             return;
     }

@@ -28,8 +28,10 @@ struct training_shape {
     const struct lora_options *lora; /* NULL: all weights are trained */
     bool quantized;                  /* the matrices of the blocks are held in NF4 */
     int64_t token_count;             /* of a packed batch */
+    int64_t longest;                 /* of its documents, in tokens; 0: may be all */
     bool recompute;
-    bool device; /* a GPU: its scratch memory counts */
+    bool untrained; /* random weights, to which adapters are not added */
+    bool device;    /* a GPU: its scratch memory counts */
 };
 
 struct memory_plan {
@@ -46,7 +48,8 @@ struct memory_plan memory_plan_make(const struct architecture *architecture,
 size_t memory_plan_total(const struct memory_plan *plan);
 /* "weights 2.9 + masters 2.9 + … = 25.1 GiB" */
 void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out);
-/* The options that would make it fit in `bytes`, cheapest first, each with its total. */
+/* The options that would make it fit in `bytes`, cheapest first, each with its total. Each
+ * is one that training takes beside those before it, or says what it takes the place of. */
 void memory_plan_advise(const struct architecture *architecture,
                         const struct training_shape *shape, size_t bytes,
                         struct text_buffer *out);

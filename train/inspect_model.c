@@ -119,7 +119,10 @@ static void describe_memory(struct description *d)
     const int64_t limit = d->architecture.position_limit;
     d->batch_tokens = limit < BATCH_TOKENS ? limit : BATCH_TOKENS;
     for (int i = 0; i < TRAINING_COUNT; i++) {
+        /* GPUs have all in the type of the weights, and so has fp32. */
         const struct training_shape shape = {.dtype = trainings[i].dtype,
+                                             .activations = trainings[i].dtype,
+                                             .operands = trainings[i].dtype,
                                              .moments = DTYPE_F32,
                                              .lora = trainings[i].lora,
                                              .quantized = trainings[i].quantized,

@@ -50,9 +50,21 @@ static enum status checkpoint_now(struct trainer *trainer, int64_t step,
     return checkpoint_prune(trainer->options->out, trainer->options->keep, error);
 }
 
+/* What was computed is reported, whatever has failed since. */
+static enum status report_last(struct trainer *trainer, enum status status,
+                               struct error *error)
+{
+    struct error later = {0};
+    const enum status reported = trainer_report(trainer, status ? &later : error);
+    return status ? status : reported;
+}
+
+/* A line that is synced to the disk takes a device's time unless it is written while the
+ * next update is computed; what comes before a checkpoint is on the disk before it. */
 static enum status steps_run(struct trainer *trainer, struct error *error)
 {
     const struct train_options *options = trainer->options;
+    const bool overlaps = strcmp(backend_name(trainer->backend), "cpu") != 0;
     struct progress progress;
     enum status status = STATUS_OK;
     progress_begin(&progress, "train", trainer->adamw.step, trainer->total_steps);
@@ -62,16 +74,19 @@ static enum status steps_run(struct trainer *trainer, struct error *error)
         status = trainer_update(trainer, step, &line, error);
         if (!status && due(options->validate_every, step + 1))
             status = trainer_validate(trainer, &line, error);
-        if (!status && ranks_is_first(&trainer->ranks))
-            status = metrics_append(&trainer->metrics, &line, error);
-        if (!status && due(options->save_every, step + 1))
+        if (!status)
+            trainer->pending = line;
+        const bool saves = due(options->save_every, step + 1);
+        if (!status && (saves || !overlaps))
+            status = trainer_report(trainer, error);
+        if (!status && saves)
             status = checkpoint_now(trainer, step + 1, error);
         if (!status)
             progress_update(&progress, step + 1, "loss %.4f  lr %.2e  %.0f tokens/s",
                             line.loss, line.lr, (double)line.tokens / line.seconds);
     }
     progress_end(&progress);
-    return status;
+    return report_last(trainer, status, error);
 }
 
 static enum dtype dtype_of_name(const char *name)

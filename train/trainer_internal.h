@@ -41,9 +41,11 @@ struct trainer {
     struct batch_order batches;
     struct packed_batch batch;
     int64_t token_limit; /* of one packed batch */
+    int64_t longest;     /* example, in tokens */
     int64_t total_steps;
     struct cross_entropy_sums *sums; /* one for each packed batch of an update */
     struct file_log metrics;
+    struct metrics_line pending;     /* of the last update, to be written; step 0: none */
     struct training_data trained_on; /* of the start model, and this run's own */
     char identity[SHA256_HEX_BYTES];
 };
@@ -63,7 +65,10 @@ enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
                                const struct architecture *architecture,
                                struct error *error);
 
-/* Update `step` (from 0) of the weights, and what there is to say about it. */
+/* Writes the pending line of metrics, if there is one, on rank 0. */
+enum status trainer_report(struct trainer *trainer, struct error *error);
+/* Update `step` (from 0) of the weights, and what there is to say about it. The update
+ * before is reported on the way, while the device computes. */
 enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics_line *line,
                            struct error *error);
 /* The loss on the validation split. */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "checkpoints/model_directory.h"
 #include "model/memory_plan.h"
+#include "model/warm_up.h"
 #include "train/checkpoint.h"
 #include "train/start.h"
 
@@ -160,6 +161,7 @@ void trainer_plan(struct trainer *trainer, int64_t channels)
     for (int64_t i = 0; i < trainer->validation.count; i++)
         if (dataset_example_tokens(&trainer->validation, i) > longest)
             longest = dataset_example_tokens(&trainer->validation, i);
+    trainer->longest = longest;
     trainer->token_limit = longest * options->batch_size;
     if (trainer->token_limit > options->batch_tokens)
         trainer->token_limit =
@@ -277,6 +279,8 @@ static enum status memory_check(const struct trainer *trainer,
         .ranks = ranks_size(&trainer->ranks),
         .sharded = train_sharded(trainer->options),
         .token_count = trainer->token_limit,
+        .longest = trainer->longest,
+        .untrained = trainer->options->init != NULL,
         .recompute = trainer->options->recompute,
         .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
     };
@@ -344,6 +348,24 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
     return transformer_lora_begin(trainer->model, &lora, MASTERS_KEPT, error);
 }
 
+/* On a device: no update reserves anything, and what does not fit ends the run here. */
+static enum status warm_up(struct trainer *trainer, struct error *error)
+{
+    struct cross_entropy_sums sums;
+    if (strcmp(backend_name(trainer->backend), "cpu") == 0)
+        return STATUS_OK;
+    transformer_warm_up(trainer->model, trainer->token_limit, trainer->longest, &sums);
+    if (!ranks_wait(&trainer->ranks, error) && !backend_sync(trainer->backend, error))
+        return STATUS_OK;
+    if (error->status != STATUS_MEMORY)
+        return error->status;
+    return error_prefix(error,
+                        "a pass over %" PRId64 " tokens does not fit, before the first "
+                        "update (--recompute or a smaller --batch-tokens take less; does "
+                        "something else use this GPU?)",
+                        trainer->token_limit);
+}
+
 enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
                                const struct architecture *architecture, struct error *error)
 {
@@ -356,7 +378,7 @@ enum status trainer_open_model(struct trainer *trainer, const char *checkpoint,
     if (status ||
         transformer_training_begin(trainer->model, trainer->token_limit, options->recompute,
                                    error) ||
-        optimiser_open(trainer, error))
+        optimiser_open(trainer, error) || warm_up(trainer, error))
         return error->status;
     const struct checkpoint_place place = trainer_checkpoint_place(trainer);
     if (checkpoint)

@@ -104,6 +104,15 @@ static enum status line_sum(struct trainer *trainer, int64_t packs,
     return status;
 }
 
+enum status trainer_report(struct trainer *trainer, struct error *error)
+{
+    const struct metrics_line line = trainer->pending;
+    trainer->pending.step = 0;
+    if (line.step == 0 || !ranks_is_first(&trainer->ranks))
+        return STATUS_OK;
+    return metrics_append(&trainer->metrics, &line, error);
+}
+
 enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics_line *line,
                            struct error *error)
 {
@@ -127,7 +136,8 @@ enum status trainer_update(struct trainer *trainer, int64_t step, struct metrics
     packs.examples = ranks_share(&trainer->ranks, packs.dataset, examples, &count);
     packs.count = count;
     if (gradients_make(trainer, step, &packs, 1.0F / (float)targets, &pack_count, line,
-                       error))
+                       error) ||
+        trainer_report(trainer, error))
         return error->status;
     if (adamw_step(&trainer->adamw, &weights, &remainders, &gradients, line->lr,
                    &adamw_options, &line->gradient_norm, error))

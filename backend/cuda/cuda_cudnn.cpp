@@ -128,15 +128,34 @@ static struct attention_call call_make(const struct tensor *qkv,
     return call;
 }
 
-/* Workspace of the backward for one document and one group of query heads: the gradient of
- * the scores, the row sums, and, where heads share keys, dK and dV of each head. */
+/* Workspace of the backward for one token and one query head: the gradient of the scores,
+ * the row sum, and, where heads share keys, dK and dV of each head. */
+static int64_t row_workspace(const struct attention_call *call, int64_t length)
+{
+    const int64_t group = call->layout.heads / call->key_value_heads;
+    const int64_t shared = group > 1 ? 2 * 2 * call->key.head_size : 0;
+
+    return 2 * length + 4 + shared;
+}
+
+/* The same for one document and one group of query heads. */
 static int64_t group_workspace(const struct attention_call *call)
 {
     const int64_t length = round_up(call->key.length, TILE);
     const int64_t group = call->layout.heads / call->key_value_heads;
-    const int64_t shared = group > 1 ? 2 * 2 * call->key.head_size : 0;
 
-    return group * length * (2 * length + 4 + shared);
+    return group * length * row_workspace(call, length);
+}
+
+/* For any batch of as many tokens, in documents no longer: ragged ones are padded, to twice
+ * their tokens at most (cut_backward()). model/memory_plan.c counts with it. */
+static int64_t workspace_most(const struct attention_call *call)
+{
+    const struct cuda_cudnn_layout *layout = &call->layout;
+    const int64_t length = length_rounded(layout->length);
+    const int64_t bytes = 2 * layout->tokens * layout->heads * row_workspace(call, length);
+
+    return bytes < WORKSPACE_BYTES ? bytes : WORKSPACE_BYTES;
 }
 
 /* Fewer documents, then fewer heads, until the workspace is small enough. False: it cannot
@@ -295,6 +314,20 @@ static void launch_all(struct cuda_backend *cuda, const struct cuda_cudnn_plan *
     }
 }
 
+/* All that the call wants of the scratch slot; of a backward, what the backward of other
+ * batches may want as well, so that the slot does not grow with the next one. */
+static size_t scratch_wanted(const struct attention_call *call, size_t workspace)
+{
+    enum { INDEX_BYTES = 1 << 20 };
+    const struct cuda_cudnn_layout *layout = &call->layout;
+    struct scratch_parts parts = {};
+    const size_t bytes = scratch_place(&parts, NULL, call, workspace);
+    const size_t stats = (size_t)(layout->heads * layout->tokens) * sizeof(float);
+    const size_t most = INDEX_BYTES + stats + (size_t)workspace_most(call);
+
+    return call->key.backward && most > bytes ? most : bytes;
+}
+
 /* False: refused, nothing has been done. */
 static bool call_run(struct cuda_backend *cuda, const struct attention_call *call)
 {
@@ -307,8 +340,8 @@ static bool call_run(struct cuda_backend *cuda, const struct attention_call *cal
         return false;
 
     const size_t workspace = cuda_cudnn_plan_workspace(plan);
-    const size_t bytes = scratch_place(&parts, NULL, call, workspace);
-    char *memory = (char *)cuda_scratch(cuda, CUDA_SCRATCH_ATTENTION, bytes);
+    char *memory =
+        (char *)cuda_scratch(cuda, CUDA_SCRATCH_ATTENTION, scratch_wanted(call, workspace));
 
     if (!memory)
         return true; /* the error is set */

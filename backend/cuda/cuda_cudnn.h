@@ -101,7 +101,7 @@ struct cuda_cudnn_operands {
 /*
  * The plan of a key (cuda_cudnn_plan.cpp), NULL where cuDNN does not serve it. It costs
  * about half a second the first time, and is kept. None is made while recording, nor after
- * the first 256: then only known keys are served.
+ * the first 4,096: then only known keys are served.
  */
 struct cuda_cudnn_plan;
 const struct cuda_cudnn_plan *cuda_cudnn_plan_get(struct cuda_backend *cuda,

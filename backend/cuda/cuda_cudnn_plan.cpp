@@ -39,7 +39,10 @@ enum {
      */
     VERSION_LEAST = 91800,
     COMPUTE_CAPABILITY_LEAST = 90, /* of ragged tensors */
-    PLANS_MOST = 256,
+    /* Beyond these our own kernel serves, and which keys came first decides the bits: more
+     * than a run has. Up to 15 numbers of documents and 28 lengths (cuda_cudnn.cpp),
+     * forward and backward, are 840; uniform batches come on top. */
+    PLANS_MOST = 4096,
 };
 
 struct cuda_cudnn_plan {

@@ -42,7 +42,10 @@ static void scratch_grow(struct cuda_backend *cuda, enum cuda_scratch_slot slot,
     cuda->scratch[slot] = {NULL, 0};
     if (cudaMalloc(&memory, whole) != cudaSuccess) {
         cudaGetLastError(); /* reported here, not at the next launch */
-        cuda_fail(cuda, STATUS_MEMORY, "no memory for %zu bytes of scratch", whole);
+        cuda_fail(cuda, STATUS_MEMORY,
+                  "no memory for %zu bytes of scratch: take fewer tokens or replies at a "
+                  "time, or a GPU that nothing else uses",
+                  whole);
         return;
     }
     cuda->scratch[slot] = {memory, whole};

@@ -262,14 +262,27 @@ static void copy_in_small(struct cuda_backend *cuda, void *device, const void *h
               "copy to the device");
 }
 
+/* What one thread copies anyway: through the slots in turn, so that the host waits only
+ * where all of them are on their way. (A large copy has two slots of its own choosing, of
+ * which one may be the last one used: it would wait for all that the stream has to do.) */
+static void copy_in_slots(struct cuda_backend *cuda, unsigned char *device,
+                          const unsigned char *host, size_t bytes)
+{
+    for (size_t done = 0; done < bytes && !cuda->backend.error.status; done += SLOT_BYTES) {
+        const size_t left = bytes - done, most = SLOT_BYTES;
+        copy_in_small(cuda, device + done, host + done, left < most ? left : most);
+    }
+}
+
 void cuda_copy_in(struct backend *backend, void *device, const void *host, size_t bytes)
 {
     struct cuda_backend *cuda = cuda_of(backend);
 
     CHECK(
         !cuda->recording); /* the copy would be replayed, but not what `host` then holds */
-    if (bytes <= SLOT_BYTES) {
-        copy_in_small(cuda, device, host, bytes);
+    if (bytes < WORKER_BYTES_LEAST) {
+        copy_in_slots(cuda, static_cast<unsigned char *>(device),
+                      static_cast<const unsigned char *>(host), bytes);
         return;
     }
     struct transfer transfer = {

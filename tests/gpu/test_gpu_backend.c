@@ -156,6 +156,31 @@ static void copies(void **state)
     device_sync();
 }
 
+/* Copies of more than a slot through one host buffer, without waiting: more than all slots
+ * hold. */
+static void copies_of_several_slots(void **state)
+{
+    enum { BYTES = (1 << 20) + 4097 };
+    const size_t count = small ? 3 : 21;
+    unsigned char *buffer = keep_bytes(BYTES), *back = keep_bytes(count * BYTES), *memory;
+
+    (void)state;
+    require(DTYPE_F32);
+    case_begin("copies of several slots");
+    memory = allocate(count * BYTES);
+    for (size_t i = 0; i < count; i++) {
+        pattern_fill(buffer, BYTES, (uint32_t)i);
+        backend_copy_in(backends[DEVICE], memory + i * BYTES, buffer, BYTES);
+    }
+    backend_copy_out(backends[DEVICE], back, memory, count * BYTES);
+    device_sync();
+    for (size_t i = 0; i < count; i++) {
+        pattern_fill(buffer, BYTES, (uint32_t)i);
+        assert_memory_equal(back + i * BYTES, buffer, BYTES);
+    }
+    backend_free(backends[DEVICE], memory);
+}
+
 /* Thousands of small copies in both directions without waiting, through one host buffer on
  * the way there. */
 static void many_copies(void **state)
@@ -371,6 +396,7 @@ int main(void)
         gpu_test(precisions),
         gpu_test(memory_is_zeroed_and_aligned),
         gpu_test(copies),
+        gpu_test(copies_of_several_slots),
         gpu_test(many_copies),
         gpu_test(copies_keep_order),
         gpu_test(too_much_memory),

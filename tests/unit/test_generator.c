@@ -516,19 +516,26 @@ static void refuses_bad_requests(void **state)
     refuse(good, STATUS_FORMAT, "token -1");
 }
 
-/* Last: it breaks the weights. */
+/* Last: it breaks the weights. What has ended before is reported all the same. */
 static void reports_broken_weights(void **state)
 {
-    (void)state;
-    const int32_t prompt[] = {1, 2};
-    struct generation_request request = {
-        .prompt = prompt, .prompt_count = 2, .sampling = {0.0, 1.0, 4}};
+    static const int32_t prompts[][2] = {{1, 1}, {1, 2}};
+    struct generation_request requests[2];
+    struct endings endings = {.requests = requests};
     const struct tensor weights = transformer_weights(model);
     struct error error;
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        requests[i] = (struct generation_request){
+            .prompt = prompts[i], .prompt_count = 2, .sampling = {0.0, 1.0, 1 + 3 * i}};
     ((float *)weights.data)[2 * 48] = NAN; /* the embedding of token 2 */
-    assert_int_equal(generate(model, &request, 1, 0, NULL, NULL, &error), STATUS_FORMAT);
+    assert_int_equal(generate(model, requests, 2, 1, note_ending, &endings, &error),
+                     STATUS_FORMAT);
     assert_non_null(strstr(error.message, "not finite"));
-    free(request.reply);
+    assert_int_equal(endings.count, 1);
+    assert_int_equal(endings.order[0], 0);
+    for (int i = 0; i < 2; i++)
+        free(requests[i].reply);
 }
 
 int main(void)

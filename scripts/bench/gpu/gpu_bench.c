@@ -3,6 +3,8 @@
  *
  *     gpu_bench train CONFIG.json      tokens/s of training steps
  *     gpu_bench generate CONFIG.json   tokens/s of replies, prompts read included
+ *     gpu_bench plan CONFIG.json       memory that `train` with these options takes of a
+ * GPU
  *
  * This file is the program and its generation; gpu_bench_train.c trains, gpu_bench_model.c
  * makes the model.
@@ -48,8 +50,9 @@ static const struct command_line command_line = {
     .name = "gpu_bench",
     .summary = "Times training or generation with random weights of given shapes.",
     .examples = "  gpu_bench train llama-3-8b.json --tokens-per-pack 4096 --length 2048\n"
-                "  gpu_bench generate llama-3-8b.json --prompts 2000 --batch 256\n",
-    .positional = "train|generate CONFIG.json",
+                "  gpu_bench generate llama-3-8b.json --prompts 2000 --batch 256\n"
+                "  gpu_bench plan llama-3-8b.json --tokens-per-pack 4096 --length 2048\n",
+    .positional = "train|generate|plan CONFIG.json",
     .entries = entries,
 };
 
@@ -77,8 +80,11 @@ void result_begin(struct json_writer *json, const struct bench *bench, const cha
     json_string(json, "side", "holdfast");
     json_string(json, "what", what);
     json_string(json, "model", name);
-    json_string(json, "device", backend_description(bench->backend));
-    json_string(json, "dtype", dtype_name(backend_compute_dtype(bench->backend)));
+    if (bench->backend)
+        json_string(json, "device", backend_description(bench->backend));
+    json_string(
+        json, "dtype",
+        dtype_name(bench->backend ? backend_compute_dtype(bench->backend) : DTYPE_BF16));
     free(name);
 }
 
@@ -100,10 +106,14 @@ void print_rates(struct json_writer *json, double *seconds, int64_t count, doubl
     json_number(json, "most", tokens / seconds[0]);
 }
 
+/* The driver is asked for its memory now and then: it answers slowly. */
 static void reply_done(void *context, struct generation_request *request)
 {
+    enum { REPLIES_BETWEEN = 64 };
+    struct bench *bench = context;
     (void)request;
-    memory_look(context);
+    if (bench->replies++ % REPLIES_BETWEEN == 0)
+        memory_look(bench);
 }
 
 /* `count` replies of `new_tokens`; their seconds, or an error. */
@@ -161,7 +171,9 @@ static enum status generation(struct bench *bench, struct error *error)
     if (settings->prompts < 1 || settings->prompt_length < 1 || settings->new_tokens < 1 ||
         settings->batch < 0)
         return error_set(error, STATUS_USAGE, "give a prompt of a token at least");
-    enum status status = model_begin(bench, MASTERS_DROPPED, error);
+    enum status status = device_begin(bench, error);
+    if (!status)
+        status = model_begin(bench, MASTERS_DROPPED, error);
     const int64_t batch = settings->batch > 0 ? settings->batch : settings->prompts;
     const int64_t warm = batch < settings->prompts ? batch : settings->prompts;
     if (!status)
@@ -179,15 +191,18 @@ static enum status run(const struct settings *settings,
                        const struct string_list *positional, struct error *error)
 {
     if (positional->count != 2)
-        return error_set(error, STATUS_USAGE, "give train or generate, and a CONFIG.json");
+        return error_set(error, STATUS_USAGE,
+                         "give train, generate or plan, and a CONFIG.json");
     struct bench bench = {.settings = settings, .config = positional->items[1]};
     enum status status;
     if (strcmp(positional->items[0], "train") == 0)
         status = train(&bench, error);
     else if (strcmp(positional->items[0], "generate") == 0)
         status = generation(&bench, error);
+    else if (strcmp(positional->items[0], "plan") == 0)
+        status = plan(&bench, error);
     else
-        status = error_set(error, STATUS_USAGE, "%s: use train or generate",
+        status = error_set(error, STATUS_USAGE, "%s: use train, generate or plan",
                            positional->items[0]);
     model_end(&bench);
     return status;

@@ -33,10 +33,15 @@ struct bench {
     struct architecture architecture;
     struct transformer *model;
     size_t free_before, free_least;
+    int64_t replies; /* that have ended */
 };
 
 /* ---- gpu_bench_model.c ---- */
 
+enum status config_open(struct bench *bench, struct error *error);
+/* The device, of which nothing is taken yet, and the config. */
+enum status device_begin(struct bench *bench, struct error *error);
+/* Behind it. */
 enum status model_begin(struct bench *bench, enum master_weights masters,
                         struct error *error);
 void model_end(struct bench *bench);
@@ -48,11 +53,15 @@ int32_t *random_tokens(const struct bench *bench, int64_t count, uint64_t stream
 
 /* ---- gpu_bench_train.c ---- */
 
-/* Opens the model, times its steps, and prints the result. */
+/* Opens the model, times its steps, and prints the result; or, where they would not fit,
+ * a line that says so ("what": "skipped"), before anything is made. */
 enum status train(struct bench *bench, struct error *error);
+/* Prints what training would take of a GPU; needs none. */
+enum status plan(struct bench *bench, struct error *error);
 
 /* ---- gpu_bench.c: a line of JSON ---- */
 
+/* Without a device, in bf16. */
 void result_begin(struct json_writer *json, const struct bench *bench, const char *what);
 void result_end(struct json_writer *json);
 /* Sorts `seconds`. */

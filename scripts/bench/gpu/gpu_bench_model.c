@@ -106,17 +106,26 @@ static enum status weights_fill(struct bench *bench, struct error *error)
     return backend_sync(bench->backend, error);
 }
 
-enum status model_begin(struct bench *bench, enum master_weights masters,
-                        struct error *error)
+enum status config_open(struct bench *bench, struct error *error)
+{
+    return config_read(&bench->architecture, bench->config, error);
+}
+
+enum status device_begin(struct bench *bench, struct error *error)
 {
     const struct backend_options options = {.device = bench->settings->device};
     size_t total_bytes;
-    if (config_read(&bench->architecture, bench->config, error) ||
-        backend_open(&bench->backend, &options, error))
+    if (config_open(bench, error) || backend_open(&bench->backend, &options, error))
         return error->status;
     if (!backend_memory(bench->backend, &bench->free_before, &total_bytes))
         bench->free_before = 0;
     bench->free_least = bench->free_before;
+    return STATUS_OK;
+}
+
+enum status model_begin(struct bench *bench, enum master_weights masters,
+                        struct error *error)
+{
     if (transformer_plan(&bench->model, bench->backend, NULL, &bench->architecture, masters,
                          error))
         return error->status;

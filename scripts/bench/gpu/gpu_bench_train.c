@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "model/memory_plan.h"
 #include "optim/adamw.h"
 
 #include <stdio.h>
@@ -89,11 +90,82 @@ struct training {
     double loss_first, loss_last, gradient_norm;
 };
 
+static struct lora_options adapters_of(const struct settings *settings)
+{
+    return (struct lora_options){.rank = settings->lora,
+                                 .alpha = 2.0 * (double)settings->lora,
+                                 .seed = (uint64_t)settings->seed};
+}
+
+static enum dtype moments_of(const struct settings *settings)
+{
+    return strcmp(settings->moments, "bf16") == 0   ? DTYPE_BF16
+           : strcmp(settings->moments, "8bit") == 0 ? DTYPE_U8
+                                                    : DTYPE_F32;
+}
+
+/* On the device, or without one in bf16 on a GPU. */
+static struct memory_plan plan_make(const struct bench *bench)
+{
+    const struct settings *settings = bench->settings;
+    const struct backend *backend = bench->backend;
+    struct lora_options lora = adapters_of(settings);
+    const enum status status = lora_targets_parse(&lora, "all-linear", NULL);
+    CHECK(!status);
+    const struct training_shape shape = {
+        .dtype = backend ? backend_compute_dtype(backend) : DTYPE_BF16,
+        .activations = backend ? backend_activation_dtype(backend) : DTYPE_BF16,
+        .operands = backend ? backend_operand_dtype(backend) : DTYPE_BF16,
+        .moments = moments_of(settings),
+        .masters_dropped = masters_dropped(settings),
+        .lora = settings->lora > 0 ? &lora : NULL,
+        .quantized = quantized(settings),
+        .token_count = settings->tokens_per_pack,
+        .longest = settings->length,
+        .recompute = settings->recompute,
+        .device = !backend || strcmp(backend_name(backend), "cpu") != 0,
+    };
+    return memory_plan_make(&bench->architecture, &shape);
+}
+
+static double gibibytes(size_t bytes)
+{
+    return (double)bytes / (double)(1 << 30);
+}
+
+/* One line; `free_bytes`: what is less than that, 0: nobody asked. */
+static void print_plan(const struct bench *bench, const struct memory_plan *made,
+                       size_t free_bytes)
+{
+    struct text_buffer text = {0}, words = {0};
+    struct json_writer json = {.out = &text};
+    if (free_bytes > 0)
+        text_buffer_append(&words, "training would take ");
+    memory_plan_print(made, &words);
+    if (free_bytes > 0)
+        text_buffer_appendf(&words, ", and %.2f GiB are free", gibibytes(free_bytes));
+    result_begin(&json, bench, free_bytes > 0 ? "skipped" : "plan");
+    json_string(&json, free_bytes > 0 ? "problem" : "plan", text_buffer_string(&words));
+    json_number(&json, "planned_gib", gibibytes(memory_plan_total(made)));
+    result_end(&json);
+    text_buffer_release(&words);
+}
+
+/* Else a line says that it does not. */
+static bool fits(const struct bench *bench)
+{
+    size_t free_bytes, total_bytes;
+    const struct memory_plan made = plan_make(bench);
+    if (!backend_memory(bench->backend, &free_bytes, &total_bytes) ||
+        memory_plan_total(&made) <= free_bytes)
+        return true;
+    print_plan(bench, &made, free_bytes);
+    return false;
+}
+
 static enum status adapters_begin(const struct bench *bench, struct error *error)
 {
-    struct lora_options options = {.rank = bench->settings->lora,
-                                   .alpha = 2.0 * (double)bench->settings->lora,
-                                   .seed = (uint64_t)bench->settings->seed};
+    struct lora_options options = adapters_of(bench->settings);
     enum status status = lora_targets_parse(&options, "all-linear", error);
     if (!status)
         status = transformer_lora_begin(bench->model, &options, MASTERS_KEPT, error);
@@ -103,10 +175,7 @@ static enum status adapters_begin(const struct bench *bench, struct error *error
 static enum status optimiser_open(struct training *training, const struct bench *bench,
                                   struct error *error)
 {
-    const char *name = bench->settings->moments;
-    const enum dtype moments = strcmp(name, "bf16") == 0   ? DTYPE_BF16
-                               : strcmp(name, "8bit") == 0 ? DTYPE_U8
-                                                           : DTYPE_F32;
+    const enum dtype moments = moments_of(bench->settings);
     const struct parameter_block *block = transformer_trained(bench->model);
     struct adamw_range *ranges = memory_allocate_array(block->entry_count, sizeof *ranges);
     for (size_t i = 0; i < block->entry_count; i++) {
@@ -244,13 +313,24 @@ static enum status settings_check(const struct settings *settings, struct error 
     return STATUS_OK;
 }
 
+enum status plan(struct bench *bench, struct error *error)
+{
+    if (settings_check(bench->settings, error) || config_open(bench, error))
+        return error->status;
+    const struct memory_plan made = plan_make(bench);
+    print_plan(bench, &made, 0);
+    return STATUS_OK;
+}
+
 enum status train(struct bench *bench, struct error *error)
 {
     const struct settings *settings = bench->settings;
     const bool dropped = settings->lora > 0 || masters_dropped(settings);
     struct training training = {0};
-    if (settings_check(settings, error))
+    if (settings_check(settings, error) || device_begin(bench, error))
         return error->status;
+    if (!fits(bench))
+        return STATUS_OK;
     enum status status = model_begin(bench,
                                      quantized(settings) ? MASTERS_DROPPED_NF4
                                      : dropped           ? MASTERS_DROPPED
