@@ -161,15 +161,18 @@ $(EMULATED_LIBRARY): $(EMULATED_OBJECTS)
 	@echo "  AR   $@"
 	$(Q)rm -f $@ && ar rcs $@ $^
 
+# NCCL's functions are looked for by name.
+LINK_EMULATED = $(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS)
+
 $(EMULATED_BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(EMULATED_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS) -lcmocka -o $@
+	$(Q)$(LINK_EMULATED) -lcmocka -o $@
 
 # The binary, for tests/cli/test-device.
 $(EMULATED_BUILD)/holdfast: $(BUILD)/holdfast.o $(EMULATED_LIBRARY)
 	@echo "  LINK $@"
-	$(Q)$(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS) -o $@
+	$(Q)$(LINK_EMULATED) -o $@
 
 # The tests' own HTTP servers: one plays a model and fails on purpose, one serves files.
 FAULT_SERVER := $(BUILD)/tests/fault_server

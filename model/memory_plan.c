@@ -14,11 +14,11 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* As cuDNN's documents are padded: to whole tiles, long ones by at most a quarter. */
+/* As cuDNN's documents are padded: to whole tiles, long ones by at most half as much. */
 static size_t length_rounded(size_t length)
 {
     size_t step = 128;
-    while (length > 8 * step)
+    while (length > 4 * step)
         step *= 2;
     return (length + step - 1) / step * step;
 }

@@ -5,10 +5,22 @@
 #include <string.h>
 
 /*
- * Which kernels serve a call: cuDNN's where they can, then ours on the tensor cores, then
- * ours in fp32. HOLDFAST_ATTENTION=own leaves cuDNN out, =simple the tensor cores too.
+ * Which kernels serve a call: cuDNN's where they can and are worth their plans, then ours on
+ * the tensor cores, then ours in fp32. HOLDFAST_ATTENTION=cudnn asks for cuDNN wherever it
+ * can, =own leaves it out, =simple the tensor cores too.
+ *
+ * cuDNN makes a plan for each pair of number and length of documents, in half a second
+ * (measured on an H200). Batches of chats have many pairs, and short documents spend little
+ * on attention: below RAGGED_LENGTH_LEAST our kernel costs some hundredths of an update
+ * more, a plan as much as dozens of updates' share.
  */
-enum attention_choice { ATTENTION_CUDNN, ATTENTION_OWN, ATTENTION_SIMPLE };
+enum attention_choice {
+    ATTENTION_CHOSEN,
+    ATTENTION_CUDNN,
+    ATTENTION_OWN,
+    ATTENTION_SIMPLE
+};
+enum { RAGGED_LENGTH_LEAST = 1025 };
 
 static enum attention_choice attention_choice(const struct cuda_backend *cuda)
 {
@@ -18,7 +30,7 @@ static enum attention_choice attention_choice(const struct cuda_backend *cuda)
         return ATTENTION_SIMPLE;
     if (!cuda->attention_plans || (name && strcmp(name, "own") == 0))
         return ATTENTION_OWN;
-    return ATTENTION_CUDNN;
+    return name && strcmp(name, "cudnn") == 0 ? ATTENTION_CUDNN : ATTENTION_CHOSEN;
 }
 
 void cuda_attention_launch(struct cuda_backend *cuda, cuda_attention_kernel *kernel,
@@ -81,14 +93,6 @@ static struct attention_shape shape_needed(const struct attention_shape *shape,
     return needed;
 }
 
-/* cuDNN's attention is asked for neither windows nor caps. */
-static bool cudnn_serves(const struct cuda_backend *cuda,
-                         const struct attention_shape *shape)
-{
-    return attention_choice(cuda) == ATTENTION_CUDNN && shape->window == 0 &&
-           shape->cap == 0;
-}
-
 static bool aligned(const void *pointer)
 {
     return (uintptr_t)pointer % 16 == 0;
@@ -106,6 +110,26 @@ static bool tensor_cores_serve(const struct cuda_backend *cuda,
            aligned(a->d_out) && aligned(a->d_qkv);
 }
 
+/* Documents of one length, or of some length. */
+static bool plans_pay(const struct cuda_attention *a, const struct documents *documents)
+{
+    return documents->count * documents->longest == a->tokens ||
+           documents->longest >= RAGGED_LENGTH_LEAST;
+}
+
+/* cuDNN's attention is asked for neither windows nor caps. */
+static bool cudnn_serves(const struct cuda_backend *cuda, const struct cuda_attention *a,
+                         const struct documents *documents, enum dtype dtype)
+{
+    const enum attention_choice choice = attention_choice(cuda);
+
+    if (a->window != 0 || a->cap != 0)
+        return false;
+    return choice == ATTENTION_CUDNN ||
+           (choice == ATTENTION_CHOSEN &&
+            (plans_pay(a, documents) || !tensor_cores_serve(cuda, a, dtype)));
+}
+
 /* False (and a sticky error) for a head size that no kernel serves. */
 static bool head_size_good(struct cuda_backend *cuda, const struct attention_shape *shape)
 {
@@ -116,21 +140,27 @@ static bool head_size_good(struct cuda_backend *cuda, const struct attention_sha
                      "attention: head sizes above 512 are not served");
 }
 
-static void own_forward(struct cuda_backend *cuda, struct tensor *out,
-                        struct tensor *log_sum, const struct tensor *qkv,
-                        const struct documents *documents,
-                        const struct attention_shape *shape)
+static struct cuda_attention forward_of(struct tensor *out, struct tensor *log_sum,
+                                        const struct tensor *qkv,
+                                        const struct documents *documents,
+                                        const struct attention_shape *shape)
 {
     struct cuda_attention a = attention_of(qkv, documents, shape);
 
-    if (!head_size_good(cuda, shape))
-        return;
     a.out = out->data;
     a.log_sum = log_sum ? (float *)log_sum->data : NULL;
-    if (tensor_cores_serve(cuda, &a, qkv->dtype))
-        cuda_attention_tensor_forward(cuda, &a);
+    return a;
+}
+
+static void own_forward(struct cuda_backend *cuda, struct cuda_attention *a,
+                        const struct attention_shape *shape, enum dtype dtype)
+{
+    if (!head_size_good(cuda, shape))
+        return;
+    if (tensor_cores_serve(cuda, a, dtype))
+        cuda_attention_tensor_forward(cuda, a);
     else
-        cuda_attention_simple_forward(cuda, &a, qkv->dtype);
+        cuda_attention_simple_forward(cuda, a, dtype);
 }
 
 void cuda_attention_forward(struct backend *backend, struct tensor *out,
@@ -140,13 +170,14 @@ void cuda_attention_forward(struct backend *backend, struct tensor *out,
 {
     struct cuda_backend *cuda = cuda_of(backend);
     const struct attention_shape needed = shape_needed(shape, documents);
+    struct cuda_attention a = forward_of(out, log_sum, qkv, documents, &needed);
 
     if (qkv->shape[0] == 0)
         return;
-    if (cudnn_serves(cuda, &needed) &&
+    if (cudnn_serves(cuda, &a, documents, qkv->dtype) &&
         cuda_cudnn_attention_forward(cuda, out, log_sum, qkv, documents, &needed))
         return;
-    own_forward(cuda, out, log_sum, qkv, documents, &needed);
+    own_forward(cuda, &a, &needed, qkv->dtype);
 }
 
 void cuda_attention_prefill(struct backend *backend, struct tensor *out,
@@ -158,7 +189,8 @@ void cuda_attention_prefill(struct backend *backend, struct tensor *out,
     (void)cache; /* holds what qkv does */
     if (qkv->shape[0] == 0)
         return;
-    own_forward(cuda_of(backend), out, NULL, qkv, &cached->documents, shape);
+    struct cuda_attention a = forward_of(out, NULL, qkv, &cached->documents, shape);
+    own_forward(cuda_of(backend), &a, shape, qkv->dtype);
 }
 
 void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
@@ -173,16 +205,16 @@ void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,
 
     if (qkv->shape[0] == 0)
         return;
-    if (cudnn_serves(cuda, &needed) &&
+    a.out = out->data;
+    a.log_sum = (float *)log_sum->data;
+    a.d_out = d_out->data;
+    a.d_qkv = d_qkv->data;
+    if (cudnn_serves(cuda, &a, documents, qkv->dtype) &&
         cuda_cudnn_attention_backward(cuda, d_qkv, d_out, qkv, out, log_sum, documents,
                                       &needed))
         return;
     if (!head_size_good(cuda, shape))
         return;
-    a.out = out->data;
-    a.log_sum = (float *)log_sum->data;
-    a.d_out = d_out->data;
-    a.d_qkv = d_qkv->data;
     a.delta = (float *)cuda_scratch(cuda, CUDA_SCRATCH_ATTENTION, tensor_bytes(log_sum));
     if (!a.delta)
         return;

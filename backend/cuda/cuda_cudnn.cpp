@@ -18,7 +18,6 @@
 enum {
     HEAD_SIZE_MOST = 256,
     TILE = 128, /* rows that cuDNN's kernels take at a time */
-    EXACT_COUNT_MOST = 8,
 };
 static const int64_t WORKSPACE_BYTES = (int64_t)1 << 30;
 
@@ -38,22 +37,20 @@ static int64_t round_up(int64_t value, int64_t multiple)
     return (value + multiple - 1) / multiple * multiple;
 }
 
-/* Whole tiles; of long documents at most a quarter more, in steps that grow with them. */
+/* Whole tiles; of long documents at most half as much more, in steps that grow with them. */
 static int64_t length_rounded(int64_t length)
 {
     int64_t step = TILE;
 
-    while (length > 8 * step)
+    while (length > 4 * step)
         step *= 2;
     return round_up(length, step);
 }
 
 static int64_t count_rounded(int64_t count)
 {
-    int64_t rounded = EXACT_COUNT_MOST;
+    int64_t rounded = 1;
 
-    if (count <= EXACT_COUNT_MOST)
-        return count;
     while (rounded < count)
         rounded *= 2;
     return rounded;

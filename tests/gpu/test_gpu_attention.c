@@ -517,9 +517,9 @@ static void no_tokens(enum dtype dtype)
 }
 
 /*
- * HOLDFAST_ATTENTION: unset for cuDNN where it serves, "own" for our kernels, "simple" for
- * those without tensor cores. Reopens the device, so that it does not matter when the
- * variable is read.
+ * HOLDFAST_ATTENTION: "cudnn" for cuDNN wherever it serves, unset for what the back-end
+ * chooses, "own" for our kernels, "simple" for those without tensor cores. Reopens the
+ * device, so that it does not matter when the variable is read.
  */
 static void use_kernels(const char *name)
 {
@@ -557,10 +557,11 @@ TEST_WITH("own", bf16, no_tokens, DTYPE_BF16)
 TEST_WITH("simple", simple, small_numbers, DTYPE_BF16)
 TEST_WITH("simple", simple, documents_are_independent, DTYPE_BF16)
 TEST_WITH(NULL, chosen, small_numbers, DTYPE_F32)
-TEST_WITH(NULL, cudnn, cudnn_numbers, DTYPE_BF16)
-TEST_WITH(NULL, cudnn, bits_repeat, DTYPE_BF16)
-TEST_WITH(NULL, cudnn, large_scores, DTYPE_BF16)
-TEST_WITH(NULL, cudnn, no_tokens, DTYPE_BF16)
+TEST_WITH(NULL, chosen_bf16, small_numbers, DTYPE_BF16)
+TEST_WITH("cudnn", cudnn, cudnn_numbers, DTYPE_BF16)
+TEST_WITH("cudnn", cudnn, bits_repeat, DTYPE_BF16)
+TEST_WITH("cudnn", cudnn, large_scores, DTYPE_BF16)
+TEST_WITH("cudnn", cudnn, no_tokens, DTYPE_BF16)
 
 int main(void)
 {
@@ -573,6 +574,7 @@ int main(void)
         gpu_test(small_numbers_simple),
         gpu_test(documents_are_independent_simple),
         gpu_test(small_numbers_chosen),
+        gpu_test(small_numbers_chosen_bf16),
         gpu_test(cudnn_numbers_cudnn),
         gpu_test(bits_repeat_cudnn),
         gpu_test(large_scores_cudnn),
