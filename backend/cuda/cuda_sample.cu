@@ -63,8 +63,10 @@ __device__ void nucleus_clear(const sample_work &work, int64_t s)
 {
     for (int i = thread_index(); i < BINS; i += PART_THREADS)
         work.bins[s * BINS + i] = 0;
-    if (thread_index() == 0)
+    if (thread_index() == 0) {
         work.cuts[s].total = 0;
+        work.cuts[s].listed = 0;
+    }
 }
 
 template <bool WHOLE>

@@ -14,14 +14,15 @@
  * only read. Kernels in order, each a pass over the parts or a block a row:
  *
  *     parts   reads all    the greatest logit of each part, and the part's mass
- *     bins    reads all*   the mass of the row; how many weights lie in each of 2,048 bins
+ *     bins    reads all*   the mass of the row; how many weights lie in each of 2,048 bins;
+ *                          lists all weights that may be the threshold, if they are few
  *     cut     a row*       between which weights the threshold of the nucleus lies
  *     gather  reads all*   the mass of each part above them; lists the weights between them
  *     draw    a row        the threshold, among those listed; the part in which the token
  *                          lies, and in that part, which it reads, the token
  *
- * (*: rows with top_p < 1 only.) Passes take the parts forward and backward by turns: what
- * one read last, the next finds in the L2 cache.
+ * (*: rows with top_p < 1 only; gather not where `bins` could list all.) Passes take the
+ * parts forward and backward by turns: what one read last, the next finds in the L2 cache.
  *
  * A mass is a sum of weights exp((z - reference) / temperature), in whole numbers of 2^-44
  * of the reference's weight (of more where the vocabulary has more than 2^19 tokens, so
@@ -45,11 +46,13 @@ inline constexpr unsigned ALL_LANES = 0xFFFFFFFFU;
 
 /* What is known of the nucleus of a row. Bits of weights order as the weights do. */
 struct sample_cut {
-    mass_t total;      /* mass of the row */
-    int shift;         /* a bin is 2^shift neighbouring floats */
-    uint32_t low_bits; /* the threshold lies between these, both included, … */
-    uint32_t high_bits;
-    int listed; /* … as so many weights do: more than LIST_LENGTH are not all listed */
+    mass_t total;       /* mass of the row */
+    float least;        /* smaller weights are not the threshold */
+    int shift;          /* a bin is 2^shift neighbouring floats */
+    bool all_listed;    /* by `bins`: all weights from `least` on are, and gather rests */
+    int listed;         /* more than LIST_LENGTH: not all of them are in the list */
+    uint32_t low_bits;  /* the listed ones lie between these, both included, and the */
+    uint32_t high_bits; /* threshold is one of them */
 };
 
 struct sample_candidate {

@@ -87,14 +87,11 @@ __device__ void bins_to_row(const uint32_t *bins, mass_t *row)
     }
 }
 
-/* The weights of a part, in the row's scale; false where the row has no nucleus, or no
- * greatest logit. */
+/* The weights of a part, in the row's scale; false where the row has no greatest logit. */
 template <bool WHOLE>
 __device__ inline bool load_weights(const sample_work &work, int64_t s, int index,
                                     sample_part &part, float &greatest)
 {
-    if (!has_nucleus(work, s))
-        return false;
     part = load_part_of_row<WHOLE>(work, s, index);
     greatest = row_greatest(work.greatest + s * work.parts, work.parts);
     const float inverse = inverse_temperature(work, s);
@@ -106,19 +103,63 @@ __device__ inline bool load_weights(const sample_work &work, int64_t s, int inde
     return isfinite(greatest);
 }
 
+/* Lists the weights that `mine` has a bit for, in any order: nothing depends on it. One
+ * atomic a warp. `first_id` is that of the part. */
+__device__ void list_weights(const sample_work &work, int64_t s, const sample_part &weights,
+                             uint32_t mine, int first_id)
+{
+    const int count = __popc(mine), running = running_sum(count);
+    int place = 0;
+
+    if (!__any_sync(ALL_LANES, mine != 0))
+        return;
+    if (lane_index() == WARP_SIZE - 1)
+        place = atomicAdd(&work.cuts[s].listed, running);
+    place = __shfl_sync(ALL_LANES, place, WARP_SIZE - 1) + running - count;
+#pragma unroll
+    for (int i = 0; i < LOGITS_OF_THREAD; i++) {
+        if ((mine >> i & 1) == 0)
+            continue;
+        if (place < LIST_LENGTH)
+            work.listed[s * LIST_LENGTH + place] = {
+                weights.packs[i / PACK_LOGITS].value[i % PACK_LOGITS],
+                first_id + pack_place(i / PACK_LOGITS) + i % PACK_LOGITS};
+        place++;
+    }
+}
+
+/* Lists what may be the threshold as long as the list has room: if it still has in the
+ * end, no warp has left anything out. */
+__device__ void list_from(const sample_work &work, int64_t s, const sample_part &weights,
+                          float least, int first_id)
+{
+    uint32_t mine = 0;
+
+    if (!__any_sync(ALL_LANES, work.cuts[s].listed <= LIST_LENGTH))
+        return;
+#pragma unroll
+    for (int i = 0; i < LOGITS_OF_THREAD; i++)
+        if (weights.packs[i / PACK_LOGITS].value[i % PACK_LOGITS] >= least)
+            mine |= 1U << i;
+    list_weights(work, s, weights, mine, first_id);
+}
+
 template <bool WHOLE>
-__global__ void __launch_bounds__(PART_THREADS) bins_kernel(sample_work work)
+__global__ void __launch_bounds__(PART_THREADS, 4) bins_kernel(sample_work work)
 {
     __shared__ uint32_t bins[BINS];
     __shared__ mass_t sums[WARP_SIZE];
     const int64_t s = blockIdx.x;
+    const int index = static_cast<int>(blockIdx.y);
     sample_part part;
     float greatest;
     mass_t mass = 0;
 
+    if (!has_nucleus(work, s))
+        return;
     for (int i = thread_index(); i < BINS; i += PART_THREADS)
         bins[i] = 0;
-    if (!load_weights<WHOLE>(work, s, static_cast<int>(blockIdx.y), part, greatest))
+    if (!load_weights<WHOLE>(work, s, index, part, greatest))
         return;
     const float least = first_threshold(work, s, greatest);
     const int shift = bin_shift(least);
@@ -132,12 +173,16 @@ __global__ void __launch_bounds__(PART_THREADS) bins_kernel(sample_work work)
         if (weight >= least)
             bin_add(bins, weight, shift);
     }
+    list_from(work, s, part, least, index * PART_LENGTH);
     mass = block_sum(mass, sums); /* has a barrier */
     bins_to_row(bins, work.bins + s * BINS);
-    if (thread_index() == 0)
-        atomicAdd(&work.cuts[s].total, mass);
-    if (thread_index() == 0 && blockIdx.y == 0)
-        work.cuts[s].shift = shift; /* all blocks of the row have the same */
+    if (thread_index() != 0)
+        return;
+    atomicAdd(&work.cuts[s].total, mass);
+    if (index == 0) { /* all blocks of the row have the same */
+        work.cuts[s].least = least;
+        work.cuts[s].shift = shift;
+    }
 }
 
 /* Bounds of the mass of a bin. A weight in it is top - distance, distances being whole
@@ -212,57 +257,57 @@ __device__ void find_bins(cut_memory &memory, const bin_bounds *bounds, mass_t w
     __syncthreads();
 }
 
-__global__ void __launch_bounds__(PART_THREADS) cut_kernel(sample_work work)
+/* All that may be the threshold is listed: nothing lies above. */
+__device__ void cut_nothing(const sample_work &work, int64_t s)
 {
-    __shared__ cut_memory memory;
-    const int64_t s = blockIdx.x;
-    bin_bounds bounds[BINS_OF_THREAD];
+    struct sample_cut &cut = work.cuts[s];
 
-    if (!has_nucleus(work, s) ||
-        !isfinite(row_greatest(work.greatest + s * work.parts, work.parts)))
-        return;
+    for (int i = thread_index(); i < work.parts; i += PART_THREADS)
+        work.masses[s * work.parts + i] = 0;
+    if (thread_index() == 0) {
+        cut.all_listed = true;
+        cut.low_bits = __float_as_uint(cut.least);
+        cut.high_bits = ONE_BITS;
+    }
+}
+
+__device__ void cut_at_bins(cut_memory &memory, const sample_work &work, int64_t s)
+{
     struct sample_cut &cut = work.cuts[s];
     const float top_p = work.rows.top_p[s];
-    const mass_t *sums = work.bins + s * BINS + thread_index() * BINS_OF_THREAD;
+    const int first = thread_index() * BINS_OF_THREAD, shift = cut.shift;
+    bin_bounds bounds[BINS_OF_THREAD];
+
 #pragma unroll
     for (int i = 0; i < BINS_OF_THREAD; i++)
-        bounds[i] =
-            bounds_of_bin(work, sums[i], thread_index() * BINS_OF_THREAD + i, cut.shift);
+        bounds[i] = bounds_of_bin(work, work.bins[s * BINS + first + i], first + i, shift);
     find_bins(memory, bounds, wanted_mass(cut.total, top_p));
     if (thread_index() != 0)
         return;
     const float least = least_threshold(work, top_p, static_cast<double>(cut.total), 0.5);
-    const uint32_t high = ONE_BITS - (static_cast<uint32_t>(memory.first) << cut.shift);
-    const uint32_t low =
-        memory.last == BINS - 1
-            ? 0
-            : ONE_BITS + 1 - (static_cast<uint32_t>(memory.last + 1) << cut.shift);
-    cut.high_bits = high;
-    cut.low_bits = min(max(low, __float_as_uint(least)), high + 1);
+    const uint32_t high = ONE_BITS - (static_cast<uint32_t>(memory.first) << shift);
+    const uint32_t low = ONE_BITS + 1 - (static_cast<uint32_t>(memory.last + 1) << shift);
+    cut.all_listed = false;
     cut.listed = 0;
+    cut.high_bits = high;
+    cut.low_bits =
+        min(max(memory.last == BINS - 1 ? 0 : low, __float_as_uint(least)), high + 1);
 }
 
-/* Lists the weights that `mine` has a bit for, in any order: nothing depends on it. One
- * atomic a warp. `first_id` is that of the part. */
-__device__ void list_weights(const sample_work &work, int64_t s, const sample_part &weights,
-                             uint32_t mine, int first_id)
+__global__ void __launch_bounds__(PART_THREADS) cut_kernel(sample_work work)
 {
-    const int count = __popc(mine), running = running_sum(count);
-    int place = 0;
+    __shared__ cut_memory memory;
+    const int64_t s = blockIdx.x;
 
-    if (lane_index() == WARP_SIZE - 1)
-        place = atomicAdd(&work.cuts[s].listed, running);
-    place = __shfl_sync(ALL_LANES, place, WARP_SIZE - 1) + running - count;
-#pragma unroll
-    for (int i = 0; i < LOGITS_OF_THREAD; i++) {
-        if ((mine >> i & 1) == 0)
-            continue;
-        if (place < LIST_LENGTH)
-            work.listed[s * LIST_LENGTH + place] = {
-                weights.packs[i / PACK_LOGITS].value[i % PACK_LOGITS],
-                first_id + pack_place(i / PACK_LOGITS) + i % PACK_LOGITS};
-        place++;
-    }
+    if (!has_nucleus(work, s) ||
+        !isfinite(row_greatest(work.greatest + s * work.parts, work.parts)))
+        return;
+    const bool all_listed = work.cuts[s].listed <= LIST_LENGTH;
+    __syncthreads(); /* all have read it */
+    if (all_listed)
+        cut_nothing(work, s);
+    else
+        cut_at_bins(memory, work, s);
 }
 
 template <bool WHOLE>
@@ -271,10 +316,11 @@ __global__ void __launch_bounds__(PART_THREADS) gather_kernel(sample_work work)
     __shared__ mass_t sums[WARP_SIZE];
     const int64_t s = blockIdx.x;
     const int index = work.parts - 1 - static_cast<int>(blockIdx.y);
-
     sample_part part;
     float greatest;
 
+    if (!has_nucleus(work, s) || work.cuts[s].all_listed)
+        return;
     if (!load_weights<WHOLE>(work, s, index, part, greatest))
         return;
     const uint32_t low = work.cuts[s].low_bits, high = work.cuts[s].high_bits;
@@ -290,8 +336,7 @@ __global__ void __launch_bounds__(PART_THREADS) gather_kernel(sample_work work)
         else if (bits >= low)
             mine |= 1U << i;
     }
-    if (__any_sync(ALL_LANES, mine != 0))
-        list_weights(work, s, part, mine, index * PART_LENGTH);
+    list_weights(work, s, part, mine, index * PART_LENGTH);
     mass = block_sum(mass, sums);
     if (thread_index() == 0)
         work.masses[s * work.parts + index] = mass;

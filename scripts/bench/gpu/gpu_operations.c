@@ -332,7 +332,7 @@ static void decode_attention(struct bench *bench, const struct shapes *s, int64_
     blocks_free(bench);
 }
 
-/* Logits are normal numbers: temperature 0.25 makes rows as peaked as a language model's,
+/* Logits are normal numbers: temperature 0.125 makes rows as peaked as a language model's,
  * temperature 1 leaves tens of thousands of tokens in the nucleus. */
 static void decode_sample(struct bench *bench, const struct shapes *s, int64_t S,
                           float top_p, float temperature)
@@ -372,8 +372,8 @@ static void bench_decode(struct bench *bench, const struct shapes *s)
     decode_attention(bench, s, most / 4, bench->settings->small ? 65 : 2048);
     decode_sample(bench, s, most, 1.0f, 1.0f);
     decode_sample(bench, s, most, 0.95f, 1.0f);
-    decode_sample(bench, s, most, 0.95f, 0.25f);
-    decode_sample(bench, s, 1, 0.95f, 0.25f);
+    decode_sample(bench, s, most, 0.95f, 0.125f);
+    decode_sample(bench, s, 1, 0.95f, 0.125f);
 }
 
 static void for_models(struct bench *bench,
