@@ -308,7 +308,7 @@ static void keeps_the_nucleus(void **state)
 {
     static const int64_t sizes[] = {1, 2, 3, 5, 127, 1001, 8191, 8192, 8193, 20003, 128256};
     static const float temperatures[] = {1, 0.6f, 1.7f};
-    static const double shares[] = {0.95, 0.5, 0.999, 0.1};
+    static const double shares[] = {0.95, 0.5, 0.9995, 0.1};
     const size_t count = sizeof sizes / sizeof *sizes - (small ? 2 : 0);
 
     (void)state;
