@@ -9,16 +9,18 @@
 namespace
 {
 
-constexpr int DRAW_THREADS = 1024;
+constexpr int DRAW_THREADS = 512;
 constexpr int DRAW_WARPS = DRAW_THREADS / WARP_SIZE;
 constexpr int LINE = WARP_SIZE * PACK_LOGITS; /* what a warp reads at a time */
 constexpr int LINES = PART_LENGTH / LINE;
+constexpr int LINES_OF_WARP = LINES / DRAW_WARPS;
 constexpr int DIGIT_BITS = 9;
 constexpr int DIGITS = 1 << DIGIT_BITS;
 constexpr int DIGITS_OF_LANE = DIGITS / WARP_SIZE;
 
 static_assert(PARTS_LIMIT <= DRAW_THREADS, "a thread a part");
 static_assert(LINES % DRAW_WARPS == 0, "all warps take as many lines");
+static_assert(DIGITS <= DRAW_THREADS, "a thread a digit");
 
 struct draw_memory {
     float greatest[PARTS_LIMIT]; /* of the parts */
@@ -329,48 +331,58 @@ __device__ mass_t target_in_part(mass_t target, double scale)
     return wide < 9.0e18 ? static_cast<mass_t>(wide) : ~mass_t(0); /* see walk() */
 }
 
+/* The masses of four weights, of those that are >= least; returns their sum. */
+__device__ inline mass_t masses_of(const pack<PACK_LOGITS> &logits, const draw_row &row,
+                                   float reference, float least, mass_t *masses)
+{
+    mass_t sum = 0;
+
+#pragma unroll
+    for (int i = 0; i < PACK_LOGITS; i++) {
+        const float weight = weight_of(logits.value[i], reference, row.inverse);
+        masses[i] = weight >= least ? mass_of(weight, row.unit) : 0;
+        sum += masses[i];
+    }
+    return sum;
+}
+
 /* The first id in the part at which the running mass of weights >= least exceeds `target`,
  * or the last one with a mass. One thread gets it, the others -1. */
 template <bool WHOLE>
 __device__ int walk(draw_memory &memory, const draw_row &row, int part, float reference,
                     float least, mass_t target)
 {
-    const int warp = thread_index() / WARP_SIZE;
+    const int warp = thread_index() / WARP_SIZE, column = lane_index() * PACK_LOGITS;
     const int64_t first = static_cast<int64_t>(part) * PART_LENGTH;
     const int count = static_cast<int>(min(row.count - first, int64_t(PART_LENGTH)));
-    const auto masses_of = [&](int line, mass_t *masses) {
-        const pack<PACK_LOGITS> logits = load_logits<WHOLE>(
-            row.logits + first, line * LINE + lane_index() * PACK_LOGITS, count);
-        mass_t sum = 0;
-#pragma unroll
-        for (int i = 0; i < PACK_LOGITS; i++) {
-            const float weight = weight_of(logits.value[i], reference, row.inverse);
-            masses[i] = weight >= least ? mass_of(weight, row.unit) : 0;
-            sum += masses[i];
-        }
-        return sum;
-    };
+    const float *logits = row.logits + first;
+    pack<PACK_LOGITS> packs[LINES_OF_WARP];
     mass_t masses[PACK_LOGITS];
 
 #pragma unroll
-    for (int line = warp; line < LINES; line += DRAW_WARPS) {
-        const mass_t sum = warp_sum(masses_of(line, masses));
+    for (int i = 0; i < LINES_OF_WARP; i++)
+        packs[i] =
+            load_logits<WHOLE>(logits, (i * DRAW_WARPS + warp) * LINE + column, count);
+#pragma unroll
+    for (int i = 0; i < LINES_OF_WARP; i++) {
+        const mass_t sum = warp_sum(masses_of(packs[i], row, reference, least, masses));
         if (lane_index() == 0)
-            memory.lines[line] = sum;
+            memory.lines[i * DRAW_WARPS + warp] = sum;
     }
     __syncthreads();
     target = min(target, mass_sum(memory.lines, LINES) - 1);
     const int line = first_beyond(memory.lines, LINES, target);
     if (line % DRAW_WARPS != warp)
         return -1;
-    mass_t running = running_sum(masses_of(line, masses));
+    packs[0] = load_logits<WHOLE>(logits, line * LINE + column, count);
+    mass_t running = running_sum(masses_of(packs[0], row, reference, least, masses));
     const unsigned beyond = __ballot_sync(ALL_LANES, running > target);
     if (lane_index() != (beyond ? __ffs(static_cast<int>(beyond)) - 1 : 0))
         return -1;
     int place = PACK_LOGITS;
     while (place > 0 && running > target)
         running -= masses[--place];
-    return static_cast<int>(first) + line * LINE + lane_index() * PACK_LOGITS + place;
+    return static_cast<int>(first) + line * LINE + column + place;
 }
 
 template <bool WHOLE>
@@ -389,15 +401,16 @@ __device__ int draw(draw_memory &memory, const sample_work &work, const draw_row
     const double draw = temperature == 0.0f ? 0.0 : work.rows.draw[row.s];
     mass_t target = min(static_cast<mass_t>(draw * static_cast<double>(mass)), mass - 1);
     const int part = first_beyond(memory.masses, work.parts, target);
-    if (nucleus)
-        return walk<WHOLE>(memory, row, part, row.greatest, least, target);
-    const float reference = memory.greatest[part];
-    target = target_in_part(target, part_scale(reference, row, temperature));
+    float reference = row.greatest;
+    if (!nucleus) {
+        reference = memory.greatest[part];
+        target = target_in_part(target, part_scale(reference, row, temperature));
+    }
     return walk<WHOLE>(memory, row, part, reference, least, target);
 }
 
 template <bool WHOLE>
-__global__ void __launch_bounds__(DRAW_THREADS)
+__global__ void __launch_bounds__(DRAW_THREADS, 2)
     draw_kernel(int32_t *tokens, sample_work work)
 {
     __shared__ draw_memory memory;
