@@ -65,10 +65,8 @@ __device__ void nucleus_clear(const sample_work &work, int64_t s)
 {
     for (int i = thread_index(); i < BINS; i += PART_THREADS)
         work.bins[s * BINS + i] = 0;
-    if (thread_index() == 0) {
-        work.cuts[s].total = 0;
-        work.cuts[s].listed = 0;
-    }
+    if (thread_index() == 0)
+        work.cuts[s] = {};
 }
 
 template <bool WHOLE>
@@ -201,10 +199,19 @@ __device__ uint32_t radix_select(draw_memory &memory, ForEach for_each, int key_
 template <typename Function>
 __device__ void for_listed(const sample_candidate *list, int count, Function f)
 {
-    for (int first = 0; first < count; first += DRAW_THREADS) {
-        const int i = first + thread_index();
-        const sample_candidate mine = i < count ? list[i] : sample_candidate{0.0f, 0};
-        f(i < count, mine.weight, mine.id);
+    constexpr int AT_ONCE = 4; /* on their way from memory */
+
+    for (int first = thread_index(); first - thread_index() < count;
+         first += AT_ONCE * DRAW_THREADS) {
+        sample_candidate mine[AT_ONCE];
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++) {
+            const int place = first + i * DRAW_THREADS;
+            mine[i] = place < count ? list[place] : sample_candidate{0.0f, -1};
+        }
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            f(mine[i].id >= 0, mine[i].weight, mine[i].id);
     }
 }
 
@@ -257,9 +264,12 @@ __device__ float threshold_among(draw_memory &memory, const sample_work &work,
     const float least = __uint_as_float(cut.low_bits + key);
 
     for_each([&](bool takes_part, float weight, int id) {
-        add_together(takes_part && weight >= least, id / PART_LENGTH,
-                     mass_of(weight, row.unit),
-                     [&](int part, mass_t mass) { atomicAdd(&memory.masses[part], mass); });
+        add_together(
+            takes_part && weight >= least, id / PART_LENGTH, mass_of(weight, row.unit),
+            [&](int part, mass_t mass) {
+                uint32_t *halves = reinterpret_cast<uint32_t *>(&memory.masses[part]);
+                add_mass(halves, halves + 1, mass); /* atomics of 64 bits are loops there */
+            });
     });
     __syncthreads();
     return least;
