@@ -3,11 +3,13 @@
 
 /*
  * The passes that narrow down the threshold of the nucleus: see cuda_sample.cuh. A radix
- * select, whose first digit is the bin. Instead of masses, each of which would take several
- * atomics, bins count their weights and sum up how far these lie below the top of the bin,
- * in 32 steps a bin, both in one word. That bounds the mass of the bin from both sides to
- * 1/32 of its width, so that the threshold is found to lie in one bin, or in two beside
- * each other. Which of the weights there it is, is then decided by exact masses.
+ * select over all blocks of a row (Zhang et al. 2023, "Parallel Top-K Algorithms on GPU"),
+ * by masses and not by counts; its first digit is the bin. Instead of masses, each of which
+ * would take several atomics, bins count their weights and sum up how far these lie below
+ * the top of the bin, in 32 steps a bin, both in one word. That bounds the mass of the bin
+ * from both sides to 1/32 of its width, so that the threshold is found to lie in one bin,
+ * or in two beside each other. Which of the weights there it is, is then decided by exact
+ * masses.
  */
 namespace
 {
@@ -22,8 +24,7 @@ constexpr int PART_WARPS = PART_THREADS / WARP_SIZE;
 
 static_assert((STEPS - 1) * PART_LENGTH < 1 << COUNT_SHIFT, "steps do not overflow");
 static_assert(PART_LENGTH < 1 << (32 - COUNT_SHIFT), "counts do not overflow");
-static_assert(static_cast<int64_t>(STEPS - 1) * PART_LENGTH * PARTS_LIMIT < int64_t(1)
-                                                                                << 32,
+static_assert(uint64_t(STEPS - 1) * PART_LENGTH * PARTS_LIMIT <= UINT32_MAX,
               "nor do the sums of a row");
 static_assert(uint32_t(BINS - 1) << WIDEST_BIN_BITS < ONE_BITS,
               "each bin begins at a weight");
