@@ -84,6 +84,7 @@ static void sampling(void **state)
         return;
     sampling_case(100, 32000);
     sampling_case(60, 151936);
+    sampling_case(4, 600001); /* masses in fewer bits, parts in more than one round */
 }
 
 /* Temperature 0: the greatest, of equal ones the smallest id; the draw does not matter. */
