@@ -285,7 +285,7 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
  *
  * Temperature 0 takes the greatest logit, of equal ones the smallest id, whatever `draw`
  * is. top_p lies in (0, 1]. Sums run in double (cuda: in whole numbers of 2^-44). -1 where
- * a logit is NaN or the greatest is not finite.
+ * a logit is NaN or the greatest is not finite. A row's token depends on no other row.
  */
 struct sampling_rows {
     const float *temperature; /* [S], where the back-end computes, as all three */

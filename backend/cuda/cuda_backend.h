@@ -27,6 +27,7 @@ enum cuda_scratch_slot {
     CUDA_SCRATCH_PARTIAL,   /* partial sums of reductions */
     CUDA_SCRATCH_ATTENTION, /* delta, fp32 gradients, cuDNN's workspace */
     CUDA_SCRATCH_SORT,      /* embedding: tokens in order */
+    CUDA_SCRATCH_SAMPLE,    /* sampling: parts, bins and lists of rows */
     CUDA_SCRATCH_SLOT_COUNT
 };
 

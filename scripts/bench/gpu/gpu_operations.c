@@ -332,8 +332,10 @@ static void decode_attention(struct bench *bench, const struct shapes *s, int64_
     blocks_free(bench);
 }
 
+/* Logits are normal numbers: temperature 0.125 makes rows as peaked as a language model's,
+ * temperature 1 leaves tens of thousands of tokens in the nucleus. */
 static void decode_sample(struct bench *bench, const struct shapes *s, int64_t S,
-                          float top_p)
+                          float top_p, float temperature)
 {
     struct tensor logits = tensor_new(bench, DTYPE_F32, S, s->V);
     float *host = memory_allocate_array((size_t)(2 * S), sizeof *host);
@@ -341,7 +343,7 @@ static void decode_sample(struct bench *bench, const struct shapes *s, int64_t S
     char details[64];
 
     for (int64_t i = 0; i < S; i++) {
-        host[i] = 1.0f;
+        host[i] = temperature;
         host[S + i] = top_p;
         draws[i] = ((double)i + 0.5) / (double)S;
     }
@@ -351,7 +353,8 @@ static void decode_sample(struct bench *bench, const struct shapes *s, int64_t S
     backend_copy_in(bench->backend, numbers, host, (size_t)(2 * S) * sizeof *host);
     backend_copy_in(bench->backend, device_draws, draws, (size_t)S * sizeof *draws);
     const struct sampling_rows rows = {numbers, numbers + S, device_draws};
-    snprintf(details, sizeof details, "%lld rows, top_p %g", (long long)S, (double)top_p);
+    snprintf(details, sizeof details, "%lld rows, top_p %g, temperature %g", (long long)S,
+             (double)top_p, (double)temperature);
     MEASURE(bench, "sample_tokens", s->name, details, (double)tensor_bytes(&logits), "GB/s",
             sample_tokens(bench->backend, tokens, &logits, &rows));
     free(draws);
@@ -367,8 +370,10 @@ static void bench_decode(struct bench *bench, const struct shapes *s)
     decode_linear(bench, s, most);
     decode_attention(bench, s, most, bench->settings->small ? 33 : 192);
     decode_attention(bench, s, most / 4, bench->settings->small ? 65 : 2048);
-    decode_sample(bench, s, most, 1.0f);
-    decode_sample(bench, s, most, 0.95f);
+    decode_sample(bench, s, most, 1.0f, 1.0f);
+    decode_sample(bench, s, most, 0.95f, 1.0f);
+    decode_sample(bench, s, most, 0.95f, 0.125f);
+    decode_sample(bench, s, 1, 0.95f, 0.125f);
 }
 
 static void for_models(struct bench *bench,
