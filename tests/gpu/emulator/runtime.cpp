@@ -70,6 +70,19 @@ size_t environment(const char *name, size_t without)
     return text ? strtoull(text, NULL, 10) : without;
 }
 
+int capability()
+{
+    static const int number =
+        static_cast<int>(environment("HOLDFAST_EMULATOR_CAPABILITY", 90));
+    return number;
+}
+
+/* Shared memory of a block, at most. */
+size_t shared_most()
+{
+    return static_cast<size_t>(capability() == 90 ? 227 : capability() == 80 ? 163 : 99) << 10;
+}
+
 /* ---- Memory: one range of addresses, which only work on a stream can touch ---- */
 
 struct {
@@ -204,7 +217,7 @@ void emulator::enqueue(cudaStream_t stream, const launch &launch,
         stop("%s: blocks are one-dimensional and whole warps", launch.kernel);
     if (block.x < 1 || block.x > THREADS_MOST || grid.x < 1 || grid.x > 0x7FFFFFFFU ||
         grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535 ||
-        launch.shared_bytes > SHARED_BYTES_MOST) {
+        launch.shared_bytes > shared_most()) {
         failed(cudaErrorInvalidConfiguration);
         return;
     }
@@ -255,28 +268,22 @@ cudaError_t cudaSetDevice(int number)
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 {
-    const int capability = static_cast<int>(environment("HOLDFAST_EMULATOR_CAPABILITY", 90));
-    const int kib = capability == 90 ? 227 : capability == 80 ? 163 : 99;
-
     memory_reserve();
     memset(properties, 0, sizeof *properties);
     strcpy(properties->name, "GPU emulator");
-    properties->major = capability / 10;
-    properties->minor = capability % 10;
+    properties->major = capability() / 10;
+    properties->minor = capability() % 10;
     properties->totalGlobalMem = device.bytes;
     properties->multiProcessorCount = MULTIPROCESSORS;
     properties->sharedMemPerBlock = 48 << 10;
-    properties->sharedMemPerBlockOptin = static_cast<size_t>(kib) << 10;
+    properties->sharedMemPerBlockOptin = shared_most();
     return cudaSuccess;
 }
 
 cudaError_t cudaFuncSetAttribute(const void *, cudaFuncAttribute attribute, int value)
 {
-    cudaDeviceProp properties;
-
-    cudaGetDeviceProperties(&properties, 0);
     return failed(attribute == cudaFuncAttributeMaxDynamicSharedMemorySize &&
-                          static_cast<size_t>(value) > properties.sharedMemPerBlockOptin
+                          static_cast<size_t>(value) > shared_most()
                       ? cudaErrorInvalidValue
                       : cudaSuccess);
 }
