@@ -137,13 +137,13 @@ static void attention_prompts(struct bench *bench, const struct shapes *s, int64
     MEASURE(bench, "attention_prefill", "", details, work, "TFLOP/s",
             attention_prefill(bench->backend, &out, &qkv, &cache, &cached, &shape));
     cached.continues = true;
-    MEASURE(bench, "attention_prefill, cached", "", details, work, "TFLOP/s",
+    MEASURE(bench, "prefill from the cache", "", details, work, "TFLOP/s",
             attention_prefill(bench->backend, &out, &qkv, &cache, &cached, &shape));
     cached.documents = documents_new(bench, count * LAST, LAST);
     cached.positions = last_positions(bench, count, LAST, length);
     struct tensor last = tensor_rows(&qkv, 0, count * LAST);
     struct tensor last_out = tensor_rows(&out, 0, count * LAST);
-    MEASURE(bench, "attention_prefill, last 16", "", details,
+    MEASURE(bench, "prefill, last 16 rows", "", details,
             2.0 * (double)tensor_bytes(&cache.keys), "GB/s",
             attention_prefill(bench->backend, &last_out, &last, &cache, &cached, &shape));
     blocks_free(bench);
