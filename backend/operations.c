@@ -492,8 +492,10 @@ static void check_cached_documents(const struct backend *backend,
     for (int64_t n = 0; n < cached->documents.count; n++) {
         for (int64_t t = starts[n] + 1; t < starts[n + 1]; t++)
             CHECK(positions[t] == positions[t - 1] + 1);
-        if (starts[n] < starts[n + 1])
-            check_pages(backend, cache, &cached->pages, n, positions[starts[n + 1] - 1]);
+        if (starts[n] == starts[n + 1])
+            continue;
+        CHECK(cached->continues || positions[starts[n]] == 0);
+        check_pages(backend, cache, &cached->pages, n, positions[starts[n + 1] - 1]);
     }
 }
 

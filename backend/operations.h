@@ -250,13 +250,15 @@ void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
  * cache already, the rows' own ones too. What a row gives does not depend on the other
  * rows, on where its document begins, nor on which pages it has, bit for bit.
  *
- * Where backend_prefill_continues() is false, a document begins at position 0, and `qkv`
- * alone is read.
+ * Where backend_prefill_continues() is false, all documents begin at position 0.
  */
 struct cached_documents {
     struct documents documents;
     const int32_t *positions; /* [T] */
     struct cache_pages pages; /* [documents.count, width] */
+    /* Whether any document begins behind position 0. If not, a back-end may leave the cache
+     * alone: `qkv` holds all that is needed. */
+    bool continues;
 };
 bool backend_prefill_continues(const struct backend *backend);
 void attention_prefill(struct backend *backend, struct tensor *out,

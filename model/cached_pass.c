@@ -133,7 +133,8 @@ static void attend(const struct cached_pass *pass, int64_t layer, struct tensor 
     const struct attention_shape shape =
         model_attention_shape(&pass->model->architecture, layer);
     const struct key_value_cache_layer *cache = &pass->cache->layers[layer];
-    const struct cached_documents cached = {rows->documents, rows->positions, rows->pages};
+    const struct cached_documents cached = {rows->documents, rows->positions, rows->pages,
+                                            rows->continues};
     if (rows->documents.count > 0)
         attention_prefill(pass->backend, out, query_key_value, cache, &cached, &shape);
     else

@@ -32,6 +32,7 @@ struct cached_rows {
     const int32_t *cache_rows;  /* where their keys and values go */
     struct documents documents; /* see attention_prefill(); count 0: decode */
     struct cache_pages pages;   /* of each document; decode: of each row */
+    bool continues;             /* see attention_prefill() */
 };
 
 /* Brings prompts into the cache. */

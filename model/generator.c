@@ -144,15 +144,16 @@ static bool may_lengthen(const struct architecture *a, const struct sequence *se
            architecture_rope_longer(a, cached_positions(a, sequence->request));
 }
 
-/* Whole pages at the beginning of two sequences that hold, or will hold, the same. */
+/* Whole pages at the beginning of two sequences that hold, or will hold, the same, bit for
+ * bit: of tokens that are prefilled. Decoding one sums in another order. */
 static int64_t pages_alike(const struct sequence *one, const struct sequence *other)
 {
-    const int64_t limit = least(one->position, other->position);
+    const int32_t *tokens = one->request->prompt, *others = other->request->prompt;
+    const int64_t limit = least(one->request->prompt_count, other->request->prompt_count);
     int64_t alike = 0;
     if (one->longer != other->longer)
         return 0;
-    while (alike < limit &&
-           token_at(one->request, alike) == token_at(other->request, alike))
+    while (alike < limit - 1 && tokens[alike] == others[alike])
         alike++;
     return alike / CACHE_PAGE_ROWS;
 }

@@ -98,6 +98,16 @@ static size_t pack(const struct prefill *prefill)
     return (size_t)(end - prefill->packed);
 }
 
+/* Whether any document goes on behind what its sequence has in the cache. */
+static bool any_continues(const struct prefill *prefill)
+{
+    for (int64_t n = 0; n < prefill->document_count; n++) {
+        if (prefill->positions[prefill->document_starts[n]] > 0)
+            return true;
+    }
+    return false;
+}
+
 void prefill_run(struct prefill *prefill)
 {
     const int64_t count = prefill->count, documents = prefill->document_count;
@@ -115,6 +125,7 @@ void prefill_run(struct prefill *prefill)
         .cache_rows = prefill->device + 3 * count,
         .documents = {starts, documents, prefill->longest},
         .pages = {starts + documents + 1, prefill->width},
+        .continues = any_continues(prefill),
     };
     cached_pass_prefill(prefill->model, prefill->cache, &pass);
     prefill->count = prefill->document_count = prefill->longest = 0;

@@ -107,7 +107,8 @@ static bool tensor_cores_serve(const struct cuda_backend *cuda,
     return dtype == DTYPE_BF16 && attention_choice(cuda) != ATTENTION_SIMPLE &&
            (d == 64 || d == 80 || d == 96 || d == 128 || d == 256) &&
            columns < (int64_t)1 << 23 && aligned(a->qkv) && aligned(a->out) &&
-           aligned(a->d_out) && aligned(a->d_qkv);
+           aligned(a->d_out) && aligned(a->d_qkv) && aligned(a->cached_keys) &&
+           aligned(a->cached_values);
 }
 
 /* Documents of one length, or of some length. */
@@ -180,17 +181,30 @@ void cuda_attention_forward(struct backend *backend, struct tensor *out,
     own_forward(cuda, &a, &needed, qkv->dtype);
 }
 
+/* Whether a document of the pass continues what is in the cache does not show in the others:
+ * either implementation's two forwards give a row the same bits. */
 void cuda_attention_prefill(struct backend *backend, struct tensor *out,
                             const struct tensor *qkv,
                             const struct key_value_cache_layer *cache,
                             const struct cached_documents *cached,
                             const struct attention_shape *shape)
 {
-    (void)cache; /* holds what qkv does */
-    if (qkv->shape[0] == 0)
-        return;
+    struct cuda_backend *cuda = cuda_of(backend);
     struct cuda_attention a = forward_of(out, NULL, qkv, &cached->documents, shape);
-    own_forward(cuda_of(backend), &a, shape, qkv->dtype);
+
+    if (qkv->shape[0] == 0 || !head_size_good(cuda, shape))
+        return;
+    a.cached_keys = cache->keys.data;
+    a.cached_values = cache->values.data;
+    a.positions = cached->positions;
+    a.pages = cached->pages.table;
+    a.width = cached->pages.width;
+    if (!cached->continues)
+        own_forward(cuda, &a, shape, qkv->dtype);
+    else if (tensor_cores_serve(cuda, &a, qkv->dtype))
+        cuda_attention_tensor_paged(cuda, &a);
+    else
+        cuda_attention_simple_paged(cuda, &a, qkv->dtype);
 }
 
 void cuda_attention_backward(struct backend *backend, struct tensor *d_qkv,

@@ -19,6 +19,10 @@
  * that owns tiles of queries (dQ) and one that owns tiles of keys (dK and dV, summed over
  * the query heads of the group): nothing is added to by two blocks, so the sums have one
  * order. All kernels take the same operands. Shape letters as in backend/tensor.h.
+ *
+ * Either implementation has a second forward, whose keys and values come from the pages of
+ * the cache (`…_paged`): a document may then be the continuation of what is there. It gives
+ * a row the bits that the first one gives it.
  */
 struct cuda_attention {
     const void *qkv;       /* [T, (H + 2G) D] */
@@ -36,20 +40,30 @@ struct cuda_attention {
     int window; /* 0: none */
     float scale;
     float cap; /* 0: none */
+    /* Read by the paged ones alone: the cache [R, G D], the rows' positions [T], and the
+     * documents' pages [documents, width]. */
+    const void *cached_keys;
+    const void *cached_values;
+    const int32_t *positions;
+    const int32_t *pages;
+    int64_t width;
 };
 
 enum { CUDA_ATTENTION_HEAD_SIZE_MAXIMUM = 512 };
 
 /* Launches; a failure is the back-end's sticky error. The tensor-core ones serve bf16, head
- * sizes 64, 80, 96, 128 and 256, tensors aligned to 16 bytes, and rows of qkv below 2^23
- * elements. */
+ * sizes 64, 80, 96, 128 and 256, tensors (and the cache) aligned to 16 bytes, and rows of
+ * qkv below 2^23 elements. */
 void cuda_attention_tensor_forward(struct cuda_backend *cuda, struct cuda_attention *a);
+void cuda_attention_tensor_paged(struct cuda_backend *cuda, struct cuda_attention *a);
 void cuda_attention_tensor_backward(struct cuda_backend *cuda, struct cuda_attention *a);
 /* Whether the GPU has the shared memory for it. */
 bool cuda_attention_tensor_backward_fits(const struct cuda_backend *cuda,
                                          const struct cuda_attention *a);
 void cuda_attention_simple_forward(struct cuda_backend *cuda, struct cuda_attention *a,
                                    enum dtype dtype);
+void cuda_attention_simple_paged(struct cuda_backend *cuda, struct cuda_attention *a,
+                                 enum dtype dtype);
 void cuda_attention_simple_backward(struct cuda_backend *cuda, struct cuda_attention *a,
                                     enum dtype dtype);
 
@@ -77,6 +91,7 @@ static inline int64_t cuda_attention_tiles(const struct cuda_attention *a, int r
 
 /* Rows [first, …) of the document of `length` tokens that starts at row `start`. */
 struct document_tile {
+    int document;
     int start;
     int length;
     int first;
@@ -110,11 +125,12 @@ __device__ inline bool document_tile_find(struct document_tile *tile,
     /* The shuffles tell the compiler that all lanes agree. */
     tile->start = __shfl_sync(0xffffffffu, a.starts[n], 0);
     tile->length = __shfl_sync(0xffffffffu, a.starts[n + 1], 0) - tile->start;
+    tile->document = n;
     tile->first = (index - (tile->start / ROWS + n)) * ROWS;
     return tile->first < tile->length;
 }
 
-/* The causal rule, in rows of a document. */
+/* The causal rule, in positions of a document. */
 __device__ inline bool attends(int query, int key)
 {
     return key <= query;

@@ -1,4 +1,5 @@
 #include "backend/cuda/cuda_attention.cuh"
+#include "backend/cuda/cuda_operations.h"
 
 /*
  * Attention in fp32 arithmetic, for f32 and bf16 tensors and any head size up to
@@ -120,6 +121,45 @@ static __device__ inline void tile_load(const struct simple_shared &s,
     __syncthreads();
     rows_load(s.tile, width_of(head_size) + 1, from, LANES, length - row, head_size);
     __syncthreads();
+}
+
+/* The same from the cache: positions from `key` on, of one key/value head. */
+template <typename type>
+static __device__ inline void
+pages_load(const struct simple_shared &s, const struct cuda_attention &a, const type *cache,
+           const int32_t *pages, int head, int key, int length)
+{
+    const int lane = threadIdx.x % LANES, width = width_of(a.head_size);
+
+    __syncthreads();
+    for (int row = threadIdx.x / LANES; row < LANES; row += WARPS) {
+        const int at = key + row;
+        const int page = at < length ? pages[at / CACHE_PAGE_ROWS] : 0;
+        const struct simple_view<const type> from =
+            view_of(cache, a.key_value_heads, head, a.head_size,
+                    (int64_t)page * CACHE_PAGE_ROWS + at % CACHE_PAGE_ROWS);
+        for (int d = lane; d < width; d += LANES)
+            s.tile[row * (width + 1) + d] =
+                at < length && d < a.head_size ? to_float(from.rows[d]) : 0;
+    }
+    __syncthreads();
+}
+
+/* Keys (or values) of a document from position `key` on. */
+template <typename type, bool PAGED>
+static __device__ inline void keys_load(const struct simple_shared &s,
+                                        const struct cuda_attention &a,
+                                        const struct document_tile &tile, int group_head,
+                                        bool values, int key, int length)
+{
+    if (PAGED)
+        pages_load(s, a, (const type *)(values ? a.cached_values : a.cached_keys),
+                   a.pages + tile.document * a.width, group_head, key, length);
+    else
+        tile_load(s,
+                  qkv_view<type>(a, a.heads + values * a.key_value_heads + group_head,
+                                 tile.start),
+                  key, length, a.head_size);
 }
 
 /* dots[r] = own row r of the warp . this lane's row of the tile */
@@ -244,7 +284,7 @@ static __device__ inline void softmax_step(float (&scores)[R], float (&sums)[R][
         const float base = highest == -INFINITY ? 0.0f : highest;
         const float shrink = expf(rows->highest[r] - base);
         scores[r] = expf(scores[r] - base);
-        rows->sum[r] = rows->sum[r] * shrink + scores[r];
+        rows->sum[r] = fmaf(rows->sum[r], shrink, scores[r]);
         rows->highest[r] = highest;
 #pragma unroll
         for (int i = 0; i < COLUMNS; i++)
@@ -266,12 +306,14 @@ static __device__ inline float slope_of(const struct cuda_attention &a, float sc
     return 1.0f - t * t;
 }
 
-template <typename type, int D_MAXIMUM, int R>
+/* PAGED: keys and values come from the cache. Rows are counted from their document's first,
+ * queries and keys from position 0. */
+template <typename type, int D_MAXIMUM, int R, bool PAGED>
 static __global__ void __launch_bounds__(THREADS, 2)
     simple_forward_kernel(const __grid_constant__ struct cuda_attention a)
 {
     const int head = blockIdx.x % a.heads, size = a.head_size;
-    const int key_head = a.heads + head / (a.heads / a.key_value_heads);
+    const int group_head = head / (a.heads / a.key_value_heads);
     const int lane = threadIdx.x % LANES, own = threadIdx.x / LANES * R;
     const struct simple_shared s = shared_place<R>(size, 1);
     struct document_tile tile;
@@ -280,8 +322,10 @@ static __global__ void __launch_bounds__(THREADS, 2)
 
     if (!document_tile_find<WARPS * R>(&tile, a, (gridDim.x - 1 - blockIdx.x) / a.heads))
         return;
-    const int query = tile.first + own, end = min(tile.first + WARPS * R, tile.length);
-    const int64_t first = (int64_t)tile.start + query;
+    const int past = PAGED ? a.positions[tile.start] : 0, row = tile.first + own;
+    const int query = past + row, length = past + tile.length;
+    const int end = min(past + tile.first + WARPS * R, length);
+    const int64_t first = (int64_t)tile.start + row;
     rows_load(s.own, width_of(size),
               qkv_view<type>(a, head, (int64_t)tile.start + tile.first), WARPS * R,
               tile.length - tile.first, size);
@@ -290,8 +334,9 @@ static __global__ void __launch_bounds__(THREADS, 2)
         rows.highest[r] = -INFINITY;
         rows.sum[r] = 0;
     }
-    for (int key = first_key_of(tile.first, a.window, LANES); key < end; key += LANES) {
-        tile_load(s, qkv_view<type>(a, key_head, tile.start), key, tile.length, size);
+    for (int key = first_key_of(past + tile.first, a.window, LANES); key < end;
+         key += LANES) {
+        keys_load<type, PAGED>(s, a, tile, group_head, false, key, length);
         tile_dots(scores, s.own, s, width_of(size));
         for (int r = 0; r < R; r++)
             scores[r] = attends_within(query + r, key + lane, a.window)
@@ -299,18 +344,17 @@ static __global__ void __launch_bounds__(THREADS, 2)
                             : -INFINITY;
         softmax_step(scores, sums, &rows);
         weights_write(s, scores);
-        tile_load(s, qkv_view<type>(a, key_head + a.key_value_heads, tile.start), key,
-                  tile.length, size);
+        keys_load<type, PAGED>(s, a, tile, group_head, true, key, length);
         tile_sums(sums, s, size);
     }
     for (int r = 0; r < R; r++) {
         const float sum = warp_sum(rows.sum[r]);
         scores[r] = 1.0f / sum;
-        if (a.log_sum && lane == 0 && query + r < tile.length)
+        if (a.log_sum && lane == 0 && row + r < tile.length)
             a.log_sum[(int64_t)head * a.tokens + first + r] = rows.highest[r] + logf(sum);
     }
-    sums_write(view_of((type *)a.out, a.heads, head, size, first), tile.length - query,
-               sums, scores, size);
+    sums_write(view_of((type *)a.out, a.heads, head, size, first), tile.length - row, sums,
+               scores, size);
 }
 
 /* delta[h, t] = sum_d d_out[t, h, d] out[t, h, d]; a warp for each. */
@@ -453,10 +497,10 @@ static __global__ void __launch_bounds__(THREADS, 2)
         tile.length - key, d_values, factors, size);
 }
 
-template <typename type, int D_MAXIMUM, int R>
+template <typename type, int D_MAXIMUM, int R, bool PAGED>
 static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 {
-    cuda_attention_launch(cuda, simple_forward_kernel<type, D_MAXIMUM, R>,
+    cuda_attention_launch(cuda, simple_forward_kernel<type, D_MAXIMUM, R, PAGED>,
                           cuda_attention_tiles(a, WARPS * R) * a->heads, THREADS,
                           shared_bytes<R>(a->head_size, 1), a);
 }
@@ -477,17 +521,17 @@ static void backward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
 }
 
 /* Two rows a warp for the greatest heads: the sums stay in registers. */
-template <typename type>
+template <typename type, bool PAGED>
 static void forward_of(struct cuda_backend *cuda, struct cuda_attention *a)
 {
     if (a->head_size <= 64)
-        forward_launch<type, 64, 4>(cuda, a);
+        forward_launch<type, 64, 4, PAGED>(cuda, a);
     else if (a->head_size <= 128)
-        forward_launch<type, 128, 4>(cuda, a);
+        forward_launch<type, 128, 4, PAGED>(cuda, a);
     else if (a->head_size <= 256)
-        forward_launch<type, 256, 4>(cuda, a);
+        forward_launch<type, 256, 4, PAGED>(cuda, a);
     else
-        forward_launch<type, 512, 2>(cuda, a);
+        forward_launch<type, 512, 2, PAGED>(cuda, a);
 }
 
 template <typename type>
@@ -510,9 +554,18 @@ void cuda_attention_simple_forward(struct cuda_backend *cuda, struct cuda_attent
                                    enum dtype dtype)
 {
     if (dtype == DTYPE_F32)
-        forward_of<float>(cuda, a);
+        forward_of<float, false>(cuda, a);
     else
-        forward_of<__nv_bfloat16>(cuda, a);
+        forward_of<__nv_bfloat16, false>(cuda, a);
+}
+
+void cuda_attention_simple_paged(struct cuda_backend *cuda, struct cuda_attention *a,
+                                 enum dtype dtype)
+{
+    if (dtype == DTYPE_F32)
+        forward_of<float, true>(cuda, a);
+    else
+        forward_of<__nv_bfloat16, true>(cuda, a);
 }
 
 void cuda_attention_simple_backward(struct cuda_backend *cuda, struct cuda_attention *a,

@@ -63,7 +63,7 @@ static struct documents documents_of(const struct pack *p, enum side side)
     return (struct documents){p->starts_on.on[side], p->count, p->longest};
 }
 
-/* The prefill of the device, which reads no cache. */
+/* The prefill of the device, which reads no cache where no document continues it. */
 static void device_prefill(struct tensor *out, const struct tensor *qkv,
                            const struct documents *documents,
                            const struct attention_shape *shape)

@@ -254,7 +254,8 @@ static void prefill(const struct pack *p, const struct cache *cache,
                                                     cache->values.on[side]};
         const struct cached_documents cached = {{starts->on[side], DOCUMENTS, longest},
                                                 positions_on.on[side],
-                                                {cache->table.on[side], p->pages}};
+                                                {cache->table.on[side], p->pages},
+                                                false};
         attention_prefill(backends[side], &out.on[side], &p->qkv.on[side], &layer, &cached,
                           &p->shape);
     }

@@ -1,5 +1,6 @@
 #include "tests/gpu/golden_model.h"
 
+#include "backend/operation_table.h"
 #include "model/generator.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
@@ -501,12 +502,66 @@ static void batch_limit_does_not_matter(enum dtype dtype)
 }
 BOTH_TYPES(batch_limit_does_not_matter)
 
+static const struct operation_table *untaped;
+static int64_t rows_prefilled;
+
+static void prefill_and_count(struct backend *backend, struct tensor *out,
+                              const struct tensor *qkv,
+                              const struct key_value_cache_layer *cache,
+                              const struct cached_documents *cached,
+                              const struct attention_shape *shape)
+{
+    rows_prefilled += qkv->shape[0];
+    untaped->attention_prefill(backend, out, qkv, cache, cached, shape);
+}
+
+/* Prompts that leave the first one at these positions, or end before: 25 pages of 16 of
+ * them are computed for another one. Replies are those of each prompt alone. */
+static void prompts_that_begin_alike(enum dtype dtype)
+{
+    static const int64_t lengths[REPLIES] = {130, 130, 115, 40, 40, 130, 33, 32, 70};
+    static const int64_t leaves_at[REPLIES] = {130, 130, 100, 15, 16, 127, 33, 32, 0};
+    int32_t alone[REPLIES][REPLY_TOKENS], together[REPLIES][REPLY_TOKENS];
+    int32_t *prompts[REPLIES];
+    struct backend *backend = device_for(dtype);
+    struct transformer *model = real_create(backend);
+    static struct operation_table taped;
+
+    case_begin("prompts that begin alike in %s", dtype_name(dtype));
+    for (int i = 0; i < REPLIES; i++) {
+        prompts[i] = keep(int32_t, lengths[i]);
+        for (int64_t t = 0; t < lengths[i]; t++)
+            prompts[i][t] = i == 0 ? (int32_t)random_between(0, real.vocabulary - 1)
+                            : t < leaves_at[i]
+                                ? prompts[0][t]
+                                : (prompts[0][t] + i) % (int32_t)real.vocabulary;
+    }
+    untaped = backend->table;
+    taped = *untaped;
+    taped.attention_prefill = prefill_and_count;
+    backend->table = &taped;
+    rows_prefilled = 0;
+    replies_of(model, prompts, lengths, 1, alone);
+    const int64_t rows_alone = rows_prefilled;
+    replies_of(model, prompts, lengths, 0, together);
+    backend->table = untaped;
+    assert_same_bits("replies", together, alone, sizeof alone);
+    assert_int_equal(2 * rows_alone - rows_prefilled, 25 * CACHE_PAGE_ROWS);
+    transformer_free(model);
+    release_all();
+}
+BOTH_TYPES(prompts_that_begin_alike)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        gpu_tests(goldens),        gpu_tests(golden_training),
-        gpu_tests(device_and_cpu), gpu_tests(training_repeats),
-        gpu_test(greedy_replies),  gpu_tests(batch_limit_does_not_matter),
+        gpu_tests(goldens),
+        gpu_tests(golden_training),
+        gpu_tests(device_and_cpu),
+        gpu_tests(training_repeats),
+        gpu_test(greedy_replies),
+        gpu_tests(batch_limit_does_not_matter),
+        gpu_tests(prompts_that_begin_alike),
     };
     return cmocka_run_group_tests(tests, models_open, models_close);
 }

@@ -163,7 +163,7 @@ static void continue_on(struct backend *on, struct continuation *c, const struct
 {
     continuation_init(c, b, splits);
     const struct cached_documents cached = {
-        {c->starts, b->count, c->T}, c->positions, d->pages};
+        {c->starts, b->count, c->T}, c->positions, d->pages, true};
     attention_prefill(on, &c->out, &c->qkv, &d->cache, &cached, &b->shape);
 }
 
@@ -180,7 +180,7 @@ static void prefill_operand_case(struct backend *on, const struct batch *b,
                                  const struct decoding *d, const struct continuation *c)
 {
     const struct cached_documents cached = {
-        {c->starts, b->count, c->T}, c->positions, d->pages};
+        {c->starts, b->count, c->T}, c->positions, d->pages, true};
     struct tensor out = matrix(c->out.shape[0], c->out.shape[1]);
 
     out.dtype = DTYPE_BF16;

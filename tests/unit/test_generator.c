@@ -429,6 +429,42 @@ static void prompts_that_begin_alike(void **state)
     alike_equals_alone(7 + 6 + 0 + 1 + 1 + 5 + 6 + 6 + 0 + 7 + 6);
 }
 
+/*
+ * What a running sequence has decoded, its prompt's last token first, is not shared: those
+ * keys are those of a prefill but for the last bits. The third request waits for the second
+ * one's end, and its prompt is the first one's prompt and reply, and more.
+ */
+static void decoded_tokens_are_not_shared(void **state)
+{
+    int32_t prompt[ALIKE_LENGTH];
+    struct generation_request first, together[3];
+    int64_t rows_apart = 0;
+    (void)state;
+    for (int64_t t = 0; t < ALIKE_LENGTH; t++)
+        prompt[t] = (int32_t)(t * t % VOCABULARY);
+    first = (struct generation_request){
+        .prompt = prompt, .prompt_count = 32, .sampling = {0.0, 1.0, 40}};
+    rows_apart += rows_of_run(&first, 1, 0);
+    memcpy(prompt + 32, first.reply, 40 * sizeof *prompt);
+    together[0] = together[1] = together[2] = first;
+    together[1].prompt = prompt + 80;
+    together[1].sampling.token_limit = 39;
+    together[2].prompt_count = ALIKE_LENGTH;
+    for (int i = 0; i < 3; i++) {
+        together[i].reply = NULL;
+        together[i].reply_count = 0;
+    }
+    for (int i = 1; i < 3; i++) {
+        struct generation_request alone = together[i];
+        rows_apart += rows_of_run(&alone, 1, 0);
+        free(alone.reply);
+    }
+    assert_int_equal(rows_apart - rows_of_run(together, 3, 2), 16); /* of 31 */
+    for (int i = 0; i < 3; i++)
+        free(together[i].reply);
+    free(first.reply);
+}
+
 /* With ROPE_LONG, what one sequence makes again as it grows is not another one's. */
 static void alike_prompts_that_lengthen(void **state)
 {
@@ -551,6 +587,7 @@ int main(void)
         cmocka_unit_test(adapters_take_part),
         cmocka_unit_test(small_caches_change_nothing),
         cmocka_unit_test(prompts_that_begin_alike),
+        cmocka_unit_test(decoded_tokens_are_not_shared),
         cmocka_unit_test(alike_prompts_that_lengthen),
         cmocka_unit_test(refuses_a_cache_that_is_too_small),
         cmocka_unit_test(refuses_bad_requests),

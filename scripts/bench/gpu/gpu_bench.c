@@ -41,6 +41,7 @@ static const struct option_entry entries[] = {
     {"warmup-steps", OPTION_INTEGER, FIELD(warmup_steps), "N", "steps before them", NULL},
     {"prompts", OPTION_INTEGER, FIELD(prompts), "N", "replies to make", "generate"},
     {"prompt-length", OPTION_INTEGER, FIELD(prompt_length), "N", "tokens of each", NULL},
+    {"common", OPTION_INTEGER, FIELD(common), "N", "of them, that all begin with", NULL},
     {"new", OPTION_INTEGER, FIELD(new_tokens), "N", "tokens of a reply", NULL},
     {"batch", OPTION_INTEGER, FIELD(batch), "N", "replies at a time; 0: chosen", NULL},
     {"temperature", OPTION_NUMBER, FIELD(temperature), "X", "of sampling", NULL},
@@ -124,6 +125,9 @@ static enum status replies_time(struct bench *bench, int64_t count, int64_t new_
     struct generation_request *requests =
         memory_allocate_array((size_t)count, sizeof *requests);
     int32_t *tokens = random_tokens(bench, count * settings->prompt_length, 0);
+    for (int64_t i = 1; i < count; i++)
+        memcpy(tokens + i * settings->prompt_length, tokens,
+               (size_t)settings->common * sizeof *tokens);
     for (int64_t i = 0; i < count; i++)
         requests[i] = (struct generation_request){
             .prompt = tokens + i * settings->prompt_length,
@@ -155,6 +159,7 @@ static void print_generation(const struct bench *bench, double seconds)
     struct json_writer json = {.out = &text};
     result_begin(&json, bench, "generate");
     json_string(&json, "mode", "");
+    json_string(&json, "details", settings->common > 0 ? "begin alike" : "");
     json_integer(&json, "batch", settings->batch);
     json_integer(&json, "prompts", settings->prompts);
     json_integer(&json, "length", settings->prompt_length + settings->new_tokens);
@@ -171,6 +176,9 @@ static enum status generation(struct bench *bench, struct error *error)
     if (settings->prompts < 1 || settings->prompt_length < 1 || settings->new_tokens < 1 ||
         settings->batch < 0)
         return error_set(error, STATUS_USAGE, "give a prompt of a token at least");
+    if (settings->common < 0 || settings->common > settings->prompt_length)
+        return error_set(error, STATUS_USAGE,
+                         "--common: a prompt has --prompt-length tokens");
     enum status status = device_begin(bench, error);
     if (!status)
         status = model_begin(bench, MASTERS_DROPPED, error);

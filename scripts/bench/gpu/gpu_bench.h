@@ -20,7 +20,7 @@ struct settings {
     bool recompute;
     double lr;
     int64_t steps, warmup_steps;
-    int64_t prompts, prompt_length, new_tokens, batch;
+    int64_t prompts, prompt_length, common, new_tokens, batch;
     double temperature;
     int64_t seed;
 };

@@ -102,6 +102,53 @@ static struct documents documents_new(struct bench *bench, int64_t tokens, int64
     return (struct documents){ramp_new(bench, count + 1, length, INT32_MAX), count, length};
 }
 
+/* Positions of documents of which the last `rows` of `length` are to be computed. */
+static int32_t *last_positions(struct bench *bench, int64_t documents, int64_t rows,
+                               int64_t length)
+{
+    int32_t *host = memory_allocate_array((size_t)(documents * rows), sizeof *host);
+    for (int64_t i = 0; i < documents * rows; i++)
+        host[i] = (int32_t)(length - rows + i % rows);
+    int32_t *device = integers_new(bench, host, documents * rows);
+    free(host);
+    return device;
+}
+
+/*
+ * Prompts as one pass reads them: from qkv; the same work from the pages of the cache; the
+ * last 16 rows of each from there, where the keys and values are what must be read.
+ */
+static void attention_prompts(struct bench *bench, const struct shapes *s, int64_t T,
+                              int64_t length, const char *details, double work)
+{
+    enum { LAST = CACHE_PAGE_ROWS };
+    const struct attention_shape shape = {s->H, s->G, s->D, 1.0f / sqrtf((float)s->D),
+                                          0,    0.0f};
+    const int64_t width = length / CACHE_PAGE_ROWS, count = T / length;
+    struct tensor qkv = matrix(bench, T, (s->H + 2 * s->G) * s->D);
+    struct tensor out = matrix(bench, T, s->H * s->D);
+    const struct key_value_cache_layer cache = {matrix(bench, T, s->G * s->D),
+                                                matrix(bench, T, s->G * s->D)};
+    struct cached_documents cached = {documents_new(bench, T, length),
+                                      last_positions(bench, count, length, length),
+                                      {ramp_new(bench, count * width, 1, INT32_MAX), width},
+                                      false};
+
+    MEASURE(bench, "attention_prefill", "", details, work, "TFLOP/s",
+            attention_prefill(bench->backend, &out, &qkv, &cache, &cached, &shape));
+    cached.continues = true;
+    MEASURE(bench, "prefill from the cache", "", details, work, "TFLOP/s",
+            attention_prefill(bench->backend, &out, &qkv, &cache, &cached, &shape));
+    cached.documents = documents_new(bench, count * LAST, LAST);
+    cached.positions = last_positions(bench, count, LAST, length);
+    struct tensor last = tensor_rows(&qkv, 0, count * LAST);
+    struct tensor last_out = tensor_rows(&out, 0, count * LAST);
+    MEASURE(bench, "prefill, last 16 rows", "", details,
+            2.0 * (double)tensor_bytes(&cache.keys), "GB/s",
+            attention_prefill(bench->backend, &last_out, &last, &cache, &cached, &shape));
+    blocks_free(bench);
+}
+
 static void attention_length(struct bench *bench, const struct shapes *s, int64_t T,
                              int64_t length)
 {
@@ -115,9 +162,6 @@ static void attention_length(struct bench *bench, const struct shapes *s, int64_
     struct tensor out = matrix(bench, T, s->H * s->D);
     struct tensor d_out = matrix(bench, T, s->H * s->D);
     struct tensor log_sum = tensor_new(bench, DTYPE_F32, s->H, T);
-    const struct tensor no_rows = tensor_view_2d(NULL, qkv.dtype, 0, s->G * s->D);
-    const struct key_value_cache_layer none = {no_rows, no_rows}; /* cuda reads qkv */
-    const struct cached_documents cached = {.documents = documents};
     const char *model = bench->settings->own_attention ? "own kernel" : "";
     char details[96];
 
@@ -129,9 +173,8 @@ static void attention_length(struct bench *bench, const struct shapes *s, int64_
     MEASURE(bench, "attention_backward", model, details, 2.5 * work, "TFLOP/s",
             attention_backward(bench->backend, &d_qkv, &d_out, &qkv, &out, &log_sum,
                                &documents, &shape));
-    MEASURE(bench, "attention_prefill", model, details, work, "TFLOP/s",
-            attention_prefill(bench->backend, &out, &qkv, &none, &cached, &shape));
     blocks_free(bench);
+    attention_prompts(bench, s, T, length, details, work);
 }
 
 /* 64 query and 8 key heads of 128, as published figures have it; then Qwen2.5-0.5B's. */
