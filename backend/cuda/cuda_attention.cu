@@ -111,11 +111,13 @@ static bool tensor_cores_serve(const struct cuda_backend *cuda,
            aligned(a->cached_values);
 }
 
-/* Documents of one length, or of some length. */
+/* Documents of one length that cuDNN takes as it is (cuda_cudnn.cpp), or long ones. */
 static bool plans_pay(const struct cuda_attention *a, const struct documents *documents)
 {
-    return documents->count * documents->longest == a->tokens ||
-           documents->longest >= RAGGED_LENGTH_LEAST;
+    const int64_t longest = documents->longest;
+
+    return (documents->count * longest == a->tokens && longest % 128 == 0) ||
+           longest >= RAGGED_LENGTH_LEAST;
 }
 
 /* cuDNN's attention is asked for neither windows nor caps. */
