@@ -94,18 +94,21 @@ void stop(const char *format, ...)
     abort();
 }
 
-bool reversed(void)
+static bool order_read(void)
 {
-    static const char *order = getenv("HOLDFAST_EMULATOR_ORDER");
+    const char *order = getenv("HOLDFAST_EMULATOR_ORDER");
     if (order && strcmp(order, "forward") != 0 && strcmp(order, "reverse") != 0)
         stop("HOLDFAST_EMULATOR_ORDER is forward or reverse, not %s", order);
     return order && strcmp(order, "reverse") == 0;
 }
 
+/* Whether blocks, warps and lanes are run last first. */
+static const bool reversed = order_read();
+
 /* Where `i` of `count` comes. */
 static unsigned turn(unsigned i, unsigned count)
 {
-    return reversed() ? count - 1 - i : i;
+    return reversed ? count - 1 - i : i;
 }
 
 /* ---- Fibers ---- */
@@ -198,7 +201,7 @@ unsigned thread_lane(void)
 
 static bool same_place(place a, place b)
 {
-    return a.line == b.line && strcmp(a.file, b.file) == 0;
+    return a.line == b.line && (a.file == b.file || strcmp(a.file, b.file) == 0);
 }
 
 static void wait_for_others(enum state state, place where)

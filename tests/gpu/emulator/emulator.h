@@ -49,8 +49,6 @@ struct launch {
     size_t shared_bytes;
 };
 
-/* Whether blocks, warps and lanes are run last first. */
-bool reversed(void);
 /* Runs all blocks; `thread` is the kernel with its arguments. */
 void run(const launch &launch, const std::function<void()> &thread);
 /* Of a thread, in a kernel: gives `bytes` (at most SLOT_BYTES) and, when all lanes of the

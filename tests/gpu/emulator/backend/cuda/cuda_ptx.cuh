@@ -11,26 +11,23 @@ static inline uint32_t shared_address(const void *pointer)
     return static_cast<uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-static inline float emulator_half(uint32_t word, int high)
+/* Half `k` % 2 of a word that a lane gave. */
+static inline float emulator_half(const unsigned char *slots, int lane, int word, int k)
 {
-    return __uint_as_float(high ? word & 0xFFFF0000U : word << 16);
+    uint32_t both;
+    memcpy(&both, slots + lane * emulator::SLOT_BYTES + word * 4, sizeof both);
+    return __uint_as_float(k % 2 ? both & 0xFFFF0000U : both << 16);
 }
 
 /* a(row, k) of the fragments of all lanes: see the header that this stands for. */
 static inline float emulator_a(const unsigned char *slots, int row, int k)
 {
-    const int lane = row % 8 * 4 + k % 8 / 2, word = row / 8 + k / 8 * 2;
-    uint32_t fragment[6];
-    memcpy(fragment, slots + lane * emulator::SLOT_BYTES, sizeof fragment);
-    return emulator_half(fragment[word], k % 2);
+    return emulator_half(slots, row % 8 * 4 + k % 8 / 2, row / 8 + k / 8 * 2, k);
 }
 
 static inline float emulator_b(const unsigned char *slots, int k, int column)
 {
-    const int lane = column * 4 + k % 8 / 2, word = 4 + k / 8;
-    uint32_t fragment[6];
-    memcpy(fragment, slots + lane * emulator::SLOT_BYTES, sizeof fragment);
-    return emulator_half(fragment[word], k % 2);
+    return emulator_half(slots, column * 4 + k % 8 / 2, 4 + k / 8, k);
 }
 
 static inline void multiply_add(float (&c)[4], const uint32_t (&a)[4], uint32_t b0,
