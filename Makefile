@@ -96,7 +96,7 @@ EMULATED_SOURCES := $(sort $(wildcard backend/cuda/*.cu backend/cuda/*.cpp $(EMU
 EMULATED_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out backend/cuda_stub.c,$(SOURCES))) \
 	$(EMULATED_SOURCES:%=$(EMULATED_BUILD)/%.o)
 EMULATED_LIBRARY := $(EMULATED_BUILD)/libholdfast.a
-EMULATED_TESTS := $(GPU_TESTS:%=$(EMULATED_BUILD)/tests/%)
+EMULATED_TESTS := $(EMULATED_BUILD)/tests/test_emulator $(GPU_TESTS:%=$(EMULATED_BUILD)/tests/%)
 # As nvcc: types are no reason to assume that addresses differ.
 CXXFLAGS_EMULATED = -std=c++17 -O2 -ftree-vectorize -fvect-cost-model=dynamic -g -Wall -Wextra \
 	-Werror $(filter -fsanitize% -fno-%,$(CFLAGS)) -fno-extern-tls-init -fno-strict-aliasing \
@@ -168,6 +168,11 @@ $(EMULATED_LIBRARY): $(EMULATED_OBJECTS)
 LINK_EMULATED = $(CC) $(LDFLAGS) -Wl,-u,ncclSend,--export-dynamic-symbol='nccl*' $^ $(EMULATED_LDLIBS)
 
 $(EMULATED_BUILD)/tests/%: $(BUILD)/tests/gpu/%.o $(EMULATED_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LINK $@"
+	$(Q)$(LINK_EMULATED) -lcmocka -o $@
+
+$(EMULATED_BUILD)/tests/test_emulator: $(EMULATED_BUILD)/$(EMULATOR)/test_emulator.cu.o $(EMULATED_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LINK $@"
 	$(Q)$(LINK_EMULATED) -lcmocka -o $@
