@@ -2,7 +2,9 @@
 """Tokens/s of transformers' generate(), one JSON line a batch size and variant.
 
 bf16, SDPA, random weights; prompts of one length, so nothing is padded. One batch is timed, its prompts read
-included: more prompts are more batches of the same. Tokens are drawn at the given temperature without top-k and
+included: more prompts are more batches of the same. With --uneven a batch goes on until its longest reply ends, as
+it would with stop tokens, and only the tokens wanted of each reply count; batches are timed until there are 64
+replies, whose mean is --new. Tokens are drawn at the given temperature without top-k and
 top-p. "eager" has the default cache; "static" the static cache, with which generate() compiles the decoding step.
 """
 
@@ -11,7 +13,7 @@ import gc
 
 import torch
 
-from peer import CUDA, DEVICE, memory_gib, name_of, random_model, rates, result, timed
+from peer import CUDA, DEVICE, memory_gib, name_of, random_model, rates, reply_length, result, timed
 
 
 def arguments():
@@ -21,6 +23,7 @@ def arguments():
     parser.add_argument("--variants", default="eager,static")
     parser.add_argument("--prompt-length", type=int, default=40)
     parser.add_argument("--new", type=int, default=150)
+    parser.add_argument("--uneven", action="store_true", help="replies of 1 to 2 new - 1 tokens, --new on average")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -35,18 +38,21 @@ def generate(model, ids, options, variant, new_tokens):
 
 def run(model, options, variant, batch):
     ids = torch.randint(0, model.config.vocab_size, (batch, options.prompt_length), device=DEVICE)
-    mask_free = options.prompt_length + options.new
+    prompts = -(-64 // batch) * batch if options.uneven else batch
+    lengths = [reply_length(i, options.new) if options.uneven else options.new for i in range(prompts)]
+    longest = [max(lengths[first:first + batch]) for first in range(0, prompts, batch)]
     gc.collect()
     if CUDA:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     # The static cache is as long as the reply: a warm-up of full length meets no new shape later.
-    warm = timed(lambda: generate(model, ids, options, variant, options.new if variant == "static" else 8))
+    warm = timed(lambda: generate(model, ids, options, variant, longest[0] if variant == "static" else 8))
     shapes = []
-    seconds = timed(lambda: shapes.append(generate(model, ids, options, variant, options.new).shape))
-    assert tuple(shapes[0]) == (batch, mask_free), f"replies of another length: {shapes[0]}"
-    result(what="generate", model=name_of(options.config), mode="", variant=variant, batch=batch, prompts=batch,
-           length=mask_free, seconds=seconds, warmup_seconds=warm, **rates([seconds], batch * options.new),
+    seconds = timed(lambda: shapes.extend(tuple(generate(model, ids, options, variant, new).shape) for new in longest))
+    assert shapes == [(batch, options.prompt_length + new) for new in longest], f"replies of another length: {shapes}"
+    result(what="generate", model=name_of(options.config), mode="", variant=variant, batch=batch, prompts=prompts,
+           details="uneven" if options.uneven else "", length=options.prompt_length + options.new,
+           reply_tokens=sum(lengths), seconds=seconds, warmup_seconds=warm, **rates([seconds], sum(lengths)),
            memory_gib=memory_gib())
 
 
