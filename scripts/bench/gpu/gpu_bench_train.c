@@ -267,8 +267,8 @@ static enum status settings_check(const struct settings *settings, struct error 
     if (settings->chats < 0 || (settings->chats > 0 && settings->accumulation != 1) ||
         (settings->chats > 0 && settings->length < CHAT_LEAST))
         return error_set(error, STATUS_USAGE,
-                         "--chats: of %d tokens at least, and in as many packs as they "
-                         "fill: without --accumulation",
+                         "--chats: documents of up to --length tokens, which is %d at "
+                         "least, fill as many packs as they need: without --accumulation",
                          CHAT_LEAST);
     if (settings->length < 2 || settings->tokens_per_pack < settings->length ||
         (settings->chats == 0 && settings->tokens_per_pack % settings->length != 0) ||

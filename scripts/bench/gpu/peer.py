@@ -56,7 +56,7 @@ def random_model(path, seed):
 
 
 def reply_length(index, mean):
-    """As reply_length() of gpu_bench.c: 1 to 2 mean - 1, spread evenly, so that any 64 in a row have nearly that mean."""
+    """As reply_length() of gpu_bench.c, which says what it is."""
     spread = index * 2654435769 % 2**32
     return 1 + (spread * (2 * mean - 1) >> 32)
 
