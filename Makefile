@@ -206,7 +206,7 @@ $(REPORT_TEST): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/browser/*.c)) $(LIB
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 # Objects of the GPU benchmarks beside the one with main(); scripts/gpu-session has them too.
-$(BUILD)/bench/gpu_bench: $(addprefix $(BUILD)/scripts/bench/gpu/gpu_bench_,model.o train.o)
+$(BUILD)/bench/gpu_bench: $(addprefix $(BUILD)/scripts/bench/gpu/gpu_bench_,model.o packs.o train.o)
 $(BUILD)/bench/gpu_operations: $(BUILD)/scripts/bench/gpu/gpu_measure.o
 $(BUILD)/bench/%: $(BUILD)/scripts/bench/gpu/%.o $(LIBRARY)
 	@mkdir -p $(@D)

@@ -6,8 +6,8 @@
  *     gpu_bench plan CONFIG.json       memory that `train` with these options takes of a
  * GPU
  *
- * This file is the program and its generation; gpu_bench_train.c trains, gpu_bench_model.c
- * makes the model.
+ * This file is the program and its generation; gpu_bench_train.c trains, on documents that
+ * gpu_bench_packs.c makes; gpu_bench_model.c makes the model.
  *
  * scripts/bench/gpu/bench-gpu runs it beside PyTorch.
  */
@@ -28,6 +28,8 @@ static const struct option_entry entries[] = {
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "of weights and tokens", NULL},
     {"tokens-per-pack", OPTION_INTEGER, FIELD(tokens_per_pack), "N", "of a pass", "train"},
     {"length", OPTION_INTEGER, FIELD(length), "T", "tokens of a document", NULL},
+    {"chats", OPTION_INTEGER, FIELD(chats), "N",
+     "documents of a step, of many lengths up to T; 0: all of T", NULL},
     {"accumulation", OPTION_INTEGER, FIELD(accumulation), "N", "packs of a step", NULL},
     {"lora", OPTION_INTEGER, FIELD(lora), "RANK", "train adapters; 0: all weights", NULL},
     {"quantize", OPTION_STRING, FIELD(quantize), "TYPE",
@@ -43,6 +45,8 @@ static const struct option_entry entries[] = {
     {"prompt-length", OPTION_INTEGER, FIELD(prompt_length), "N", "tokens of each", NULL},
     {"common", OPTION_INTEGER, FIELD(common), "N", "of them, that all begin with", NULL},
     {"new", OPTION_INTEGER, FIELD(new_tokens), "N", "tokens of a reply", NULL},
+    {"uneven", OPTION_BOOL, FIELD(uneven), NULL,
+     "replies of 1 to 2 N - 1 tokens, N on average", NULL},
     {"batch", OPTION_INTEGER, FIELD(batch), "N", "replies at a time; 0: chosen", NULL},
     {"temperature", OPTION_NUMBER, FIELD(temperature), "X", "of sampling", NULL},
     {0}};
@@ -117,7 +121,25 @@ static void reply_done(void *context, struct generation_request *request)
         memory_look(bench);
 }
 
-/* `count` replies of `new_tokens`; their seconds, or an error. */
+/*
+ * Uneven replies have 1 to 2 mean - 1 tokens, spread evenly by the golden ratio's
+ * multiples, so that any 64 in a row have nearly that mean. As reply_length() of peer.py.
+ */
+static int64_t reply_length(const struct settings *settings, int64_t index, int64_t mean)
+{
+    const uint64_t spread = (uint32_t)index * UINT32_C(2654435769); /* 2^32 / 1.618… */
+    return settings->uneven ? 1 + (int64_t)(spread * (uint64_t)(2 * mean - 1) >> 32) : mean;
+}
+
+static int64_t replies_tokens(const struct settings *settings)
+{
+    int64_t tokens = 0;
+    for (int64_t i = 0; i < settings->prompts; i++)
+        tokens += reply_length(settings, i, settings->new_tokens);
+    return tokens;
+}
+
+/* `count` replies of `new_tokens`, on average; their seconds, or an error. */
 static enum status replies_time(struct bench *bench, int64_t count, int64_t new_tokens,
                                 double *seconds, struct error *error)
 {
@@ -134,17 +156,18 @@ static enum status replies_time(struct bench *bench, int64_t count, int64_t new_
             .prompt_count = settings->prompt_length,
             .seed = (uint64_t)settings->seed,
             .stream = (uint64_t)i,
-            .sampling = {settings->temperature, 1.0, new_tokens},
+            .sampling = {settings->temperature, 1.0, reply_length(settings, i, new_tokens)},
         };
     const double start = clock_seconds();
     enum status status =
         generate(bench->model, requests, count, settings->batch, reply_done, bench, error);
     *seconds = clock_seconds() - start;
     for (int64_t i = 0; i < count; i++) {
-        if (!status && requests[i].reply_count != new_tokens)
+        const int64_t wanted = requests[i].sampling.token_limit;
+        if (!status && requests[i].reply_count != wanted)
             status = error_set(error, STATUS_FORMAT, "reply %lld has %lld tokens, not %lld",
                                (long long)i, (long long)requests[i].reply_count,
-                               (long long)new_tokens);
+                               (long long)wanted);
         free(requests[i].reply);
     }
     free(tokens);
@@ -155,16 +178,22 @@ static enum status replies_time(struct bench *bench, int64_t count, int64_t new_
 static void print_generation(const struct bench *bench, double seconds)
 {
     const struct settings *settings = bench->settings;
+    const int64_t tokens = replies_tokens(settings);
     struct text_buffer text = {0};
     struct json_writer json = {.out = &text};
     result_begin(&json, bench, "generate");
     json_string(&json, "mode", "");
-    json_string(&json, "details", settings->common > 0 ? "begin alike" : "");
+    json_string(&json, "details",
+                settings->common > 0 && settings->uneven ? "begin alike, uneven"
+                : settings->common > 0                   ? "begin alike"
+                : settings->uneven                       ? "uneven"
+                                                         : "");
     json_integer(&json, "batch", settings->batch);
     json_integer(&json, "prompts", settings->prompts);
     json_integer(&json, "length", settings->prompt_length + settings->new_tokens);
     json_number(&json, "seconds", seconds);
-    print_rates(&json, &seconds, 1, (double)(settings->prompts * settings->new_tokens));
+    json_integer(&json, "reply_tokens", tokens);
+    print_rates(&json, &seconds, 1, (double)tokens);
     json_number(&json, "memory_gib", memory_gib(bench));
     result_end(&json);
 }

@@ -14,13 +14,14 @@ struct settings {
     char *device;
     char *moments;
     char *masters;
-    int64_t tokens_per_pack, length, accumulation;
+    int64_t tokens_per_pack, length, accumulation, chats;
     int64_t lora;
     char *quantize;
     bool recompute;
     double lr;
     int64_t steps, warmup_steps;
     int64_t prompts, prompt_length, common, new_tokens, batch;
+    bool uneven;
     double temperature;
     int64_t seed;
 };
@@ -50,6 +51,19 @@ void memory_look(struct bench *bench);
 double memory_gib(const struct bench *bench);
 /* [count], heap */
 int32_t *random_tokens(const struct bench *bench, int64_t count, uint64_t stream);
+
+/* ---- gpu_bench_packs.c ---- */
+
+/* The same for every step, so that the loss must fall. */
+enum { CHAT_LEAST = 4 }; /* tokens */
+struct step_packs {
+    struct packed_batch *packs; /* [count] */
+    int64_t count, document_count;
+    int64_t token_count, target_count;
+    double pair_count; /* of a token with one it attends to, in all documents */
+};
+void step_packs_init(struct step_packs *packs, const struct bench *bench);
+void step_packs_release(struct step_packs *packs);
 
 /* ---- gpu_bench_train.c ---- */
 

@@ -2,17 +2,17 @@
  * Training steps of gpu_bench.
  *
  * A training step is the gradients of all packs, their global norm, and AdamW's update.
- * Every token but the last of a document is a target. The same packs serve every step, so
- * that the loss must fall. Model arithmetic per token, in floating-point operations:
+ * Model arithmetic per token, in floating-point operations:
  *
- *     6 P + 6 L H D (length + 1)             all weights trained
- *     4 P + 6 L H D (length + 1) + 6 A       with adapters
+ *     6 P + 12 L H D pairs             all weights trained
+ *     4 P + 12 L H D pairs + 6 A       with adapters
  *
- * P counts the weights of all products: those of the blocks and of the output projection,
- * not the embedding; A those of the adapters. Each costs 2 forward, 2 for the gradient of
- * its input and, where it is trained, 2 for its own. Causal attention costs
- * 2 H D (length + 1) a layer forward and twice that backward. What recomputation does again
- * is not counted.
+ * P counts the weights of all products: those of the blocks and, by the share of tokens
+ * that have a target, of the output projection, not the embedding; A those of the adapters.
+ * Each costs 2 forward, 2 for the gradient of its input and, where it is trained, 2 for its
+ * own. Causal attention costs 4 H D a layer forward for each token that one attends to, of
+ * which `pairs` is the mean, (length + 1) / 2 in documents of one length; and twice that
+ * backward. What recomputation does again is not counted.
  */
 #include "scripts/bench/gpu/gpu_bench.h"
 
@@ -35,56 +35,26 @@ static bool masters_dropped(const struct settings *settings)
     return strcmp(settings->masters, "none") == 0;
 }
 
-static double training_operations(const struct bench *bench)
+static double training_operations(const struct bench *bench, const struct step_packs *packs)
 {
     const struct architecture *a = &bench->architecture;
-    const int64_t length = bench->settings->length, lora = bench->settings->lora;
+    const int64_t lora = bench->settings->lora;
+    const double tokens = (double)packs->token_count;
     const int64_t query = a->heads * a->head_size;
     const int64_t block = a->channels * (query_key_value_width(a) + query) +
                           3 * a->channels * a->feed_forward;
-    const double products = (double)(a->layer_count * block + a->vocabulary * a->channels);
+    const double products =
+        (double)(a->layer_count * block) +
+        (double)(a->vocabulary * a->channels) * (double)packs->target_count / tokens;
     const double adapters =
         lora > 0 ? (double)transformer_trained(bench->model)->count : 0.0;
     return (lora > 0 ? 4.0 : 6.0) * products + 6.0 * adapters +
-           6.0 * (double)(a->layer_count * query * (length + 1));
-}
-
-/* Documents of `length` random tokens. */
-static struct packed_batch pack_new(const struct bench *bench, uint64_t number)
-{
-    const int64_t count = bench->settings->tokens_per_pack;
-    const int64_t length = bench->settings->length;
-    struct packed_batch pack = {
-        .token_count = count,
-        .document_count = count / length,
-        .target_count = count - count / length,
-        .tokens = random_tokens(bench, count, 1 + number),
-        .positions = memory_allocate_array((size_t)count, sizeof(int32_t)),
-        .targets = memory_allocate_array((size_t)count, sizeof(int32_t)),
-        .document_starts =
-            memory_allocate_array((size_t)(count / length) + 1, sizeof(int32_t)),
-    };
-    for (int64_t t = 0; t < count; t++) {
-        const bool last = (t + 1) % length == 0;
-        pack.positions[t] = (int32_t)(t % length);
-        pack.targets[t] = last ? -1 : pack.tokens[t + 1];
-    }
-    for (int64_t n = 0; n <= pack.document_count; n++)
-        pack.document_starts[n] = (int32_t)(n * length);
-    return pack;
-}
-
-static void pack_free(struct packed_batch *pack)
-{
-    free(pack->tokens);
-    free(pack->positions);
-    free(pack->targets);
-    free(pack->document_starts);
+           12.0 * (double)(a->layer_count * query) * packs->pair_count / tokens;
 }
 
 struct training {
     struct adamw adamw;
-    struct packed_batch *packs;
+    struct step_packs packs;
     struct cross_entropy_sums *sums; /* of the last step */
     double *seconds;                 /* of the timed steps */
     double loss_first, loss_last, gradient_norm;
@@ -193,14 +163,12 @@ static enum status training_open(struct training *training, const struct bench *
                                  struct error *error)
 {
     const struct settings *settings = bench->settings;
-    const size_t packs = (size_t)settings->accumulation;
 
-    training->packs = memory_allocate_array(packs, sizeof *training->packs);
-    training->sums = memory_allocate_array(packs, sizeof *training->sums);
+    step_packs_init(&training->packs, bench);
+    training->sums =
+        memory_allocate_array((size_t)training->packs.count, sizeof *training->sums);
     training->seconds =
         memory_allocate_array((size_t)settings->steps, sizeof *training->seconds);
-    for (size_t i = 0; i < packs; i++)
-        training->packs[i] = pack_new(bench, i);
     if ((settings->lora > 0 && adapters_begin(bench, error)) ||
         transformer_training_begin(bench->model, settings->tokens_per_pack,
                                    settings->recompute, error))
@@ -208,12 +176,10 @@ static enum status training_open(struct training *training, const struct bench *
     return optimiser_open(training, bench, error);
 }
 
-static void training_close(struct training *training, const struct bench *bench)
+static void training_close(struct training *training)
 {
-    for (int64_t i = 0; training->packs && i < bench->settings->accumulation; i++)
-        pack_free(&training->packs[i]);
+    step_packs_release(&training->packs);
     adamw_release(&training->adamw);
-    free(training->packs);
     free(training->sums);
     free(training->seconds);
 }
@@ -231,17 +197,18 @@ static enum status training_step(struct training *training, struct bench *bench,
     struct tensor weights = transformer_weights(bench->model);
     struct tensor remainders = transformer_remainders(bench->model);
     const struct tensor gradients = transformer_gradients(bench->model);
-    const int64_t targets = settings->accumulation * training->packs[0].target_count;
+    const struct step_packs *packs = &training->packs;
+    const int64_t targets = packs->target_count;
 
     transformer_zero_gradients(bench->model);
-    for (int64_t i = 0; i < settings->accumulation; i++)
-        transformer_forward_backward(bench->model, &training->packs[i], 0.0f,
+    for (int64_t i = 0; i < packs->count; i++)
+        transformer_forward_backward(bench->model, &packs->packs[i], 0.0f,
                                      1.0f / (float)targets, &training->sums[i]);
     if (adamw_step(&training->adamw, &weights, &remainders, &gradients, settings->lr,
                    &options, &training->gradient_norm, error))
         return error->status;
     training->loss_last = 0;
-    for (int64_t i = 0; i < settings->accumulation; i++)
+    for (int64_t i = 0; i < packs->count; i++)
         training->loss_last += training->sums[i].loss / (double)targets;
     if (training->adamw.step == 1)
         training->loss_first = training->loss_last;
@@ -266,7 +233,8 @@ static enum status training_run(struct training *training, struct bench *bench,
 static void print_training(struct training *training, const struct bench *bench)
 {
     const struct settings *settings = bench->settings;
-    const double tokens = (double)(settings->accumulation * settings->tokens_per_pack);
+    const struct step_packs *packs = &training->packs;
+    const double tokens = (double)packs->token_count;
     struct text_buffer text = {0};
     struct json_writer json = {.out = &text};
     char mode[32] = "full";
@@ -280,9 +248,12 @@ static void print_training(struct training *training, const struct bench *bench)
     json_string(&json, "masters", settings->masters);
     json_integer(&json, "length", settings->length);
     json_integer(&json, "tokens_per_pass", settings->tokens_per_pack);
-    json_number(&json, "tokens_per_step", tokens);
+    json_integer(&json, "tokens_per_step", packs->token_count);
+    json_integer(&json, "targets_per_step", packs->target_count);
+    json_integer(&json, "documents", packs->document_count);
+    json_integer(&json, "passes", packs->count);
     print_rates(&json, training->seconds, settings->steps, tokens);
-    json_number(&json, "operations_per_token", training_operations(bench));
+    json_number(&json, "operations_per_token", training_operations(bench, packs));
     json_number(&json, "memory_gib", memory_gib(bench));
     json_number(&json, "loss_first", training->loss_first);
     json_number(&json, "loss_last", training->loss_last);
@@ -293,9 +264,16 @@ static void print_training(struct training *training, const struct bench *bench)
 static enum status settings_check(const struct settings *settings, struct error *error)
 {
     const char *moments = settings->moments;
+    if (settings->chats < 0 || (settings->chats > 0 && settings->accumulation != 1) ||
+        (settings->chats > 0 && settings->length < CHAT_LEAST))
+        return error_set(error, STATUS_USAGE,
+                         "--chats: documents of up to --length tokens, which is %d at "
+                         "least, fill as many packs as they need: without --accumulation",
+                         CHAT_LEAST);
     if (settings->length < 2 || settings->tokens_per_pack < settings->length ||
-        settings->tokens_per_pack % settings->length != 0 || settings->accumulation < 1 ||
-        settings->lora < 0 || settings->steps < 1 || settings->warmup_steps < 0)
+        (settings->chats == 0 && settings->tokens_per_pack % settings->length != 0) ||
+        settings->accumulation < 1 || settings->lora < 0 || settings->steps < 1 ||
+        settings->warmup_steps < 0)
         return error_set(error, STATUS_USAGE,
                          "a pack holds whole documents of at least 2 tokens, and a step "
                          "at least one pack");
@@ -342,6 +320,6 @@ enum status train(struct bench *bench, struct error *error)
         status = training_run(&training, bench, error);
     if (!status)
         print_training(&training, bench);
-    training_close(&training, bench);
+    training_close(&training);
     return status;
 }

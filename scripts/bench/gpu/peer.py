@@ -55,6 +55,27 @@ def random_model(path, seed):
     return model
 
 
+def reply_length(index, mean):
+    """As reply_length() of gpu_bench.c, which says what it is."""
+    spread = index * 2654435769 % 2**32
+    return 1 + (spread * (2 * mean - 1) >> 32)
+
+
+def scatter(bits):
+    bits = (bits ^ bits >> 16) * 0x85EBCA6B % 2**32
+    bits = (bits ^ bits >> 13) * 0xC2B2AE35 % 2**32
+    return bits ^ bits >> 16
+
+
+def chat_length(index, longest):
+    """As chat_length() of gpu_bench_packs.c, which says what it is."""
+    u = 2 * (scatter(index + 1) >> 16) + 1
+    length = 4
+    while length < longest and (length + 1) ** 3 * (2**17 - u) <= 150**3 * u:
+        length += 1
+    return length
+
+
 def timed(function):
     wait()
     start = time.perf_counter()

@@ -3,8 +3,15 @@
 
 LlamaForCausalLM in bf16 with SDPA, its own loss, clip_grad_norm_ and torch.optim.AdamW(fused=True) on plain
 bf16 weights and moments: 6 bytes of state and 2 of gradient a weight, the fewest that PyTorch offers, and
-fewer than holdfast's fp32 masters take. With --lora PEFT's adapters on all linear layers, in bf16 as well. "compiled" is torch.compile on each block and on the loss, which takes seconds where the whole
-model takes minutes. A pass that does not fit is tried with half the tokens, then with gradient checkpointing.
+fewer than holdfast's fp32 masters take. With --lora PEFT's adapters on all linear layers, in bf16 as well. "compiled"
+is torch.compile on each block and on the loss, which takes seconds where the whole model takes minutes. A pass that
+does not fit is tried with half the tokens, then with gradient checkpointing.
+
+With --chats documents have many lengths, and a pass is a batch of them as transformers' Trainer and TRL make it:
+padded on the right to its longest, with an attention mask; prompts and padding carry no loss, which is divided by
+the targets of the step. Each of --batch is tried with the documents as they come, each of --grouped-batch with those
+of like length together (group_by_length, over as many documents as a step has). Only the documents' own tokens count.
+"compiled" then is torch.compile(dynamic=True). What is left out: padding_free, which wants flash-attn.
 """
 
 import argparse
@@ -12,7 +19,7 @@ import gc
 
 import torch
 
-from peer import CUDA, DEVICE, memory_gib, name_of, random_model, rates, result, timed
+from peer import CUDA, DEVICE, chat_length, memory_gib, name_of, random_model, rates, result, timed
 
 
 def arguments():
@@ -21,6 +28,9 @@ def arguments():
     parser.add_argument("--tokens-per-pass", type=int, default=16384)
     parser.add_argument("--tokens-per-step", type=int, default=16384)
     parser.add_argument("--length", type=int, default=1024)
+    parser.add_argument("--chats", type=int, default=0, metavar="N", help="documents of a step, of many lengths")
+    parser.add_argument("--batch", default="8", help="comma-separated: chats of a pass")
+    parser.add_argument("--grouped-batch", default="16", help="the same, of those sorted by length")
     parser.add_argument("--lora", type=int, default=0, metavar="RANK")
     parser.add_argument("--checkpointing", action="store_true")
     parser.add_argument("--variants", default="eager,compiled")
@@ -50,8 +60,8 @@ def llama_of(model, options):
 def compile_parts(model, options):
     llama = llama_of(model, options)
     for block in llama.model.layers:
-        block.compile()
-    llama.loss_function = torch.compile(llama.loss_function)
+        block.compile(dynamic=True if options.chats else None)
+    llama.loss_function = torch.compile(llama.loss_function, dynamic=True if options.chats else None)
 
 
 def checkpointing(model, options):
@@ -63,8 +73,10 @@ def checkpointing(model, options):
 
 def step(model, optimizer, weights, passes):
     total = torch.zeros((), device=DEVICE)
-    for ids in passes:
-        loss = model(input_ids=ids, labels=ids, use_cache=False).loss / len(passes)
+    for batch in passes:
+        loss = model(**batch, use_cache=False).loss
+        if "num_items_in_batch" not in batch:
+            loss = loss / len(passes)
         loss.backward()
         total += loss.detach()
     torch.nn.utils.clip_grad_norm_(weights, 1.0)
@@ -73,17 +85,48 @@ def step(model, optimizer, weights, passes):
     return total
 
 
-def measure(model, options, tokens_per_pass):
-    """Seconds of the timed steps, and the losses of all."""
+def even_passes(options, vocabulary, tokens_per_pass):
+    ids = torch.randint(0, vocabulary, (options.tokens_per_step // options.length, options.length), device=DEVICE)
+    return [{"input_ids": part, "labels": part} for part in ids.split(tokens_per_pass // options.length)]
+
+
+def padded(documents, targets):
+    """A batch as data collators make it. The first third of a chat stands for its prompt."""
+    columns = {"input_ids": (documents, 0), "attention_mask": ([torch.ones_like(ids) for ids in documents], 0),
+               "labels": ([ids.index_fill(0, torch.arange(len(ids) // 3), -100) for ids in documents], -100)}
+    batch = {name: torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value).to(DEVICE)
+             for name, (rows, value) in columns.items()}
+    return {**batch, "num_items_in_batch": targets}
+
+
+def chat_passes(options, vocabulary, size, grouped):
+    lengths = chat_lengths(options)
+    documents = [torch.randint(0, vocabulary, (length,))
+                 for length in (sorted(lengths, reverse=True) if grouped else lengths)]
+    targets = torch.tensor(chat_targets(lengths), device=DEVICE)
+    passes = [padded(documents[first:first + size], targets) for first in range(0, len(documents), size)]
+    assert sum(int((batch["labels"][:, 1:] != -100).sum()) for batch in passes) == targets
+    return passes
+
+
+def chat_lengths(options):
+    return [chat_length(index, options.length) for index in range(options.chats)]
+
+
+def chat_targets(lengths):
+    """The first token of a document is never one."""
+    return sum(length - max(length // 3, 1) for length in lengths)
+
+
+def measure(model, options, make_passes):
+    """Seconds of the timed steps, the losses of all, and the passes."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=options.lr, betas=(0.9, 0.95), weight_decay=0.1, fused=CUDA)
-    ids = torch.randint(0, llama_of(model, options).config.vocab_size,
-                        (options.tokens_per_step // options.length, options.length), device=DEVICE)
-    passes = ids.split(tokens_per_pass // options.length)
+    passes = make_passes(llama_of(model, options).config.vocab_size)
     losses = []
     seconds = [timed(lambda: losses.append(step(model, optimizer, weights, passes)))
                for _ in range(options.warmup_steps + options.steps)]
-    return seconds, [loss.item() for loss in losses]
+    return seconds, [loss.item() for loss in losses], passes
 
 
 def forget(model):
@@ -111,18 +154,40 @@ def run_variant(model, options, variant):
         if checkpointed and not llama.is_gradient_checkpointing:
             checkpointing(model, options)
         try:
-            seconds, losses = measure(model, options, tokens)
+            seconds, losses, passes = measure(
+                model, options, lambda vocabulary: even_passes(options, vocabulary, tokens))
         except torch.OutOfMemoryError:
             print(f"# {variant}: {tokens} tokens a pass do not fit", flush=True)
             continue
-        timed_seconds = seconds[options.warmup_steps:]
-        result(what="train", model=name_of(options.config), mode=f"lora{options.lora}" if options.lora else "full",
-               variant=variant, details="checkpointing" if checkpointed else "", length=options.length,
-               tokens_per_pass=tokens, tokens_per_step=options.tokens_per_step,
-               **rates(timed_seconds, options.tokens_per_step), memory_gib=memory_gib(),
-               warmup_seconds=sum(seconds[:options.warmup_steps]), loss_first=losses[0], loss_last=losses[-1])
+        documents = options.tokens_per_step // options.length
+        report(options, variant, seconds, losses, tokens_per_pass=tokens, passes=len(passes), documents=documents,
+               tokens_per_step=options.tokens_per_step, targets_per_step=options.tokens_per_step - documents,
+               details="checkpointing" if checkpointed else "")
         return
     print(f"# {variant}: does not fit", flush=True)
+
+
+def report(options, variant, seconds, losses, **counts):
+    result(what="train", model=name_of(options.config), mode=f"lora{options.lora}" if options.lora else "full",
+           variant=variant, length=options.length, **counts,
+           **rates(seconds[options.warmup_steps:], counts["tokens_per_step"]), memory_gib=memory_gib(),
+           warmup_seconds=sum(seconds[:options.warmup_steps]), loss_first=losses[0], loss_last=losses[-1])
+
+
+def run_chats(model, options, variant, size, grouped):
+    name = f"{'grouped ' if grouped else ''}{size}"
+    forget(model)
+    try:
+        seconds, losses, passes = measure(
+            model, options, lambda vocabulary: chat_passes(options, vocabulary, size, grouped))
+    except torch.OutOfMemoryError:
+        print(f"# {variant}: batches of {name} do not fit", flush=True)
+        return
+    lengths = chat_lengths(options)
+    computed = [batch["input_ids"].numel() for batch in passes]
+    report(options, variant, seconds, losses, tokens_per_pass=max(computed), passes=len(passes),
+           documents=len(lengths), tokens_per_step=sum(lengths), targets_per_step=chat_targets(lengths),
+           details=f"{name}, {1 - sum(lengths) / sum(computed):.0%} padding")
 
 
 def main():
@@ -131,7 +196,12 @@ def main():
     for variant in options.variants.split(","):
         if variant == "compiled":
             compile_parts(model, options)
-        run_variant(model, options, variant)
+        if not options.chats:
+            run_variant(model, options, variant)
+            continue
+        for sizes, grouped in ((options.batch, False), (options.grouped_batch, True)):
+            for size in map(int, sizes.split(",")):
+                run_chats(model, options, variant, size, grouped)
 
 
 main()
