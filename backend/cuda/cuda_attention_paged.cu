@@ -69,14 +69,13 @@ static __device__ inline void tile_pass(struct paged_rows<D, KEYS> *from)
 /* From position `key` on, a multiple of KEYS. */
 template <int D, int KEYS>
 static __device__ inline struct paged_rows<D, KEYS>
-paged_rows_from(const struct cuda_attention &a, int document, int group_head, int key) {
+paged_rows_from(const struct cuda_attention &a, int document, int group_head, int key)
+{
     const int stride = a.key_value_heads * D;
-    const struct paged_rows<D, KEYS> rows = {
-        head_rows(a.cached_keys, 0, stride, group_head, D),
+
+    return {head_rows(a.cached_keys, 0, stride, group_head, D),
             head_rows(a.cached_values, 0, stride, group_head, D), stride,
-            a.pages + document *a.width + key / CACHE_PAGE_ROWS,
-    };
-    return rows;
+            a.pages + document * a.width + key / CACHE_PAGE_ROWS};
 }
 
 /* Heads run fastest and late tiles come first, as in the forward over whole documents. */
