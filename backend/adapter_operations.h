@@ -33,7 +33,9 @@ struct dropout_mask {
 void dropout(struct backend *backend, struct tensor *out, const struct tensor *in,
              const struct dropout_mask *dropout, bool accumulate);
 
-/* norms[M] f32 = the norm of each row of weight[M,K] + scale b[M,r] a[r,K]. Contiguous. */
+/* norms[M] f32 = the norm of each row of weight[M,K] + scale b[M,r] a[r,K]. Contiguous. At
+ * least FLT_MIN: a row of zeros (pruned, or of a few numbers rounded to 4 bits) has no
+ * direction, and would give 0 / 0. */
 void adapted_row_norms(struct backend *backend, struct tensor *norms,
                        const struct tensor *weight, const struct tensor *a,
                        const struct tensor *b, float scale);

@@ -427,7 +427,9 @@ static struct generation_plan plan_sizes(struct transformer *model,
     }
     const int64_t slots = plan.device_memory_known ? DEVICE_SLOTS : HOST_SLOTS;
     plan.slot_count = least(count, batch > 0 ? batch : slots);
-    plan.row_limit = least(prompt_rows, plan.device_memory_known ? DEVICE_ROWS : HOST_ROWS);
+    /* No more than can begin at once, so that a smaller batch takes less memory. */
+    plan.row_limit = least(least(prompt_rows, plan.slot_count * longest_prompt),
+                           plan.device_memory_known ? DEVICE_ROWS : HOST_ROWS);
     plan.row_limit = greatest(plan.row_limit, greatest(longest_prompt, plan.slot_count));
     if (architecture_rope_longer(a, plan.longest)) /* lengthen() */
         plan.row_limit = greatest(plan.row_limit, a->rope_original_limit);

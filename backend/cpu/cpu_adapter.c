@@ -4,6 +4,7 @@
 #include "backend/cpu/cpu_target.h"
 #include "base/random.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ static float row_norm(const struct tensor *weight, const struct tensor *a,
         }
         total += squares(sum, count);
     }
-    return (float)sqrt(total);
+    return fmaxf((float)sqrt(total), FLT_MIN);
 }
 
 void cpu_adapted_row_norms(struct backend *backend, struct tensor *norms,

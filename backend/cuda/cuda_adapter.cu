@@ -2,6 +2,8 @@
 
 #include "backend/cuda/cuda_kernel.cuh"
 
+#include <float.h>
+
 static constexpr int THREADS = 256;
 static constexpr int DRAWS = 4; /* of a Philox block */
 
@@ -99,7 +101,7 @@ static __global__ void __launch_bounds__(THREADS)
     }
     total = block_sum(total, sums);
     if (threadIdx.x == 0)
-        norms[row] = static_cast<float>(sqrt(total));
+        norms[row] = fmaxf(static_cast<float>(sqrt(total)), FLT_MIN);
 }
 
 template <typename T>
