@@ -27,7 +27,8 @@ enum {
     STAGING_BYTES = 128 << 20,
     SUM_THREADS = 256,
     NCCL_VERSION_LEAST = 21800, /* non-blocking communicators that can be relied on */
-    NAP_US = 50
+    NAP_US = 50,
+    LOST_SECONDS = 1 /* in which all know that a rank is lost, when one does */
 };
 
 #define NCCL_FUNCTIONS(X)                                                                  \
@@ -95,8 +96,13 @@ static void abandon(struct cuda_collectives *c)
 static enum status nccl_failed(struct cuda_collectives *c, ncclResult_t result,
                                const char *what, struct error *error)
 {
-    /* Where somebody is lost, that is the cause. */
-    if (!process_group_check(c->base.group, error))
+    const double begun = clock_seconds();
+    enum status lost = process_group_check(c->base.group, error);
+
+    /* Where somebody is lost, that is the cause; NCCL may know it earlier. */
+    for (; !lost && clock_seconds() - begun < LOST_SECONDS; usleep(NAP_US))
+        lost = process_group_check(c->base.group, error);
+    if (!lost)
         error_set(error, STATUS_DEVICE, "NCCL: %s: %s: %.300s", what,
                   c->nccl.ncclGetErrorString(result), c->nccl.ncclGetLastError(c->comm));
     abandon(c);
