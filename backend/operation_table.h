@@ -16,8 +16,7 @@
  */
 struct operation_table {
     const char *name;
-    bool indices_on_host;   /* int32 arrays can be read and are checked */
-    bool prefill_continues; /* see attention_prefill() */
+    bool indices_on_host; /* int32 arrays can be read and are checked */
     bool (*memory)(const struct backend *, size_t *free_bytes, size_t *total_bytes);
     void (*close)(struct backend *);
     int (*thread_count)(const struct backend *);

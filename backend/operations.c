@@ -478,11 +478,6 @@ static void check_pages(const struct backend *backend,
                   cache->keys.shape[0] / CACHE_PAGE_ROWS);
 }
 
-bool backend_prefill_continues(const struct backend *backend)
-{
-    return backend->table->prefill_continues;
-}
-
 static void check_cached_documents(const struct backend *backend,
                                    const struct key_value_cache_layer *cache,
                                    const struct cached_documents *cached)

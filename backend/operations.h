@@ -249,8 +249,6 @@ void cache_write(struct backend *backend, struct key_value_cache_layer *cache,
  * sequence up to its own, as attention_forward() does from 0 on. All of them are in the
  * cache already, the rows' own ones too. What a row gives does not depend on the other
  * rows, on where its document begins, nor on which pages it has, bit for bit.
- *
- * Where backend_prefill_continues() is false, all documents begin at position 0.
  */
 struct cached_documents {
     struct documents documents;
@@ -260,7 +258,6 @@ struct cached_documents {
      * alone: `qkv` holds all that is needed. */
     bool continues;
 };
-bool backend_prefill_continues(const struct backend *backend);
 void attention_prefill(struct backend *backend, struct tensor *out,
                        const struct tensor *qkv, const struct key_value_cache_layer *cache,
                        const struct cached_documents *cached,

@@ -169,7 +169,7 @@ static int64_t share_pages(struct generator *generator, struct sequence *sequenc
     const struct architecture *a = &generator->model->architecture;
     const struct sequence *best = NULL;
     int64_t shared = 0;
-    if (!backend_prefill_continues(generator->backend) || may_lengthen(a, sequence))
+    if (may_lengthen(a, sequence))
         return 0;
     for (int64_t i = 0; i < generator->active_count; i++) {
         const struct sequence *other = &generator->active[i];

@@ -5,9 +5,8 @@
 
 /*
  * Tokens that are known already, of many sequences, packed into few passes that bring them
- * into the cache. A document may continue what its sequence has there, where
- * backend_prefill_continues(), and also what an earlier document of the same pass puts
- * there.
+ * into the cache. A document may continue what its sequence has there, also
+ * what an earlier document of the same pass puts there.
  */
 struct prefill {
     struct transformer *model;

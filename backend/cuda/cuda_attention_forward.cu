@@ -67,36 +67,15 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
                      shared_memory + warp_index() * 16 * M * tile_row<D>::BYTES);
 }
 
-template <int D, int M, int KEYS, int BLOCKS>
-static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
-{
-    typedef forward_layout<D, M, KEYS> layout;
-    const bool bent = a->window > 0 || a->cap > 0;
-
-    cuda_attention_launch(cuda,
-                          bent ? forward_kernel<D, M, KEYS, BLOCKS, true>
-                               : forward_kernel<D, M, KEYS, BLOCKS, false>,
-                          cuda_attention_tiles(a, layout::QUERIES) * a->heads,
-                          ATTENTION_THREADS, layout::BYTES, a);
-}
+template <int D, int M, int KEYS, int BLOCKS> struct forward_kernels {
+    static cuda_attention_kernel *of(bool bent)
+    {
+        return bent ? forward_kernel<D, M, KEYS, BLOCKS, true>
+                    : forward_kernel<D, M, KEYS, BLOCKS, false>;
+    }
+};
 
 void cuda_attention_tensor_forward(struct cuda_backend *cuda, struct cuda_attention *a)
 {
-    switch (a->head_size) {
-    case 64:
-        forward_launch<64, 2, 64, 3>(cuda, a);
-        break;
-    case 80:
-        forward_launch<80, 2, 64, 2>(cuda, a);
-        break;
-    case 96:
-        forward_launch<96, 2, 64, 2>(cuda, a);
-        break;
-    case 128:
-        forward_launch<128, 2, 64, 2>(cuda, a);
-        break;
-    case 256:
-        forward_launch<256, 1, 64, 2>(cuda, a);
-        break;
-    }
+    forward_launch<forward_kernels>(cuda, a);
 }

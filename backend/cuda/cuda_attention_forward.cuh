@@ -128,4 +128,39 @@ attend(float (&sums)[M][D / 8][4], struct softmax_rows<M> *rows, source from, in
     }
 }
 
+/* Of the kernels of a forward, kernels<…>::of(bent). */
+template <template <int, int, int, int> class kernels, int D, int M, int KEYS, int BLOCKS>
+static void forward_launch_tiles(struct cuda_backend *cuda, struct cuda_attention *a)
+{
+    typedef forward_layout<D, M, KEYS> layout;
+
+    cuda_attention_launch(
+        cuda, kernels<D, M, KEYS, BLOCKS>::of(a->window > 0 || a->cap > 0),
+        cuda_attention_tiles(a, layout::QUERIES) * a->heads, ATTENTION_THREADS,
+        layout::BYTES, a);
+}
+
+/* The tiles of each head size, the same for both forwards: they give a row the same bits. */
+template <template <int, int, int, int> class kernels>
+static void forward_launch(struct cuda_backend *cuda, struct cuda_attention *a)
+{
+    switch (a->head_size) {
+    case 64:
+        forward_launch_tiles<kernels, 64, 2, 64, 3>(cuda, a);
+        break;
+    case 80:
+        forward_launch_tiles<kernels, 80, 2, 64, 2>(cuda, a);
+        break;
+    case 96:
+        forward_launch_tiles<kernels, 96, 2, 64, 2>(cuda, a);
+        break;
+    case 128:
+        forward_launch_tiles<kernels, 128, 2, 64, 2>(cuda, a);
+        break;
+    case 256:
+        forward_launch_tiles<kernels, 256, 1, 64, 2>(cuda, a);
+        break;
+    }
+}
+
 #endif

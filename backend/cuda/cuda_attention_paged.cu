@@ -113,36 +113,15 @@ static __global__ void __launch_bounds__(ATTENTION_THREADS, BLOCKS)
                      shared_memory + warp_index() * 16 * M * tile_row<D>::BYTES);
 }
 
-template <int D, int M, int KEYS, int BLOCKS>
-static void paged_launch(struct cuda_backend *cuda, struct cuda_attention *a)
-{
-    typedef forward_layout<D, M, KEYS> layout;
-    const bool bent = a->window > 0 || a->cap > 0;
-
-    cuda_attention_launch(cuda,
-                          bent ? paged_kernel<D, M, KEYS, BLOCKS, true>
-                               : paged_kernel<D, M, KEYS, BLOCKS, false>,
-                          cuda_attention_tiles(a, layout::QUERIES) * a->heads,
-                          ATTENTION_THREADS, layout::BYTES, a);
-}
+template <int D, int M, int KEYS, int BLOCKS> struct paged_kernels {
+    static cuda_attention_kernel *of(bool bent)
+    {
+        return bent ? paged_kernel<D, M, KEYS, BLOCKS, true>
+                    : paged_kernel<D, M, KEYS, BLOCKS, false>;
+    }
+};
 
 void cuda_attention_tensor_paged(struct cuda_backend *cuda, struct cuda_attention *a)
 {
-    switch (a->head_size) {
-    case 64:
-        paged_launch<64, 2, 64, 3>(cuda, a);
-        break;
-    case 80:
-        paged_launch<80, 2, 64, 2>(cuda, a);
-        break;
-    case 96:
-        paged_launch<96, 2, 64, 2>(cuda, a);
-        break;
-    case 128:
-        paged_launch<128, 2, 64, 2>(cuda, a);
-        break;
-    case 256:
-        paged_launch<256, 1, 64, 2>(cuda, a);
-        break;
-    }
+    forward_launch<paged_kernels>(cuda, a);
 }

@@ -141,7 +141,6 @@ static void cuda_close(struct backend *backend)
 static const struct operation_table cuda_table = {
     .name = "cuda",
     .indices_on_host = false,
-    .prefill_continues = true,
     .memory = cuda_memory,
     .close = cuda_close,
     .thread_count = cuda_thread_count,

@@ -40,8 +40,8 @@ enum {
     VERSION_LEAST = 91800,
     COMPUTE_CAPABILITY_LEAST = 90, /* of ragged tensors */
     /* Beyond these our own kernel serves, and which keys came first decides the bits: more
-     * than a run has. Up to 15 numbers of documents and 28 lengths (cuda_cudnn.cpp),
-     * forward and backward, are 840; uniform batches come on top. */
+     * than a run has: numbers of documents are powers of two, and lengths two of each
+     * octave (cuda_cudnn.cpp); uniform batches come on top. */
     PLANS_MOST = 4096,
 };
 

@@ -92,17 +92,6 @@ static inline void __syncthreads(EMULATOR_PLACE)
     emulator::block_barrier({file, line});
 }
 
-static inline int __syncthreads_or(int predicate, EMULATOR_PLACE)
-{
-    static int any; /* of the block that runs */
-    emulator::block_barrier({file, line});
-    any = 0;
-    emulator::block_barrier({file, line});
-    any |= predicate != 0;
-    emulator::block_barrier({file, line});
-    return any;
-}
-
 static inline void __syncwarp(unsigned mask = 0xFFFFFFFFU, EMULATOR_PLACE)
 {
     emulator_check_mask(mask, file, line);
@@ -136,16 +125,6 @@ static inline T __shfl_up_sync(unsigned mask, T value, unsigned distance, EMULAT
                                   lane < distance ? lane : lane - distance);
 }
 
-template <typename T>
-static inline T __shfl_down_sync(unsigned mask, T value, unsigned distance, EMULATOR_PLACE)
-{
-    const unsigned lane = emulator::thread_lane();
-    emulator_check_mask(mask, file, line);
-    return emulator::read_slot<T>(emulator::exchange(&value, sizeof value, {file, line}),
-                                  lane + distance < emulator::LANES ? lane + distance
-                                                                    : lane);
-}
-
 static inline unsigned __ballot_sync(unsigned mask, int predicate, EMULATOR_PLACE)
 {
     unsigned votes = 0;
@@ -172,20 +151,6 @@ template <typename T, typename V> static inline T atomicAdd(T *address, V value)
 {
     const T before = *address;
     *address = before + static_cast<T>(value);
-    return before;
-}
-
-template <typename T, typename V> static inline T atomicMax(T *address, V value)
-{
-    const T before = *address;
-    *address = before < static_cast<T>(value) ? static_cast<T>(value) : before;
-    return before;
-}
-
-template <typename T, typename V> static inline T atomicMin(T *address, V value)
-{
-    const T before = *address;
-    *address = static_cast<T>(value) < before ? static_cast<T>(value) : before;
     return before;
 }
 
@@ -223,11 +188,7 @@ static inline unsigned __float_as_uint(float value)
     return emulator_bits<unsigned>(value);
 }
 
-static inline int __float_as_int(float value)
-{
-    return emulator_bits<int>(value);
-}
-
+/* CUDART_INF_F is made of it. */
 static inline float __int_as_float(int bits)
 {
     return emulator_bits<float>(bits);
@@ -241,11 +202,6 @@ static inline unsigned __umulhi(unsigned a, unsigned b)
 static inline int __popc(unsigned bits)
 {
     return __builtin_popcount(bits);
-}
-
-static inline int __popcll(unsigned long long bits)
-{
-    return __builtin_popcountll(bits);
 }
 
 static inline int __ffs(int bits)
@@ -263,14 +219,8 @@ static inline unsigned long long __float2ull_ru(float value)
     return static_cast<unsigned long long>(ceilf(value));
 }
 
-static inline float rsqrtf(float value)
-{
-    return 1.0f / sqrtf(value);
-}
-
-/* Names that glibc has, too. */
+/* A name that glibc has, too. */
 #define __expf expf
-#define __logf logf
 
 static inline float __fdividef(float a, float b)
 {
@@ -287,17 +237,7 @@ template <typename T> static inline T __ldcs(const T *from)
     return *from;
 }
 
-template <typename T> static inline T __ldcg(const T *from)
-{
-    return *from;
-}
-
 template <typename T> static inline void __stcs(T *to, T value)
-{
-    *to = value;
-}
-
-template <typename T> static inline void __stcg(T *to, T value)
 {
     *to = value;
 }
