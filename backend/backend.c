@@ -23,7 +23,7 @@ static int cuda_device_number(const char *name)
 static bool precision_is_known(const char *name)
 {
     return !name || strcmp(name, "auto") == 0 || strcmp(name, "fp32") == 0 ||
-           strcmp(name, "bf16") == 0;
+           strcmp(name, "bf16") == 0 || strcmp(name, "fp8") == 0;
 }
 
 enum status backend_open(struct backend **backend, const struct backend_options *options,
@@ -36,7 +36,7 @@ enum status backend_open(struct backend **backend, const struct backend_options 
                          options->thread_count);
     if (!precision_is_known(options->precision))
         return error_set(error, STATUS_USAGE,
-                         "precision \"%s\" is not known: use auto, fp32 or bf16",
+                         "precision \"%s\" is not known: use auto, fp32, bf16 or fp8",
                          options->precision);
     if (strcmp(device, "cpu") == 0)
         return cpu_backend_open(backend, options, error);
@@ -76,6 +76,11 @@ enum dtype backend_activation_dtype(const struct backend *backend)
 enum dtype backend_operand_dtype(const struct backend *backend)
 {
     return backend->operand_dtype;
+}
+
+bool backend_fp8(const struct backend *backend)
+{
+    return backend->fp8;
 }
 
 bool backend_memory(struct backend *backend, size_t *free_bytes, size_t *total_bytes)

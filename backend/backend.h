@@ -18,8 +18,8 @@ struct backend; /* opaque outside backend/ */
 
 struct backend_options {
     const char *device;    /* "cpu", "cuda", "cuda:1"; NULL: "cpu" */
-    const char *precision; /* "auto": bf16 where the device multiplies it, "fp32", "bf16".
-                              NULL: fp32 on CPUs, else "auto" */
+    const char *precision; /* "auto": bf16 where the device multiplies it, "fp32", "bf16",
+                              "fp8" (see backend_fp8()). NULL: fp32 on CPUs, else "auto" */
     int thread_count;      /* 0: all cores */
 };
 
@@ -40,6 +40,9 @@ enum dtype backend_activation_dtype(const struct backend *backend);
 /* Of activations and gradients that only products read: the same, or DTYPE_BF16 where
  * products round such an operand to bf16 anyway. */
 enum dtype backend_operand_dtype(const struct backend *backend);
+/* Whether all is as in bf16, but products with weights that are marked `fp8` multiply FP8
+ * numbers (backend/fp8.h): for training. */
+bool backend_fp8(const struct backend *backend);
 
 /* One line on the device and the libraries used, for the log (borrowed). */
 const char *backend_description(const struct backend *backend);

@@ -163,6 +163,7 @@ struct backend {
     enum dtype compute_dtype;    /* f32, or bf16 where the back-end knows it */
     enum dtype activation_dtype; /* the same, or f32 */
     enum dtype operand_dtype;    /* see backend_operand_dtype() */
+    bool fp8;                    /* see backend_fp8() */
     struct error error;          /* sticky: the first failure of the device */
 };
 

@@ -30,6 +30,8 @@ struct tensor {
     int64_t shape[TENSOR_DIMENSIONS_MAXIMUM];
     int64_t row_stride; /* in elements; 0: contiguous */
     bool arranged;
+    bool fp8; /* a weight: its forward and the gradients of its inputs, linear_forward()
+               * and linear_backward_input(), multiply FP8 numbers (backend_fp8()) */
 };
 
 struct tensor tensor_view_1d(void *data, enum dtype dtype, int64_t count);

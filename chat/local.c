@@ -66,6 +66,14 @@ static enum status text_open(struct local *local, const char *directory,
     return status;
 }
 
+static enum status replies_precise(const struct backend *backend, struct error *error)
+{
+    if (!backend_fp8(backend))
+        return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "precision \"fp8\" is of training: replies are made in bf16 or fp32");
+}
+
 static enum status local_open(struct chat *chat, const char *directory,
                               const struct backend_options *backend,
                               const struct hosted_options *hosted, struct error *error)
@@ -77,6 +85,7 @@ static enum status local_open(struct chat *chat, const char *directory,
         return error_prefix(error, "--model");
     if (text_open(local, directory, error) ||
         backend_open(&local->backend, backend, error) ||
+        replies_precise(local->backend, error) ||
         transformer_open_directory(&local->model, local->backend, directory,
                                    MASTERS_DROPPED, error) ||
         tokenizer_check_rows(local->tokenizer,

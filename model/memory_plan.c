@@ -43,6 +43,26 @@ static size_t attention_workspace(const struct architecture *a,
            (cudnn ? least(2 * tokens * each, CUDNN_BYTES) : 0);
 }
 
+/* Operands of FP8 products (backend/cuda/cuda_fp8.cu): a weight, and what it is multiplied
+ * with in the forward or the backward, a byte each, and their scales. */
+static size_t fp8_workspace(const struct architecture *a,
+                            const struct training_shape *shape)
+{
+    const int64_t sizes[][2] = {{query_key_value_width(a), a->channels},
+                                {a->channels, a->heads * a->head_size},
+                                {gate_up_width(a), a->channels},
+                                {a->channels, a->feed_forward}};
+    size_t most = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const size_t rows = (size_t)sizes[i][0], columns = (size_t)sizes[i][1];
+        const size_t wider = rows > columns ? rows : columns;
+        const size_t bytes = (size_t)shape->token_count * (wider + sizeof(float)) +
+                             rows * columns + 2 * wider * sizeof(float);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /*
  * The CUDA back-end's scratch: a slice of logits in fp32, a chunk of their gradients where
  * these have another type, its rows twice (backend/cuda/cuda_cross_entropy.cu),
@@ -60,7 +80,8 @@ static size_t device_workspace(const struct architecture *a,
     const size_t logits = least(tokens * vocabulary * sizeof(float), LOGITS_BYTES);
     const size_t d_logits = apart ? chunk * vocabulary * each : 0;
     const size_t rows = 2 * chunk * (size_t)a->channels * each;
-    return logits + d_logits + rows + attention_workspace(a, shape) + OTHER_BYTES;
+    return logits + d_logits + rows + attention_workspace(a, shape) +
+           (shape->fp8 ? fp8_workspace(a, shape) : 0) + OTHER_BYTES;
 }
 
 /* Of the model itself, without adapters. */

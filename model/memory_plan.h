@@ -21,6 +21,7 @@ struct training_shape {
     enum dtype dtype;                /* of the weights */
     enum dtype activations;          /* of the activations; */
     enum dtype operands;             /* of those that only products read */
+    bool fp8;                        /* products of FP8 numbers, made in scratch memory */
     enum dtype moments;              /* of AdamW; u8: in 8 bits (optim/adamw.h) */
     bool masters_dropped;            /* bf16 weights have no fp32 masters */
     int ranks;                       /* that share the moments; 0: one on its own */

@@ -6,6 +6,7 @@
 #include "model/parameter_names.h"
 #include "model/sharded.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +244,22 @@ static enum status weights_allocate(struct transformer *model,
     return parameter_block_allocate(&model->base, masters, error);
 }
 
+/* Products of FP8 numbers want matrices of whole accesses. */
+static enum status fp8_check(const struct architecture *a, struct error *error)
+{
+    enum { FP8_MULTIPLE = 16 };
+    const int64_t sizes[] = {a->channels, a->heads * a->head_size, query_key_value_width(a),
+                             a->feed_forward};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i] % FP8_MULTIPLE != 0)
+            return error_set(
+                error, STATUS_UNSUPPORTED,
+                "precision \"fp8\" needs matrices whose sizes are multiples of "
+                "%d, and this model has one of %" PRId64 ": use --precision bf16",
+                FP8_MULTIPLE, sizes[i]);
+    return STATUS_OK;
+}
+
 enum status transformer_plan(struct transformer **model, struct backend *backend,
                              struct collectives *collectives,
                              const struct architecture *architecture,
@@ -253,8 +270,8 @@ enum status transformer_plan(struct transformer **model, struct backend *backend
     made->backend = backend;
     made->architecture = *architecture;
     parameter_block_init(&made->base, backend);
-    enum status status = STATUS_OK;
-    if (masters == MASTERS_DROPPED_NF4)
+    enum status status = backend_fp8(backend) ? fp8_check(architecture, error) : STATUS_OK;
+    if (!status && masters == MASTERS_DROPPED_NF4)
         status = quantized_create(&made->quantized, backend, architecture, error);
     if (!status) {
         transformer_add_parameters(made);

@@ -93,14 +93,22 @@ static struct adapter_call adapter_call(const struct pass *pass, int64_t layer,
     };
 }
 
+/* A matrix of a block, as training multiplies it. */
+static struct tensor pass_weight(const struct pass *pass, int64_t layer,
+                                 enum adapter_group_name name, const struct tensor *weight)
+{
+    struct tensor ready = block_weight(pass->model, layer, name, weight);
+    ready.fp8 = backend_fp8(pass->backend);
+    return ready;
+}
+
 /* out = in W^T (+ bias) (+ residual), W as the adapters of the group make it. */
 static void project(const struct pass *pass, struct block_activations *block,
                     enum adapter_group_name name, struct tensor *out,
                     const struct tensor *in, const struct linear_parameters *weights,
                     const struct tensor *residual)
 {
-    const struct tensor ready =
-        block_weight(pass->model, block->layer, name, &weights->weight);
+    const struct tensor ready = pass_weight(pass, block->layer, name, &weights->weight);
     struct adapter_call call = adapter_call(pass, block->layer, name, &ready);
     call.bias = linear_bias(weights);
     adapter_forward(&call, out, &block->adapted[name], in, residual);
@@ -214,8 +222,7 @@ static void input_backward(const struct pass *pass, struct block_activations *bl
                            const struct tensor *d_out,
                            const struct linear_parameters *weights, const struct tensor *in)
 {
-    const struct tensor ready =
-        block_weight(pass->model, block->layer, name, &weights->weight);
+    const struct tensor ready = pass_weight(pass, block->layer, name, &weights->weight);
     const struct adapter_call call = adapter_call(pass, block->layer, name, &ready);
     struct tensor d_hidden = {0};
     if (adapter_call_adapts(&call))

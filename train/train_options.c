@@ -120,7 +120,12 @@ static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      NULL},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
-     "fp32, bf16 or auto: bf16 on GPUs and on CPUs with AVX-512 BF16, else fp32", NULL},
+     "fp32, bf16 or auto: bf16 on GPUs and on CPUs with AVX-512 BF16, else fp32; or fp8 "
+     "(H100, "
+     "H200): bf16, but the matrices' outputs and their inputs' gradients are products of "
+     "FP8 "
+     "numbers, with a scale for each row",
+     NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"show", OPTION_INTEGER, FIELD(show), "N",
      "print the tokens of N examples, with those that carry loss marked, and stop", NULL},

@@ -60,7 +60,7 @@ struct train_options {
     int64_t validate_every;
     char *save_dtype;
     char *device;
-    char *precision; /* auto, fp32, bf16 */
+    char *precision; /* auto, fp32, bf16, fp8 */
     int64_t threads;
     int64_t show;
     bool quiet;

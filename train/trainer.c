@@ -298,7 +298,8 @@ static enum status devices_agree(struct trainer *trainer, struct error *error)
     text_buffer_appendf(&text, "%s, weights in %s, activations in %s, products of %s",
                         backend_name(backend), dtype_name(backend_compute_dtype(backend)),
                         dtype_name(backend_activation_dtype(backend)),
-                        dtype_name(backend_operand_dtype(backend)));
+                        backend_fp8(backend) ? "FP8"
+                                             : dtype_name(backend_operand_dtype(backend)));
     const enum status status =
         ranks_agree(&trainer->ranks, text_buffer_string(&text),
                     "device or precision differ (--device, --precision)", error);

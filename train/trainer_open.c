@@ -205,8 +205,9 @@ enum status trainer_make_identity(struct trainer *trainer, struct error *error)
         text_buffer_appendf(&text, "masters %s\n", o->masters);
     if (train_quantized(o)) /* older runs have no such line, and can be resumed */
         text_buffer_appendf(&text, "quantize %s\n", o->quantize);
-    text_buffer_appendf(&text, "%s %s moments %s\n", backend_name(trainer->backend),
-                        dtype_name(backend_compute_dtype(trainer->backend)), o->moments);
+    text_buffer_appendf(&text, "%s %s%s moments %s\n", backend_name(trainer->backend),
+                        dtype_name(backend_compute_dtype(trainer->backend)),
+                        backend_fp8(trainer->backend) ? " FP8" : "", o->moments);
     bytes_sha256(trainer->identity, text.data, text.length);
     text_buffer_release(&text);
     return ranks_agree(
@@ -274,6 +275,7 @@ static enum status memory_check(const struct trainer *trainer,
         .dtype = backend_compute_dtype(trainer->backend),
         .activations = backend_activation_dtype(trainer->backend),
         .operands = backend_operand_dtype(trainer->backend),
+        .fp8 = backend_fp8(trainer->backend),
         .moments = moments_dtype(trainer->options),
         .masters_dropped = masters_dropped(trainer->options),
         .ranks = ranks_size(&trainer->ranks),

@@ -168,7 +168,7 @@ static const struct operation_table cpu_table = {
     .embedding_forward = cpu_embedding_forward,
     .embedding_backward = cpu_embedding_backward,
     .linear_forward = cpu_linear_forward,
-    .linear_decode = cpu_linear_forward, /* rows are independent in our gemm */
+    .linear_decode = cpu_linear_decode, /* rows are independent in our gemm */
     .linear_arrange = cpu_linear_arrange,
     .linear_backward_input = cpu_linear_backward_input,
     .linear_backward_weight = cpu_linear_backward_weight,
@@ -214,15 +214,18 @@ static int core_count(void)
 
 /*
  * bf16: weights are held in it, which halves what decoding reads; activations stay fp32.
- * Products are made in it where the processor can, else from widened weights.
+ * Products are made in it where the processor can, else from widened weights. fp8: the
+ * same, and products with marked weights as cpu_fp8.h says.
  */
 static void precision_choose(struct cpu_backend *cpu, const char *precision)
 {
     const struct bf16_kernel *kernel = bf16_kernel_best();
+    const bool fp8 = strcmp(precision, "fp8") == 0;
     char how[96];
 
     snprintf(how, sizeof how, "fp32, %s", cpu->kernel->name);
-    if (strcmp(precision, "bf16") == 0 || (strcmp(precision, "auto") == 0 && kernel)) {
+    if (strcmp(precision, "bf16") == 0 || fp8 ||
+        (strcmp(precision, "auto") == 0 && kernel)) {
         cpu->backend.compute_dtype = DTYPE_BF16;
         cpu->bf16 = kernel;
         cpu->backend.operand_dtype = kernel ? DTYPE_BF16 : DTYPE_F32;
@@ -233,8 +236,10 @@ static void precision_choose(struct cpu_backend *cpu, const char *precision)
                      "bf16 weights, computed in fp32: no bf16 instructions here, %s",
                      cpu->kernel->name);
     }
-    snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, %s",
-             cpu->thread_count, cpu->thread_count == 1 ? "" : "s", how);
+    cpu->backend.fp8 = fp8;
+    snprintf(cpu->description, sizeof cpu->description, "cpu, %d thread%s, %s%s",
+             cpu->thread_count, cpu->thread_count == 1 ? "" : "s", how,
+             fp8 ? ", some rounded to FP8 and computed in fp32" : "");
 }
 
 enum status cpu_backend_open(struct backend **backend,

@@ -1,3 +1,4 @@
+#include "backend/cpu/cpu_fp8.h"
 #include "backend/cpu/cpu_gemm.h"
 #include "backend/cpu/cpu_operations.h"
 #include "backend/cpu/cpu_panels.h"
@@ -27,11 +28,10 @@ static void add_to_matrix(struct cpu_backend *cpu, struct tensor *out, const flo
 }
 
 /* The product begins from the bias, or from the residual where there is none. */
-void cpu_linear_forward(struct backend *backend, struct tensor *out,
-                        const struct tensor *in, const struct tensor *weight,
-                        const struct tensor *bias, const struct tensor *residual)
+static void forward(struct cpu_backend *cpu, struct tensor *out, const struct tensor *in,
+                    const struct tensor *weight, const struct tensor *bias,
+                    const struct tensor *residual)
 {
-    struct cpu_backend *cpu = cpu_of(backend);
     const bool accumulate = residual && residual->data == out->data;
     const bool begins = residual && !accumulate && !bias;
     const float *wide_bias = bias ? cpu_vector(cpu, bias, SCRATCH_VECTOR) : NULL;
@@ -66,14 +66,37 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         add_to_matrix(cpu, out, f32(residual), tensor_row_stride(residual));
 }
 
+void cpu_linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       const struct tensor *weight, const struct tensor *bias,
+                       const struct tensor *residual)
+{
+    forward(cpu_of(backend), out, in, weight, bias, residual);
+}
+
+void cpu_linear_forward(struct backend *backend, struct tensor *out,
+                        const struct tensor *in, const struct tensor *weight,
+                        const struct tensor *bias, const struct tensor *residual)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+
+    if (!weight->fp8) {
+        forward(cpu, out, in, weight, bias, residual);
+        return;
+    }
+    const struct tensor in8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, in, NULL, NULL);
+    const struct tensor weight8 = cpu_fp8_rows(cpu, SCRATCH_FP8_WEIGHT, weight, NULL, NULL);
+    if (in8.data && weight8.data)
+        forward(cpu, out, &in8, &weight8, bias, residual);
+}
+
 void cpu_linear_arrange(struct backend *backend, struct tensor *weight)
 {
     weight->arranged = panels_arrange(cpu_of(backend), weight);
 }
 
-void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
-                               const struct tensor *d_out, const struct tensor *weight,
-                               bool accumulate)
+static void backward_input(struct cpu_backend *cpu, struct tensor *d_in,
+                           const struct tensor *d_out, const struct tensor *weight,
+                           bool accumulate)
 {
     const struct gemm gemm = {
         .rows = d_in->shape[0],
@@ -92,7 +115,27 @@ void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
         .c_row = tensor_row_stride(d_in),
         .accumulate = accumulate,
     };
-    gemm_parallel(cpu_of(backend), &gemm);
+    gemm_parallel(cpu, &gemm);
+}
+
+void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
+                               const struct tensor *d_out, const struct tensor *weight,
+                               bool accumulate)
+{
+    struct cpu_backend *cpu = cpu_of(backend);
+
+    if (!weight->fp8) {
+        backward_input(cpu, d_in, d_out, weight, accumulate);
+        return;
+    }
+    float *scales = cpu_scratch(cpu, SCRATCH_FP8_SCALES, weight->shape[0], sizeof *scales);
+    if (!scales)
+        return;
+    const struct tensor weight8 =
+        cpu_fp8_rows(cpu, SCRATCH_FP8_WEIGHT, weight, NULL, scales);
+    const struct tensor d_out8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, d_out, scales, NULL);
+    if (weight8.data && d_out8.data)
+        backward_input(cpu, d_in, &d_out8, &weight8, accumulate);
 }
 
 enum { BIAS_COLUMNS = 64 }; /* of one job, so that no two write to one cache line */

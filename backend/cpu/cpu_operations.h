@@ -14,6 +14,9 @@ void cpu_embedding_forward(struct backend *backend, struct tensor *out,
                            const struct tensor *weight, const int32_t *tokens);
 void cpu_embedding_backward(struct backend *backend, struct tensor *d_weight,
                             const struct tensor *d_out, const int32_t *tokens);
+void cpu_linear_decode(struct backend *backend, struct tensor *out, const struct tensor *in,
+                       const struct tensor *weight, const struct tensor *bias,
+                       const struct tensor *residual);
 void cpu_linear_forward(struct backend *backend, struct tensor *out,
                         const struct tensor *in, const struct tensor *weight,
                         const struct tensor *bias, const struct tensor *residual);

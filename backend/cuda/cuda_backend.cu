@@ -1,6 +1,7 @@
 #include "backend/cuda/cuda_backend.h"
 
 #include "backend/cuda/cuda_adapter.h"
+#include "backend/cuda/cuda_fp8.h"
 #include "backend/cuda/cuda_operations.h"
 #include "backend/cuda/cuda_record.h"
 #include "backend/cuda/cuda_transfers.h"
@@ -281,8 +282,10 @@ static void describe(struct cuda_backend *cuda, const struct cudaDeviceProp *pro
     snprintf(cuda->description, sizeof cuda->description,
              "cuda:%d, %.96s, %zu GiB, %s, cuBLASLt %zu.%zu, %s", cuda->device,
              properties->name, properties->totalGlobalMem >> 30,
-             cuda->backend.compute_dtype == DTYPE_BF16 ? "bf16" : "fp32", version / 10000,
-             version % 10000 / 100, attention);
+             cuda->backend.fp8                           ? "bf16 with FP8 products"
+             : cuda->backend.compute_dtype == DTYPE_BF16 ? "bf16"
+                                                         : "fp32",
+             version / 10000, version % 10000 / 100, attention);
 }
 
 static void libraries_open(struct cuda_backend *cuda)
@@ -306,10 +309,14 @@ enum status cuda_backend_open(struct backend **backend, int device,
                               const struct backend_options *options, struct error *error)
 {
     struct cudaDeviceProp properties;
-    const bool fp32 = options->precision && strcmp(options->precision, "fp32") == 0;
+    const char *precision = options->precision ? options->precision : "auto";
+    const bool fp32 = strcmp(precision, "fp32") == 0, fp8 = strcmp(precision, "fp8") == 0;
 
     *backend = NULL;
-    const enum status status = device_choose(device, &properties, error);
+    enum status status = device_choose(device, &properties, error);
+    if (!status && fp8)
+        status = cuda_fp8_check(properties.major * 10 + properties.minor, properties.name,
+                                error);
     if (status)
         return status;
     struct cuda_backend *cuda =
@@ -318,6 +325,7 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->backend.compute_dtype = fp32 ? DTYPE_F32 : DTYPE_BF16;
     cuda->backend.activation_dtype = cuda->backend.compute_dtype;
     cuda->backend.operand_dtype = cuda->backend.compute_dtype;
+    cuda->backend.fp8 = fp8;
     cuda->device = device;
     cuda->thread_count = options->thread_count > 0 ? options->thread_count : core_count();
     cuda->multiprocessor_count = properties.multiProcessorCount;

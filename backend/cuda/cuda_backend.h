@@ -28,6 +28,7 @@ enum cuda_scratch_slot {
     CUDA_SCRATCH_ATTENTION, /* delta, fp32 gradients, cuDNN's workspace */
     CUDA_SCRATCH_SORT,      /* embedding: tokens in order */
     CUDA_SCRATCH_SAMPLE,    /* sampling: parts, bins and lists of rows */
+    CUDA_SCRATCH_FP8,       /* FP8 products: their operands */
     CUDA_SCRATCH_SLOT_COUNT
 };
 
@@ -97,6 +98,10 @@ void cuda_result(struct cuda_backend *cuda, double *host, const double *device, 
  * Strides are elements from one stored row to the next. c has d's type and may be d.
  * With `row_invariant` a row of d has the same bits whatever `rows` is and whatever stands
  * in the other rows.
+ *
+ * FP8 (backend/fp8.h) is u8 here: E4M3, a and b both stored along the depth, row i of a
+ * times a_scales[i], column j of b times b_scales[j]. `fast_sums`: kept in the tensor
+ * cores, which drop low bits of long ones; enough where what is summed has 4 bits itself.
  */
 struct cuda_gemm {
     int64_t rows, columns, depth;
@@ -110,10 +115,12 @@ struct cuda_gemm {
     int64_t c_stride;
     void *d;
     int64_t d_stride;
-    const void *bias; /* NULL: none; of the type of a */
-    enum dtype in;    /* of a and b: f32 or bf16 */
-    enum dtype out;   /* of c and d: `in`, or f32 */
+    const void *bias; /* NULL: none; of the type of a (FP8: bf16) */
+    enum dtype in;    /* of a and b: f32, bf16, or u8: FP8 */
+    enum dtype out;   /* of c and d: `in`, or f32 (FP8: bf16) */
     bool row_invariant;
+    const float *a_scales = NULL, *b_scales = NULL; /* FP8: [rows], [columns] */
+    bool fast_sums = false;
 };
 void cuda_gemm_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm);
 struct cuda_gemm_cache *cuda_gemm_cache_create(void);

@@ -11,7 +11,9 @@ bool gemm_library_good(struct cuda_backend *cuda, cublasStatus_t status, const c
 
 static cudaDataType_t library_type(enum dtype dtype)
 {
-    return dtype == DTYPE_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+    return dtype == DTYPE_BF16 ? CUDA_R_16BF
+           : dtype == DTYPE_U8 ? CUDA_R_8F_E4M3
+                               : CUDA_R_32F;
 }
 
 /* A matrix of ours, [rows, columns] as stored, is [columns, rows] to cuBLASLt. */
@@ -66,6 +68,37 @@ static cublasStatus_t bias_set(struct gemm_product *product, enum dtype dtype,
     return status;
 }
 
+/* A number for each row of a, to the library the columns of its right operand, and for each
+ * column of b. Refused at open where the library is too old (cuda_fp8.cu). */
+static cublasStatus_t scales_set(struct gemm_product *product, const struct cuda_gemm *gemm)
+{
+#if CUBLAS_VERSION >= 120900
+    const int32_t mode = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    const int8_t fast = gemm->fast_sums;
+    const struct {
+        cublasLtMatmulDescAttributes_t attribute;
+        const void *value;
+        size_t bytes;
+    } settings[] = {
+        {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &mode, sizeof mode},
+        {CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &mode, sizeof mode},
+        {CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &gemm->b_scales, sizeof gemm->b_scales},
+        {CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &gemm->a_scales, sizeof gemm->a_scales},
+        {CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast, sizeof fast},
+    };
+    cublasStatus_t status = CUBLAS_STATUS_SUCCESS;
+
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (status == CUBLAS_STATUS_SUCCESS)
+            status = operation_set(product, settings[i].attribute, settings[i].value,
+                                   settings[i].bytes);
+    return status;
+#else
+    (void)product, (void)gemm;
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+#endif
+}
+
 /* As stored by us, transposed for cuBLASLt: what we call transposed it must turn. */
 static cublasStatus_t operation_init(const struct cuda_gemm *gemm, const void *bias,
                                      struct gemm_product *product)
@@ -81,6 +114,8 @@ static cublasStatus_t operation_init(const struct cuda_gemm *gemm, const void *b
         status = operation_set(product, CUBLASLT_MATMUL_DESC_TRANSB, &right, sizeof right);
     if (status == CUBLAS_STATUS_SUCCESS && gemm->bias)
         status = bias_set(product, gemm->in, bias);
+    if (status == CUBLAS_STATUS_SUCCESS && gemm->in == DTYPE_U8)
+        status = scales_set(product, gemm);
     return status;
 }
 
@@ -125,8 +160,9 @@ void cuda_gemm_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm)
 
     if (gemm->rows == 0 || gemm->columns == 0)
         return;
-    CHECK(gemm->in == DTYPE_F32 || gemm->in == DTYPE_BF16);
-    CHECK(gemm->out == gemm->in || gemm->out == DTYPE_F32);
+    CHECK(gemm->in == DTYPE_F32 || gemm->in == DTYPE_BF16 || gemm->in == DTYPE_U8);
+    CHECK(gemm->out == (gemm->in == DTYPE_U8 ? DTYPE_BF16 : gemm->in) ||
+          (gemm->out == DTYPE_F32 && gemm->in != DTYPE_U8));
     CHECK(gemm->c != gemm->d || gemm->c_stride == gemm->d_stride);
     /* cuBLASLt wants a bias of d's type, and at least one term in a sum. */
     if (gemm->depth == 0 || (gemm->bias && gemm->in != gemm->out)) {

@@ -1,5 +1,6 @@
 #include "backend/cuda/cuda_gemm_plan.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -51,6 +52,8 @@ static uint32_t form_of(const struct cuda_gemm *gemm)
         /* A row has the same bits whether it is added to in place or not. */
         gemm->c == gemm->d && !gemm->row_invariant,
         gemm->row_invariant,
+        gemm->in == DTYPE_U8,
+        gemm->fast_sums,
     };
     uint32_t form = 0;
 
@@ -88,7 +91,8 @@ static struct gemm_key key_of(const struct cuda_gemm *gemm)
 
 static bool may_split(const struct cuda_gemm *gemm)
 {
-    return !gemm->row_invariant && gemm->depth % SPLIT_DEPTH_MULTIPLE == 0;
+    return !gemm->row_invariant && gemm->in != DTYPE_U8 &&
+           gemm->depth % SPLIT_DEPTH_MULTIPLE == 0;
 }
 
 static cublasStatus_t preference_set(cublasLtMatmulPreferenceOpaque_t *preference,
@@ -192,6 +196,11 @@ static bool plan_choose(struct cuda_backend *cuda, const struct cuda_gemm *gemm,
         return false;
     if (count > 1 && tune)
         chosen = gemm_tuning_choose(cuda, gemm, &product, &plan->key, candidates, count);
+    if (count == 0 && gemm->in == DTYPE_U8)
+        cuda_fail(cuda, STATUS_UNSUPPORTED,
+                  "cuBLASLt has no FP8 product of %" PRId64 " x %" PRId64 " x %" PRId64
+                  ": use --precision bf16",
+                  gemm->rows, gemm->columns, gemm->depth);
     plan->kind = count > 0 ? GEMM_LIBRARY : GEMM_OWN;
     if (count > 0)
         plan->algorithm = candidates[chosen].algo;

@@ -1,3 +1,4 @@
+#include "backend/cuda/cuda_fp8.h"
 #include "backend/cuda/cuda_kernel.cuh"
 #include "backend/cuda/cuda_operations.h"
 
@@ -34,7 +35,10 @@ void cuda_linear_forward(struct backend *backend, struct tensor *out,
 {
     const struct cuda_gemm product = product_of(out, in, weight, bias, residual);
 
-    cuda_gemm_run(cuda_of(backend), &product);
+    if (weight->fp8)
+        cuda_fp8_forward(cuda_of(backend), out, in, weight, bias, residual);
+    else
+        cuda_gemm_run(cuda_of(backend), &product);
 }
 
 void cuda_linear_decode(struct backend *backend, struct tensor *out,
@@ -70,7 +74,10 @@ void cuda_linear_backward_input(struct backend *backend, struct tensor *d_in,
         .out = d_in->dtype,
         .row_invariant = false,
     };
-    cuda_gemm_run(cuda_of(backend), &product);
+    if (weight->fp8)
+        cuda_fp8_backward_input(cuda_of(backend), d_in, d_out, weight, accumulate);
+    else
+        cuda_gemm_run(cuda_of(backend), &product);
 }
 
 /* ---- Sums of columns, in two stages ---- */

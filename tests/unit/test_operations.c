@@ -342,7 +342,7 @@ static void test_open(void **state)
             backend_open(&other, &(struct backend_options){.device = unknown[i]}, &error),
             STATUS_USAGE);
     assert_int_equal(
-        backend_open(&other, &(struct backend_options){.precision = "fp8"}, &error),
+        backend_open(&other, &(struct backend_options){.precision = "fp16"}, &error),
         STATUS_USAGE);
     assert_int_equal(
         backend_open(&other, &(struct backend_options){.thread_count = -1}, &error),

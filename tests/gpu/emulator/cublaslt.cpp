@@ -2,11 +2,13 @@
 
 #include <cublasLt.h>
 #include <cuda_bf16.h>
+#include <cuda_fp8.h>
 #include <string.h>
 #include <vector>
 
 /* The functions of cuBLASLt that the back-end calls: plain products, sums in fp32, matrices
- * by column. Descriptors hold what is written here, within the library's own opaque size. */
+ * by column, FP8 with scales of rows. Descriptors hold what is written here, within the
+ * library's own opaque size. */
 
 namespace {
 
@@ -15,6 +17,8 @@ struct operation {
     bool has_bias;
     const void *bias;
     cudaDataType_t bias_type;
+    int32_t left_scaled, right_scaled; /* cublasLtMatmulMatrixScale_t */
+    const float *left_scales, *right_scales;
 };
 
 struct layout {
@@ -41,6 +45,9 @@ template <typename Ours, typename Opaque> const Ours *in(const Opaque *opaque)
 
 float element(const void *matrix, cudaDataType_t type, int64_t at)
 {
+    if (type == CUDA_R_8F_E4M3)
+        return __half2float(__nv_cvt_fp8_to_halfraw(
+            static_cast<const __nv_fp8_storage_t *>(matrix)[at], __NV_E4M3));
     return type == CUDA_R_16BF
                ? __bfloat162float(static_cast<const __nv_bfloat16 *>(matrix)[at])
                : static_cast<const float *>(matrix)[at];
@@ -72,6 +79,8 @@ void store(const product &p, int64_t i, int64_t j, float sum)
     const int64_t at = j * p.d.stride + i;
     float value = p.alpha * sum;
 
+    if (p.left.type == CUDA_R_8F_E4M3)
+        value *= p.op.left_scales[i] * p.op.right_scales[j];
     if (p.beta != 0)
         value += p.beta * element(p.added, p.c.type, j * p.c.stride + i);
     if (p.op.has_bias)
@@ -102,6 +111,16 @@ void multiply(const product &p)
         for (int64_t i = 0; i < rows; i++)
             store(p, i, j, sums[static_cast<size_t>(i)]);
     }
+}
+
+/* Both along the depth, scales of rows, bf16 out without a bias, whole accesses of 16 bytes. */
+bool fp8_served(const operation &op, const layout &left, const layout &right, const layout &d)
+{
+    const int32_t rows = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
+    return op.left == CUBLAS_OP_T && op.right == CUBLAS_OP_N && right.type == left.type &&
+           op.left_scaled == rows && op.right_scaled == rows && op.left_scales &&
+           op.right_scales && !op.has_bias && d.type == CUDA_R_16BF && left.stride % 16 == 0 &&
+           right.stride % 16 == 0 && left.rows % 16 == 0 && left.columns % 16 == 0;
 }
 
 } /* namespace */
@@ -142,7 +161,7 @@ cublasStatus_t cublasLtMatrixLayoutInit_internal(cublasLtMatrixLayout_t into, si
 cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t into, size_t,
                                                cublasComputeType_t, cudaDataType_t)
 {
-    *in<operation>(into) = {CUBLAS_OP_N, CUBLAS_OP_N, false, NULL, CUDA_R_32F};
+    *in<operation>(into) = {CUBLAS_OP_N, CUBLAS_OP_N, false, NULL, CUDA_R_32F, 0, 0, NULL, NULL};
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -162,7 +181,15 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t into,
         memcpy(&op->bias, value, bytes);
     else if (attribute == CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE)
         memcpy(&op->bias_type, value, bytes);
-    else
+    else if (attribute == CUBLASLT_MATMUL_DESC_A_SCALE_MODE)
+        memcpy(&op->left_scaled, value, bytes);
+    else if (attribute == CUBLASLT_MATMUL_DESC_B_SCALE_MODE)
+        memcpy(&op->right_scaled, value, bytes);
+    else if (attribute == CUBLASLT_MATMUL_DESC_A_SCALE_POINTER)
+        memcpy(&op->left_scales, value, bytes);
+    else if (attribute == CUBLASLT_MATMUL_DESC_B_SCALE_POINTER)
+        memcpy(&op->right_scales, value, bytes);
+    else if (attribute != CUBLASLT_MATMUL_DESC_FAST_ACCUM) /* sums are in fp32 either way */
         emulator::stop("cuBLASLt: attribute %d", static_cast<int>(attribute));
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -187,14 +214,22 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(
     return CUBLAS_STATUS_SUCCESS;
 }
 
-/* Like the library, none for matrices that are aligned to less than 4 bytes. */
+/* Like the library, none for matrices that are aligned to less than 4 bytes, and of FP8 none
+ * but those of which its manual says that Hopper has them. */
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
-    cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-    cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatmulPreference_t wanted, int most,
-    cublasLtMatmulHeuristicResult_t results[], int *count)
+    cublasLtHandle_t, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t left,
+    cublasLtMatrixLayout_t right, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
+    cublasLtMatmulPreference_t wanted, int most, cublasLtMatmulHeuristicResult_t results[],
+    int *count)
 {
+    const uint32_t alignment = in<preference>(wanted)->alignment;
+
     *count = 0;
-    if (in<preference>(wanted)->alignment < 4)
+    if (alignment < 4)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
+    if (in<layout>(left)->type == CUDA_R_8F_E4M3 &&
+        (alignment < 16 || !fp8_served(*in<operation>(op), *in<layout>(left),
+                                       *in<layout>(right), *in<layout>(d))))
         return CUBLAS_STATUS_NOT_SUPPORTED;
     for (; *count < most && *count < 2; ++*count) {
         results[*count] = cublasLtMatmulHeuristicResult_t();

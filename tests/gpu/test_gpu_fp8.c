@@ -1,0 +1,332 @@
+#include "tests/gpu/gpu_fixture.h"
+
+#include "base/json.h"
+#include "tests/fp8_reference.h"
+
+/*
+ * Products of FP8 numbers (backend/fp8.h) against sums in fp64 of numbers that
+ * were rounded here, by looking for the nearest of all 256, and against PyTorch's.
+ */
+/* Rows as FP8 holds them, without their scales; each element times its column's factor. */
+static double *quantised(const float *rows, int64_t count, int64_t columns, float *scales,
+                         const float *factors)
+{
+    double *out = keep(double, count *columns);
+
+    for (int64_t r = 0; r < count; r++) {
+        const float *row = rows + r * columns;
+        float most = 1e-30F;
+        for (int64_t i = 0; i < columns; i++)
+            most = fmaxf(most, fabsf(row[i] * (factors ? factors[i] : 1)));
+        scales[r] = most / e4m3_value(E4M3_CODES - 1);
+        const float inverse = 1 / scales[r];
+        for (int64_t i = 0; i < columns; i++) {
+            const float value = row[i] * (factors ? factors[i] : 1);
+            out[r * columns + i] = e4m3_round(value * inverse);
+        }
+    }
+    return out;
+}
+
+struct fp8_case {
+    int64_t T, M, K;
+    bool biased, residual;
+};
+
+/*
+ * Tensor cores align what they add to the greatest of it and keep 13 bits behind that
+ * (DeepSeek-V3, arXiv:2412.19437, 3.3.2, of Hopper): a sum kept there loses up to 2^-13 of
+ * the magnitudes in each of depth / 32 steps; one that leaves them every 128 terms, in 4.
+ */
+static double product_error(int64_t depth, bool fast)
+{
+    const double steps = ceil((double)depth / 32);
+
+    return sum_error(depth) + 0x1p-13 * (fast ? steps : fmin(steps, 4));
+}
+
+/* exact [rows, columns] = scales_a[i] scales_b[j] sum over k of a[i,k] b[j,k] */
+static struct bounded *product_exact(const double *a, const float *a_scales, int64_t rows,
+                                     const double *b, const float *b_scales,
+                                     int64_t columns, int64_t depth, bool fast)
+{
+    struct bounded *exact = keep(struct bounded, rows * columns);
+
+    for (int64_t i = 0; i < rows * columns; i++) {
+        const double *x = a + i / columns * depth, *y = b + i % columns * depth;
+        const double by =
+            (double)a_scales[i / columns] * (b_scales ? (double)b_scales[i % columns] : 1);
+        double sum = 0, magnitude = 0;
+        for (int64_t k = 0; k < depth; k++) {
+            sum += x[k] * y[k];
+            magnitude += fabs(x[k] * y[k]);
+        }
+        exact[i] = (struct bounded){by * sum, by * magnitude * product_error(depth, fast)};
+    }
+    return exact;
+}
+
+/* What is added is rounded with or without the product: bias and residual first. */
+static void add_exact(struct bounded *exact, double added)
+{
+    exact->error += 2 * storing_error(fabs(added), DTYPE_BF16) +
+                    2 * storing_error(fabs(exact->value) + exact->error, DTYPE_BF16);
+    exact->value += added;
+}
+
+/* [columns, rows] of [rows, columns]. */
+static double *transposed(const double *matrix, int64_t rows, int64_t columns)
+{
+    double *out = keep(double, rows *columns);
+
+    for (int64_t i = 0; i < rows * columns; i++)
+        out[i % columns * rows + i / columns] = matrix[i];
+    return out;
+}
+
+/* Rows of very different sizes, as gradients have them. */
+static struct operand uneven_matrix(int64_t rows, int64_t columns)
+{
+    struct operand operand = random_matrix(DTYPE_BF16, rows, columns);
+
+    for (int64_t r = 0; r < rows; r++) {
+        const float by = ldexpf(1, (int)random_between(-30, 10));
+        for (int64_t i = 0; i < columns; i++)
+            host_data(&operand)[r * columns + i] *= by;
+    }
+    operand_send(&operand);
+    return operand;
+}
+
+static void forward_run(const struct fp8_case *c)
+{
+    struct operand in = uneven_matrix(c->T, c->K), weight = uneven_matrix(c->M, c->K);
+    shifted = false; /* what cuBLASLt writes lies on whole accesses */
+    struct operand bias = random_vector(DTYPE_BF16, c->M);
+    struct operand residual = random_matrix(DTYPE_BF16, c->T, c->M);
+    struct operand out = poisoned_matrix(DTYPE_BF16, c->T, c->M);
+    float *in_scales = keep(float, c->T), *weight_scales = keep(float, c->M);
+    const double *in8 = quantised(host_data(&in), c->T, c->K, in_scales, NULL);
+    const double *weight8 = quantised(host_data(&weight), c->M, c->K, weight_scales, NULL);
+    struct bounded *exact =
+        product_exact(in8, in_scales, c->T, weight8, weight_scales, c->M, c->K, true);
+
+    for (int64_t i = 0; i < c->T * c->M; i++) {
+        const double b = c->biased ? (double)host_data(&bias)[i % c->M] : 0;
+        if (c->biased || c->residual)
+            add_exact(&exact[i], b + (c->residual ? (double)host_data(&residual)[i] : 0));
+    }
+    weight.on[DEVICE].fp8 = true;
+    linear_forward(backends[DEVICE], &out.on[DEVICE], &in.on[DEVICE], &weight.on[DEVICE],
+                   c->biased ? &bias.on[DEVICE] : NULL,
+                   c->residual ? &residual.on[DEVICE] : NULL);
+    check_operand("out", &out, exact);
+}
+
+static void backward_run(const struct fp8_case *c, bool accumulate)
+{
+    struct operand weight = uneven_matrix(c->M, c->K), d_out = uneven_matrix(c->T, c->M);
+    shifted = false;
+    struct operand d_in = accumulate ? random_matrix(DTYPE_BF16, c->T, c->K)
+                                     : poisoned_matrix(DTYPE_BF16, c->T, c->K);
+    float *scales = keep(float, c->T), *weight_scales = keep(float, c->M);
+    const double *weight8 = quantised(host_data(&weight), c->M, c->K, weight_scales, NULL);
+    const double *d_out8 = quantised(host_data(&d_out), c->T, c->M, scales, weight_scales);
+    struct bounded *exact = product_exact(
+        d_out8, scales, c->T, transposed(weight8, c->M, c->K), NULL, c->K, c->M, false);
+
+    for (int64_t i = 0; i < c->T * c->K && accumulate; i++)
+        add_exact(&exact[i], (double)host_data(&d_in)[i]);
+    weight.on[DEVICE].fp8 = true;
+    linear_backward_input(backends[DEVICE], &d_in.on[DEVICE], &d_out.on[DEVICE],
+                          &weight.on[DEVICE], accumulate);
+    check_operand("d_in", &d_in, exact);
+}
+
+static void products_case(int64_t T, int64_t M, int64_t K, bool odd)
+{
+    for (int i = 0; i < 4; i++) {
+        const struct fp8_case c = {
+            .T = T, .M = M, .K = K, .biased = i % 2, .residual = i / 2};
+        case_begin("FP8 T=%lld M=%lld K=%lld bias %d residual %d odd %d", (long long)T,
+                   (long long)M, (long long)K, c.biased, c.residual, odd);
+        shifted = odd;
+        forward_run(&c);
+        release_all();
+        shifted = odd;
+        backward_run(&c, c.biased);
+        release_all();
+    }
+}
+
+/* Skips where the device has no such products. */
+static void fp8_required(void)
+{
+    struct backend *other = NULL;
+    struct error error = {0};
+
+    require(DTYPE_BF16);
+    if (device_is_cpu())
+        skip();
+    if (backend_open(&other,
+                     &(struct backend_options){.device = "cuda", .precision = "fp8"},
+                     &error)) {
+        print_message("             skipped: %s\n", error.message);
+        skip();
+    }
+    assert_true(backend_fp8(other) && backend_compute_dtype(other) == DTYPE_BF16);
+    assert_false(backend_fp8(backends[DEVICE]));
+    backend_close(other);
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    fp8_required();
+    for (int odd = 0; odd <= 1; odd++) {
+        products_case(1, 16, 16, odd);
+        products_case(33, 80, 144, odd);
+        products_case(7, 208, 1040, odd); /* more than a block's threads take at once */
+        if (!small)
+            products_case(300, 512, 2064, odd);
+        products_case(random_between(1, 50), 16 * random_between(1, 8),
+                      16 * random_between(1, 12), odd);
+    }
+}
+
+/* PyTorch's float8_e4m3fn; see scripts/reference/make-fp8-goldens. */
+static struct operand golden_matrix(const cJSON *golden, const char *name, int64_t rows,
+                                    int64_t columns)
+{
+    struct operand operand = operand_make(DTYPE_BF16, 2, rows, columns);
+    const cJSON *item;
+    int64_t i = 0;
+
+    cJSON_ArrayForEach(item, json_get(golden, name)) host_data(&operand)[i++] =
+        (float)item->valuedouble;
+    assert_int_equal(i, rows * columns);
+    operand_send(&operand);
+    return operand;
+}
+
+static void golden_check(const char *what, const struct operand *operand,
+                         const cJSON *golden, int64_t depth)
+{
+    const int64_t count = tensor_count(&operand->on[DEVICE]);
+    const int64_t columns = operand->on[DEVICE].shape[1];
+    const float *actual = fetch_floats(operand);
+    struct bounded *exact = keep(struct bounded, count);
+    const cJSON *item;
+    int64_t i = 0;
+
+    cJSON_ArrayForEach(item, json_get(golden, what)) exact[i++] =
+        (struct bounded){item->valuedouble, 0};
+    assert_int_equal(i, count);
+    for (int64_t t = 0; t < count; t++) { /* by the greatest of the row */
+        double most = 0;
+        for (int64_t j = t / columns * columns; j < (t / columns + 1) * columns; j++)
+            most = fmax(most, fabs(exact[j].value));
+        exact[t].error = most * product_error(depth, true);
+    }
+    check_floats(what, actual, DTYPE_BF16, exact, count);
+}
+
+static void test_agrees_with_pytorch(void **state)
+{
+    cJSON *golden = NULL;
+    struct error error = {0};
+    int64_t T, M, K;
+
+    (void)state;
+    fp8_required();
+    case_begin("PyTorch's");
+    if (json_parse_file(&golden, "tests/golden/fp8.json", &error) ||
+        json_required_integer(golden, "T", &T, "fp8.json", &error) ||
+        json_required_integer(golden, "M", &M, "fp8.json", &error) ||
+        json_required_integer(golden, "K", &K, "fp8.json", &error))
+        fail_msg("%s", error.message);
+    struct operand in = golden_matrix(golden, "in", T, K);
+    struct operand weight = golden_matrix(golden, "weight", M, K);
+    struct operand d_out = golden_matrix(golden, "d_out", T, M);
+    struct operand out = poisoned_matrix(DTYPE_BF16, T, M);
+    struct operand d_in = poisoned_matrix(DTYPE_BF16, T, K);
+    weight.on[DEVICE].fp8 = true;
+    linear_forward(backends[DEVICE], &out.on[DEVICE], &in.on[DEVICE], &weight.on[DEVICE],
+                   NULL, NULL);
+    linear_backward_input(backends[DEVICE], &d_in.on[DEVICE], &d_out.on[DEVICE],
+                          &weight.on[DEVICE], false);
+    golden_check("out", &out, golden, K);
+    golden_check("d_in", &d_in, golden, M);
+    cJSON_Delete(golden);
+    release_all();
+}
+
+/* Zeros stay zeros, NaN and infinity stay in their row, the tiniest numbers do no harm. */
+static void test_rows_beyond_numbers(void **state)
+{
+    enum { T = 6, M = 32, K = 48 };
+    static const float filled[T] = {1, 0, NAN, INFINITY, 1e-38F, 3e38F};
+
+    (void)state;
+    fp8_required();
+    case_begin("rows of odd numbers");
+    struct operand in = operand_make(DTYPE_BF16, 2, T, K);
+    struct operand weight = random_matrix(DTYPE_BF16, M, K);
+    struct operand out = poisoned_matrix(DTYPE_BF16, T, M);
+    for (int i = 0; i < T * K; i++) /* but for the first, a number among ones */
+        host_data(&in)[i] = i % K == 7 || i / K == 1 || i / K == 4 ? filled[i / K] : 1;
+    operand_send(&in);
+    weight.on[DEVICE].fp8 = true;
+    linear_forward(backends[DEVICE], &out.on[DEVICE], &in.on[DEVICE], &weight.on[DEVICE],
+                   NULL, NULL);
+    const float *result = fetch_floats(&out);
+    for (int i = 0; i < T * M; i++) {
+        if (i / M == 2 || i / M == 3)
+            assert_true(isnan(result[i]));
+        else
+            assert_true(isfinite(result[i]));
+        if (i / M == 1)
+            assert_true(result[i] == 0);
+        if (i / M == 4)
+            assert_true(fabsf(result[i]) < 1e-30F);
+    }
+    release_all();
+}
+
+/* A row's product is its own, and a second call gives its bits again. */
+static void test_bits_repeat(void **state)
+{
+    enum { T = 40, M = 96, K = 192 };
+
+    (void)state;
+    fp8_required();
+    case_begin("bits");
+    struct operand in = uneven_matrix(T, K), weight = uneven_matrix(M, K);
+    struct operand d_out = uneven_matrix(T, M);
+    struct operand out[] = {poisoned_matrix(DTYPE_BF16, T, M),
+                            poisoned_matrix(DTYPE_BF16, T, M)};
+    struct operand d_in[] = {poisoned_matrix(DTYPE_BF16, T, K),
+                             poisoned_matrix(DTYPE_BF16, T, K)};
+    weight.on[DEVICE].fp8 = true;
+    for (int i = 0; i < 2; i++) {
+        linear_forward(backends[DEVICE], &out[i].on[DEVICE], &in.on[DEVICE],
+                       &weight.on[DEVICE], NULL, NULL);
+        linear_backward_input(backends[DEVICE], &d_in[i].on[DEVICE], &d_out.on[DEVICE],
+                              &weight.on[DEVICE], false);
+    }
+    assert_same_bits("out", fetch(&out[0].on[DEVICE]), fetch(&out[1].on[DEVICE]),
+                     tensor_bytes(&out[0].on[DEVICE]));
+    assert_same_bits("d_in", fetch(&d_in[0].on[DEVICE]), fetch(&d_in[1].on[DEVICE]),
+                     tensor_bytes(&d_in[0].on[DEVICE]));
+    release_all();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_products, test_end),
+        cmocka_unit_test_teardown(test_agrees_with_pytorch, test_end),
+        cmocka_unit_test_teardown(test_rows_beyond_numbers, test_end),
+        cmocka_unit_test_teardown(test_bits_repeat, test_end)};
+    return cmocka_run_group_tests(tests, fixture_open, fixture_close);
+}

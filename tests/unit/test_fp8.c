@@ -1,0 +1,294 @@
+#include "tests/unit/bf16_fixture.h"
+
+#include "base/json.h"
+#include "tests/fp8_reference.h"
+
+/*
+ * Products of FP8 numbers (backend/fp8.h): rounding against a search among all of them,
+ * whole products against sums in double of numbers that were rounded so, and against
+ * PyTorch's.
+ */
+
+static void free_all(struct tensor **tensors, int count)
+{
+    for (int i = 0; i < count; i++)
+        tensor_free(tensors[i]);
+}
+
+/* 448 on the diagonal: each row has a scale of 1, and the product is 448 times what it
+ * reads. */
+static struct tensor diagonal(int64_t size)
+{
+    struct tensor wide = matrix(size, size);
+    for (int64_t i = 0; i < size * size; i++)
+        f32(&wide)[i] = i % (size + 1) == 0 ? 448 : 0;
+    struct tensor narrow = bf16_of(&wide);
+    tensor_free(&wide);
+    narrow.fp8 = true;
+    return narrow;
+}
+
+/* A row of numbers behind a 448, which gives it a scale of 1. */
+static void check_rounding(const float *values, int64_t count)
+{
+    enum { SIZE = 64 };
+    struct tensor weight = diagonal(SIZE), in = matrix(1, SIZE), out = matrix(1, SIZE);
+    for (int64_t first = 0; first < count; first += SIZE - 1) {
+        f32(&in)[0] = 448;
+        for (int64_t i = 1; i < SIZE; i++)
+            f32(&in)[i] = first + i <= count ? values[first + i - 1] : 0;
+        linear_forward(mixed, &out, &in, &weight, NULL, NULL);
+        for (int64_t i = 0; i < SIZE; i++)
+            assert_true((double)f32(&out)[i] / 448 == e4m3_round(f32(&in)[i]));
+    }
+    free_all((struct tensor *[]){&weight, &in, &out}, 3);
+}
+
+static void test_rounds_to_the_nearest(void **state)
+{
+    enum { COUNT = 20000 };
+    float *values = memory_allocate_array(COUNT, sizeof *values);
+    (void)state;
+    for (int i = 0; i < COUNT; i++) /* 2^-13 is half of the least, below half of it is 0 */
+        values[i] = random_signed() * ldexpf(1, (int)random_between(-13, 8));
+    int64_t count = 0;
+    for (int code = 0; code < E4M3_CODES - 1; code++) { /* all, and half-way to the next */
+        values[count++] = e4m3_value(code);
+        values[count++] = -(e4m3_value(code) + e4m3_value(code + 1)) / 2;
+        values[count++] =
+            nextafterf((e4m3_value(code) + e4m3_value(code + 1)) / 2, INFINITY);
+    }
+    check_rounding(values, COUNT);
+    free(values);
+}
+
+static double bf16_at(const struct tensor *weight, int64_t i)
+{
+    return (double)bf16_to_float(((const uint16_t *)weight->data)[i]);
+}
+
+/* Rows as FP8 holds them, times their scales unless these are asked for. */
+static double *quantised(const double *rows, int64_t count, int64_t columns, float *scales)
+{
+    double *out = memory_allocate_array((size_t)(count * columns) + 1, sizeof *out);
+    for (int64_t r = 0; r < count; r++) {
+        float most = 1e-30F;
+        for (int64_t i = 0; i < columns; i++)
+            most = fmaxf(most, fabsf((float)rows[r * columns + i]));
+        const float scale = most / 448, inverse = 1 / scale;
+        for (int64_t i = 0; i < columns; i++)
+            out[r * columns + i] = e4m3_round((float)rows[r * columns + i] * inverse) *
+                                   (scales ? 1 : (double)scale);
+        if (scales)
+            scales[r] = scale;
+    }
+    return out;
+}
+
+static double *wide_doubles_of(const struct tensor *from)
+{
+    const int64_t count = tensor_count(from);
+    double *out = memory_allocate_array((size_t)count + 1, sizeof *out);
+    for (int64_t i = 0; i < count; i++)
+        out[i] = from->dtype == DTYPE_BF16 ? bf16_at(from, i) : (double)f32(from)[i];
+    return out;
+}
+
+/* Rows of very different sizes, as gradients have them. */
+static struct tensor uneven(int64_t rows, int64_t columns, bool narrow)
+{
+    struct tensor wide = matrix(rows, columns);
+    for (int64_t r = 0; r < rows; r++) {
+        const float by = ldexpf(1, (int)random_between(-30, 10));
+        for (int64_t i = 0; i < columns; i++)
+            f32(&wide)[r * columns + i] *= by;
+    }
+    if (!narrow)
+        return wide;
+    struct tensor to = bf16_of(&wide);
+    tensor_free(&wide);
+    return to;
+}
+
+/* Sums of n terms in fp32 of numbers that were scaled in fp32. */
+static void check_element(float actual, double expected, double magnitude, int64_t terms)
+{
+    assert_near(actual, expected,
+                (double)(terms + 6) * (double)FLT_EPSILON * magnitude + 1e-36);
+}
+
+static void forward_case(int64_t T, int64_t M, int64_t K, bool narrow)
+{
+    struct tensor in = uneven(T, K, narrow), weight = uneven(M, K, true);
+    struct tensor bias = bf16_matrix(1, M), residual = matrix(T, M), out = matrix(T, M);
+    struct tensor bias_row = tensor_view_1d(bias.data, DTYPE_BF16, M);
+    double *wide_in = wide_doubles_of(&in), *wide_weight = wide_doubles_of(&weight);
+    double *in8 = quantised(wide_in, T, K, NULL), *w8 = quantised(wide_weight, M, K, NULL);
+    weight.fp8 = true;
+    linear_forward(mixed, &out, &in, &weight, &bias_row, &residual);
+    for (int64_t i = 0; i < T * M; i++) {
+        const double added = bf16_at(&bias, i % M) + (double)f32(&residual)[i];
+        double sum = added, magnitude = fabs(added) + 2;
+        for (int64_t k = 0; k < K; k++) {
+            const double product = in8[i / M * K + k] * w8[i % M * K + k];
+            sum += product;
+            magnitude += fabs(product);
+        }
+        check_element(f32(&out)[i], sum, magnitude, K);
+    }
+    free(wide_in), free(wide_weight), free(in8), free(w8);
+    free_all((struct tensor *[]){&in, &weight, &bias, &residual, &out}, 5);
+}
+
+static void backward_case(int64_t T, int64_t M, int64_t K, bool narrow)
+{
+    struct tensor d_out = uneven(T, M, narrow), weight = uneven(M, K, true);
+    struct tensor d_in = matrix(T, K), before = copy_of(&d_in);
+    float *scales = memory_allocate_array((size_t)M, sizeof *scales);
+    double *wide_weight = wide_doubles_of(&weight), *scaled = wide_doubles_of(&d_out);
+    double *w8 = quantised(wide_weight, M, K, scales);
+    for (int64_t i = 0; i < T * M; i++)
+        scaled[i] = (double)((float)scaled[i] * scales[i % M]);
+    double *g8 = quantised(scaled, T, M, NULL);
+    weight.fp8 = true;
+    linear_backward_input(mixed, &d_in, &d_out, &weight, true);
+    for (int64_t i = 0; i < T * K; i++) {
+        double sum = (double)f32(&before)[i], magnitude = fabs(sum);
+        for (int64_t m = 0; m < M; m++) {
+            const double product = g8[i / K * M + m] * w8[m * K + i % K];
+            sum += product;
+            magnitude += fabs(product);
+        }
+        check_element(f32(&d_in)[i], sum, magnitude, M);
+    }
+    free(scales), free(wide_weight), free(scaled), free(w8), free(g8);
+    free_all((struct tensor *[]){&d_out, &weight, &d_in, &before}, 4);
+}
+
+static void product_cases(void)
+{
+    for (int narrow = 0; narrow <= (cpu_of(mixed)->bf16 != NULL); narrow++) {
+        forward_case(1, 16, 16, narrow);
+        forward_case(33, 80, 144, narrow);
+        backward_case(1, 16, 16, narrow);
+        backward_case(33, 80, 144, narrow);
+        const int64_t T = random_between(1, 90), M = random_between(1, 120);
+        const int64_t K = random_between(1, 400);
+        forward_case(T, M, K, narrow);
+        backward_case(T, M, K, narrow);
+    }
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    with_each_mixed_kernel(product_cases);
+}
+
+/* ---- PyTorch's float8_e4m3fn: scripts/reference/make-fp8-goldens ---- */
+
+static struct tensor golden_matrix(const cJSON *golden, const char *name, int64_t rows,
+                                   int64_t columns)
+{
+    struct tensor tensor = matrix(rows, columns);
+    const cJSON *item;
+    int64_t i = 0;
+    cJSON_ArrayForEach(item, json_get(golden, name)) f32(&tensor)[i++] =
+        (float)item->valuedouble;
+    assert_int_equal(i, rows * columns);
+    return tensor;
+}
+
+/* By the greatest of the row, as terms cancel. */
+static void check_golden(const struct tensor *actual, const struct tensor *golden)
+{
+    const int64_t columns = golden->shape[1];
+    for (int64_t t = 0; t < golden->shape[0]; t++) {
+        double most = 0;
+        for (int64_t i = t * columns; i < (t + 1) * columns; i++)
+            most = fmax(most, fabs((double)f32(golden)[i]));
+        for (int64_t i = t * columns; i < (t + 1) * columns; i++)
+            assert_near(f32(actual)[i], f32(golden)[i], 1e-5 * most);
+    }
+}
+
+static void test_agrees_with_pytorch(void **state)
+{
+    cJSON *json = NULL;
+    struct error error = {0};
+    int64_t T, M, K;
+    (void)state;
+    if (json_parse_file(&json, "tests/golden/fp8.json", &error) ||
+        json_required_integer(json, "T", &T, "fp8.json", &error) ||
+        json_required_integer(json, "M", &M, "fp8.json", &error) ||
+        json_required_integer(json, "K", &K, "fp8.json", &error))
+        fail_msg("%s", error.message);
+    struct tensor in = golden_matrix(json, "in", T, K);
+    struct tensor wide = golden_matrix(json, "weight", M, K), weight = bf16_of(&wide);
+    struct tensor d_out = golden_matrix(json, "d_out", T, M);
+    struct tensor out = matrix(T, M), d_in = matrix(T, K);
+    struct tensor golden_out = golden_matrix(json, "out", T, M);
+    struct tensor golden_d_in = golden_matrix(json, "d_in", T, K);
+    weight.fp8 = true;
+    linear_forward(mixed, &out, &in, &weight, NULL, NULL);
+    linear_backward_input(mixed, &d_in, &d_out, &weight, false);
+    check_golden(&out, &golden_out);
+    check_golden(&d_in, &golden_d_in);
+    cJSON_Delete(json);
+    free_all((struct tensor *[]){&in, &wide, &weight, &d_out, &out, &d_in, &golden_out,
+                                 &golden_d_in},
+             8);
+}
+
+/* A row's product is its own, whatever stands beside it, and NaN stays in its row. */
+static void test_rows_are_their_own(void **state)
+{
+    enum { T = 9, M = 32, K = 48 };
+    struct tensor in = matrix(T, K), weight = bf16_matrix(M, K);
+    struct tensor all = matrix(T, M), one = matrix(1, M);
+    (void)state;
+    weight.fp8 = true;
+    for (int64_t i = 0; i < K; i++)
+        f32(&in)[2 * K + i] = 0;
+    f32(&in)[3 * K + 5] = NAN;
+    f32(&in)[4 * K + 5] = INFINITY;
+    linear_forward(mixed, &all, &in, &weight, NULL, NULL);
+    for (int64_t t = 0; t < T; t++) {
+        const struct tensor row = tensor_rows(&in, t, 1);
+        linear_forward(mixed, &one, &row, &weight, NULL, NULL);
+        for (int64_t m = 0; m < M; m++) {
+            const float value = f32(&all)[t * M + m];
+            assert_true(t == 3 || t == 4 ? isnan(value) : value == f32(&one)[m]);
+            assert_true(t != 2 || value == 0);
+        }
+    }
+    free_all((struct tensor *[]){&in, &weight, &all, &one}, 4);
+}
+
+/* Only what is marked, and not what generates. */
+static void test_others_stay(void **state)
+{
+    enum { T = 5, M = 32, K = 48 };
+    struct tensor in = matrix(T, K), weight = bf16_matrix(M, K);
+    struct tensor plain = matrix(T, M), rounded = matrix(T, M), decoded = matrix(T, M);
+    (void)state;
+    linear_forward(mixed, &plain, &in, &weight, NULL, NULL);
+    weight.fp8 = true;
+    linear_forward(mixed, &rounded, &in, &weight, NULL, NULL);
+    linear_decode(mixed, &decoded, &in, &weight, NULL, NULL);
+    assert_same_bits(&decoded, &plain);
+    assert_memory_not_equal(rounded.data, plain.data, tensor_bytes(&plain));
+    free_all((struct tensor *[]){&in, &weight, &plain, &rounded, &decoded}, 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rounds_to_the_nearest),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_agrees_with_pytorch),
+        cmocka_unit_test(test_rows_are_their_own),
+        cmocka_unit_test(test_others_stay),
+    };
+    return cmocka_run_group_tests(tests, open_both, close_both);
+}
