@@ -25,6 +25,8 @@
 #define FIELD(member) offsetof(struct settings, member)
 static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cuda, cuda:N or cpu", "Where"},
+    {"precision", OPTION_STRING, FIELD(precision), "NAME", "bf16, fp32, or fp8 (train)",
+     NULL},
     {"seed", OPTION_INTEGER, FIELD(seed), "N", "of weights and tokens", NULL},
     {"tokens-per-pack", OPTION_INTEGER, FIELD(tokens_per_pack), "N", "of a pass", "train"},
     {"length", OPTION_INTEGER, FIELD(length), "T", "tokens of a document", NULL},
@@ -87,9 +89,7 @@ void result_begin(struct json_writer *json, const struct bench *bench, const cha
     json_string(json, "model", name);
     if (bench->backend)
         json_string(json, "device", backend_description(bench->backend));
-    json_string(
-        json, "dtype",
-        dtype_name(bench->backend ? backend_compute_dtype(bench->backend) : DTYPE_BF16));
+    json_string(json, "precision", bench->settings->precision);
     free(name);
 }
 
@@ -250,6 +250,7 @@ int main(int argc, char **argv)
     struct settings settings = {.device = memory_duplicate_string("cuda"),
                                 .moments = memory_duplicate_string("f32"),
                                 .masters = memory_duplicate_string("fp32"),
+                                .precision = memory_duplicate_string("bf16"),
                                 .quantize = memory_duplicate_string("none"),
                                 .tokens_per_pack = 16384,
                                 .length = 1024,

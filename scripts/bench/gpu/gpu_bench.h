@@ -16,6 +16,7 @@ struct settings {
     char *masters;
     int64_t tokens_per_pack, length, accumulation, chats;
     int64_t lora;
+    char *precision; /* bf16, fp8; fp32 */
     char *quantize;
     bool recompute;
     double lr;

@@ -113,7 +113,8 @@ enum status config_open(struct bench *bench, struct error *error)
 
 enum status device_begin(struct bench *bench, struct error *error)
 {
-    const struct backend_options options = {.device = bench->settings->device};
+    const struct backend_options options = {.device = bench->settings->device,
+                                            .precision = bench->settings->precision};
     size_t total_bytes;
     if (config_open(bench, error) || backend_open(&bench->backend, &options, error))
         return error->status;

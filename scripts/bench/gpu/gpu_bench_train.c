@@ -86,6 +86,7 @@ static struct memory_plan plan_make(const struct bench *bench)
         .dtype = backend ? backend_compute_dtype(backend) : DTYPE_BF16,
         .activations = backend ? backend_activation_dtype(backend) : DTYPE_BF16,
         .operands = backend ? backend_operand_dtype(backend) : DTYPE_BF16,
+        .fp8 = strcmp(settings->precision, "fp8") == 0,
         .moments = moments_of(settings),
         .masters_dropped = masters_dropped(settings),
         .lora = settings->lora > 0 ? &lora : NULL,
@@ -243,7 +244,10 @@ static void print_training(struct training *training, const struct bench *bench)
                  (long long)settings->lora);
     result_begin(&json, bench, "train");
     json_string(&json, "mode", mode);
-    json_string(&json, "details", settings->recompute ? "recompute" : "");
+    json_string(&json, "details",
+                settings->recompute                       ? "recompute"
+                : strcmp(settings->precision, "fp8") == 0 ? "FP8 products"
+                                                          : "");
     json_string(&json, "moments", settings->moments);
     json_string(&json, "masters", settings->masters);
     json_integer(&json, "length", settings->length);

@@ -3,6 +3,7 @@
  *
  *     gpu_operations peak          bf16 products of 8192 x 8192 x 8192, and a copy's GB/s
  *     gpu_operations linear        the products of a model's blocks
+ *     gpu_operations fp8           those that --precision fp8 makes of FP8 numbers
  *     gpu_operations attention     packed causal attention, forward and backward
  *     gpu_operations memory        GB/s of what is bound by memory
  *     gpu_operations decode        GB/s of the steps of generation
@@ -35,7 +36,7 @@ static const struct command_line command_line = {
     .name = "gpu_operations",
     .summary = "Times single operations on random data.",
     .examples = "  gpu_operations peak attention\n",
-    .positional = "peak|linear|attention|memory|decode…",
+    .positional = "peak|linear|fp8|attention|memory|decode…",
     .entries = entries,
 };
 
@@ -49,9 +50,9 @@ static const struct shapes models[] = {
 };
 static const struct shapes small_model = {"small", 64, 160, 4, 2, 16, 512};
 
-/* The three products of one linear layer. */
+/* The three products of one linear layer; of FP8 numbers two, with their quantisation. */
 static void linear_layer(struct bench *bench, const char *model, const char *name,
-                         int64_t T, int64_t M, int64_t K)
+                         int64_t T, int64_t M, int64_t K, bool fp8)
 {
     const double work = 2.0 * (double)T * (double)M * (double)K;
     struct tensor in = matrix(bench, T, K), weight = matrix(bench, M, K);
@@ -61,11 +62,14 @@ static void linear_layer(struct bench *bench, const char *model, const char *nam
 
     snprintf(details, sizeof details, "%s %lldx%lldx%lld", name, (long long)T, (long long)M,
              (long long)K);
-    MEASURE(bench, "linear_forward", model, details, work, "TFLOP/s",
+    weight.fp8 = fp8;
+    MEASURE(bench, fp8 ? "fp8_forward" : "linear_forward", model, details, work, "TFLOP/s",
             linear_forward(bench->backend, &out, &in, &weight, NULL, NULL));
-    MEASURE(bench, "linear_backward_weight", model, details, work, "TFLOP/s",
-            linear_backward_weight(bench->backend, &d_weight, NULL, &out, &in));
-    MEASURE(bench, "linear_backward_input", model, details, work, "TFLOP/s",
+    if (!fp8)
+        MEASURE(bench, "linear_backward_weight", model, details, work, "TFLOP/s",
+                linear_backward_weight(bench->backend, &d_weight, NULL, &out, &in));
+    MEASURE(bench, fp8 ? "fp8_backward_input" : "linear_backward_input", model, details,
+            work, "TFLOP/s",
             linear_backward_input(bench->backend, &in, &out, &weight, false));
     blocks_free(bench);
 }
@@ -87,13 +91,23 @@ static void bench_peak(struct bench *bench)
     blocks_free(bench);
 }
 
-static void bench_linear(struct bench *bench, const struct shapes *s)
+static void linear_layers(struct bench *bench, const struct shapes *s, bool fp8)
 {
     const int64_t T = bench->settings->tokens;
-    linear_layer(bench, s->name, "qkv", T, (s->H + 2 * s->G) * s->D, s->C);
-    linear_layer(bench, s->name, "attention out", T, s->C, s->H * s->D);
-    linear_layer(bench, s->name, "gate and up", T, 2 * s->F, s->C);
-    linear_layer(bench, s->name, "down", T, s->C, s->F);
+    linear_layer(bench, s->name, "qkv", T, (s->H + 2 * s->G) * s->D, s->C, fp8);
+    linear_layer(bench, s->name, "attention out", T, s->C, s->H * s->D, fp8);
+    linear_layer(bench, s->name, "gate and up", T, 2 * s->F, s->C, fp8);
+    linear_layer(bench, s->name, "down", T, s->C, s->F, fp8);
+}
+
+static void bench_linear(struct bench *bench, const struct shapes *s)
+{
+    linear_layers(bench, s, false);
+}
+
+static void bench_fp8(struct bench *bench, const struct shapes *s)
+{
+    linear_layers(bench, s, true);
 }
 
 static struct documents documents_new(struct bench *bench, int64_t tokens, int64_t length)
@@ -436,6 +450,8 @@ static enum status run_part(struct bench *bench, const char *part)
         bench_peak(bench);
     else if (strcmp(part, "linear") == 0)
         for_models(bench, bench_linear);
+    else if (strcmp(part, "fp8") == 0)
+        for_models(bench, bench_fp8);
     else if (strcmp(part, "attention") == 0)
         bench_attention(bench);
     else if (strcmp(part, "decode") == 0)
@@ -445,7 +461,7 @@ static enum status run_part(struct bench *bench, const char *part)
         memory_adamw(bench, bench->settings->small ? 4099 : (int64_t)1 << 28);
     } else
         return error_set(bench->error, STATUS_USAGE,
-                         "%s: use peak, linear, attention, memory or decode", part);
+                         "%s: use peak, linear, fp8, attention, memory or decode", part);
     return backend_sync(bench->backend, bench->error);
 }
 
