@@ -10,8 +10,8 @@
  *     scale(row) = max |row| / 448         row8 = E4M3(row / scale)
  *
  *     out[t,m]  = scale_in[t] scale_w[m] sum over k of in8[t,k] w8[m,k]
- *     d_in[t,k] = scale_g[t] sum over m of g8[t,m] w8[m,k],    g[t,m] = d_out[t,m]
- * scale_w[m]
+ *     d_in[t,k] = scale_g[t] sum over m of g8[t,m] w8[m,k],
+ *                 g[t,m] = d_out[t,m] scale_w[m]
  *
  * The scales of the weight's rows stand in the sum of the backward, and go to d_out there,
  * so that both multiply with the same w8. Gradients of weights are sums over all tokens,
@@ -24,5 +24,8 @@
  */
 #define FP8_MOST  448.0F
 #define FP8_LEAST 1e-30F
+
+/* Of both sizes of a weight: tensor cores read 16 bytes at a time. */
+#define FP8_MULTIPLE 16
 
 #endif

@@ -71,7 +71,7 @@ static enum status replies_precise(const struct backend *backend, struct error *
     if (!backend_fp8(backend))
         return STATUS_OK;
     return error_set(error, STATUS_USAGE,
-                     "precision \"fp8\" is of training: replies are made in bf16 or fp32");
+                     "precision \"fp8\" is for training: replies are made in bf16 or fp32");
 }
 
 static enum status local_open(struct chat *chat, const char *directory,

@@ -1,5 +1,6 @@
 #include "model/transformer.h"
 
+#include "backend/fp8.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text_buffer.h"
@@ -244,10 +245,8 @@ static enum status weights_allocate(struct transformer *model,
     return parameter_block_allocate(&model->base, masters, error);
 }
 
-/* Products of FP8 numbers want matrices of whole accesses. */
 static enum status fp8_check(const struct architecture *a, struct error *error)
 {
-    enum { FP8_MULTIPLE = 16 };
     const int64_t sizes[] = {a->channels, a->heads * a->head_size, query_key_value_width(a),
                              a->feed_forward};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)

@@ -34,7 +34,7 @@ struct inspect_options {
     int64_t count;
     int64_t seed;
     char *device;
-    char *precision; /* auto, fp32, bf16 */
+    char *precision; /* auto, fp32, bf16, fp8 */
     int64_t threads;
     bool json;
 };
@@ -66,7 +66,7 @@ static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      NULL},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
-     "fp32, bf16 or auto (cpu: fp32, to be exact; cuda: bf16)", NULL},
+     "fp32, bf16, fp8 or auto (cpu: fp32, to be exact; cuda: bf16)", NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"json", OPTION_BOOL, FIELD(json), NULL, "model: as JSON", NULL},
     {NULL, OPTION_BOOL, 0, NULL, NULL, NULL},

@@ -88,14 +88,13 @@ static const struct option_entry entries[] = {
      "keep only each block's input and run it again in the backward: less memory", NULL},
     {"moments", OPTION_STRING, FIELD(moments), "TYPE",
      "AdamW's: f32 (8 bytes a parameter), bf16 rounded stochastically (4; wants "
-     "--precision "
-     "bf16), or 8bit, block-wise with a dynamic map as bitsandbytes has them (2.03; f32 "
-     "for "
-     "norms, biases and matrices of less than 4,096 values)",
+     "--precision bf16 or fp8), or 8bit, block-wise with a dynamic map as bitsandbytes has "
+     "them (2.03; f32 for norms, biases and matrices of less than 4,096 values)",
      NULL},
     {"masters", OPTION_STRING, FIELD(masters), "TYPE",
      "fp32 weights behind bf16 ones, or none: bf16 alone, each update rounded "
-     "stochastically (2 bytes a parameter less; wants --precision bf16; not with --lora)",
+     "stochastically (2 bytes a parameter less; wants --precision bf16 or fp8; not with "
+     "--lora)",
      NULL},
     {"shard", OPTION_STRING, FIELD(shard), "WHAT",
      "what several processes share out: optimizer (moments), or full (weights and "
@@ -120,11 +119,9 @@ static const struct option_entry entries[] = {
     {"device", OPTION_STRING, FIELD(device), "NAME", "cpu, cuda, or cuda:N for GPU N",
      NULL},
     {"precision", OPTION_STRING, FIELD(precision), "NAME",
-     "fp32, bf16 or auto: bf16 on GPUs and on CPUs with AVX-512 BF16, else fp32; or fp8 "
-     "(H100, "
-     "H200): bf16, but the matrices' outputs and their inputs' gradients are products of "
-     "FP8 "
-     "numbers, with a scale for each row",
+     "fp32, bf16 or auto: bf16 on GPUs and on CPUs with AVX-512 BF16, else fp32; or fp8: "
+     "bf16, but the blocks' matrices multiply FP8 numbers, with a scale for each row, in "
+     "outputs and gradients of inputs (H100, H200; CPUs compute what these would)",
      NULL},
     {"threads", OPTION_INTEGER, FIELD(threads), "N", "CPU threads (0: all cores)", NULL},
     {"show", OPTION_INTEGER, FIELD(show), "N",

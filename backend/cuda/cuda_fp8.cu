@@ -7,8 +7,7 @@
 
 enum {
     FP8_CAPABILITY = 90,
-    FP8_LIBRARY = 120900, /* the first cuBLASLt that takes scales of rows */
-    FP8_MULTIPLE = 16     /* of both sizes of a weight: bytes of an access */
+    FP8_LIBRARY = 120900 /* the first cuBLASLt that takes scales of rows */
 };
 
 enum status cuda_fp8_check(int compute_capability, const char *name, struct error *error)

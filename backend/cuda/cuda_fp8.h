@@ -14,9 +14,8 @@
 /* An error where this GPU or this cuBLASLt does not serve. */
 enum status cuda_fp8_check(int compute_capability, const char *name, struct error *error);
 
-/* As linear_forward() and linear_backward_input(): bf16, sizes of the weight multiples
- * of 16.
- */
+/* As linear_forward() and linear_backward_input(): bf16, sizes of the
+ * weight multiples of 16. */
 void cuda_fp8_forward(struct cuda_backend *cuda, struct tensor *out,
                       const struct tensor *in, const struct tensor *weight,
                       const struct tensor *bias, const struct tensor *residual);

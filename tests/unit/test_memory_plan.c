@@ -160,6 +160,18 @@ static void own_attention(void **state)
                      (512 << 20) + 2 * rows * C * 4 + 4096 * H * 4 + (256 << 20));
 }
 
+/* Gate and up is the largest of a block's matrices: a byte for each number of it and of its
+ * outputs' gradients, and scales of rows, columns and tokens. */
+static void fp8_products(void **state)
+{
+    struct training_shape shape = on_a_gpu;
+    (void)state;
+    const size_t before = memory_plan_make(&llama, &shape).workspace;
+    shape.fp8 = true;
+    assert_int_equal(memory_plan_make(&llama, &shape).workspace - before,
+                     2 * F * C + 4096 * (2 * F + 4) + 2 * 2 * F * 4);
+}
+
 static size_t moments_held(const struct transformer *model, struct backend *backend)
 {
     const struct parameter_block *block = transformer_trained(model);
@@ -259,9 +271,10 @@ static void advice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(full_fine_tune),    cmocka_unit_test(adapters),
-        cmocka_unit_test(quantized),         cmocka_unit_test(own_attention),
-        cmocka_unit_test(moments_in_8_bits), cmocka_unit_test(advice),
+        cmocka_unit_test(full_fine_tune), cmocka_unit_test(adapters),
+        cmocka_unit_test(quantized),      cmocka_unit_test(own_attention),
+        cmocka_unit_test(fp8_products),   cmocka_unit_test(moments_in_8_bits),
+        cmocka_unit_test(advice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
