@@ -6,12 +6,12 @@
 #include <math.h>
 #include <string.h>
 
-/* The nearest number of E4M3, of two the even one. Behind the last of its three bits of
- * mantissa 20 are rounded off; below 2^-6 numbers lie 2^-9 apart, as those of f32 do beside
- * 2^14. */
+/* The nearest number of E4M3, of two the even one; of at most FP8_MOST, as scaled rows are.
+ * Behind the last of its three bits of mantissa 20 are rounded off; below 2^-6 numbers lie
+ * 2^-9 apart, as those of f32 do beside 2^14. */
 static inline float e4m3_round(float value)
 {
-    const float magnitude = fabsf(value) > FP8_MOST ? FP8_MOST : fabsf(value);
+    const float magnitude = fabsf(value);
     uint32_t bits;
     float rounded;
 

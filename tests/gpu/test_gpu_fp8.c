@@ -85,7 +85,8 @@ static double *transposed(const double *matrix, int64_t rows, int64_t columns)
     return out;
 }
 
-/* Rows of very different sizes, as gradients have them. */
+/* Rows of very different sizes, as gradients have them, and in each a number that stands
+ * out and is to be found, as activations have them. */
 static struct operand uneven_matrix(int64_t rows, int64_t columns)
 {
     struct operand operand = random_matrix(DTYPE_BF16, rows, columns);
@@ -94,6 +95,7 @@ static struct operand uneven_matrix(int64_t rows, int64_t columns)
         const float by = ldexpf(1, (int)random_between(-30, 10));
         for (int64_t i = 0; i < columns; i++)
             host_data(&operand)[r * columns + i] *= by;
+        host_data(&operand)[r * columns + random_between(0, columns - 1)] *= 16;
     }
     operand_send(&operand);
     return operand;
