@@ -116,7 +116,8 @@ static bool rows_quantise(struct cuda_backend *cuda, uint8_t *out, float *scales
 /*
  * The same numbers of a weight [M, K], transposed: [K, M]. A block brings TILE x TILE of
  * them to shared memory as bytes: a thread N neighbours of a row of the weight, then 16
- * neighbours of a column.
+ * neighbours of a column. A warp reads 2 N of 16 rows, whole sectors of 32 bytes: along a
+ * row its bytes would go to one bank, N columns being a multiple of all banks apart.
  *
  *     tile [TILE columns][TILE rows + 16]
  */
@@ -133,7 +134,7 @@ static __global__ void __launch_bounds__(TILE_THREADS)
     const int column_first = static_cast<int>(blockIdx.x) * TILE;
 
     for (int part = thread; part < TILE * TILE / N; part += TILE_THREADS) {
-        const int i = part / (TILE / N), j = part % (TILE / N) * N;
+        const int i = part / 2 % TILE, j = (part / (2 * TILE) * 2 + part % 2) * N;
         const int row = row_first + i, column = column_first + j;
         if (row >= rows || column >= columns)
             continue;
