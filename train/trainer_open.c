@@ -282,7 +282,7 @@ static enum status memory_check(const struct trainer *trainer,
         .longest = trainer->longest,
         .untrained = trainer->options->init != NULL,
         .recompute = trainer->options->recompute,
-        .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
+        .device = trainer_on_gpu(trainer),
     };
     const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
     /* They are open: what is free is so behind them (backend/collective.c). */
@@ -352,7 +352,7 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
 static enum status warm_up(struct trainer *trainer, struct error *error)
 {
     struct cross_entropy_sums sums;
-    if (strcmp(backend_name(trainer->backend), "cpu") == 0)
+    if (!trainer_on_gpu(trainer))
         return STATUS_OK;
     transformer_warm_up(trainer->model, trainer->token_limit, trainer->longest, &sums);
     if (!ranks_wait(&trainer->ranks, error) && !backend_sync(trainer->backend, error))
