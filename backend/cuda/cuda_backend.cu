@@ -333,9 +333,9 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->shared_bytes_most = properties.sharedMemPerBlockOptin;
     libraries_open(cuda);
     if (cuda->backend.error.status) {
-        const enum status failed =
+        const enum status failed = /* cuda_fail() says "cuda: " */
             error_set(error, cuda->backend.error.status, "device \"cuda:%d\": %s", device,
-                      cuda->backend.error.message);
+                      cuda->backend.error.message + strlen("cuda: "));
         cuda_close(&cuda->backend);
         return failed;
     }
