@@ -34,11 +34,6 @@ static void trainer_release(struct trainer *trainer)
     backend_close(trainer->backend);
 }
 
-bool trainer_on_gpu(const struct trainer *trainer)
-{
-    return strcmp(backend_name(trainer->backend), "cpu") != 0;
-}
-
 static bool due(int64_t every, int64_t step)
 {
     return every > 0 && step % every == 0;
@@ -69,7 +64,7 @@ static enum status report_last(struct trainer *trainer, enum status status,
 static enum status steps_run(struct trainer *trainer, struct error *error)
 {
     const struct train_options *options = trainer->options;
-    const bool overlaps = trainer_on_gpu(trainer);
+    const bool overlaps = !backend_on_host(trainer->backend);
     struct progress progress;
     enum status status = STATUS_OK;
     progress_begin(&progress, "train", trainer->adamw.step, trainer->total_steps);

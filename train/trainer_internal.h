@@ -50,10 +50,6 @@ struct trainer {
     char identity[SHA256_HEX_BYTES];
 };
 
-/* Whether a GPU computes, beside the host: its memory is what a run may lack, and the host
- * is free meanwhile. */
-bool trainer_on_gpu(const struct trainer *trainer);
-
 /* Tokenizer, template and examples: all that --show needs. */
 enum status trainer_open_data(struct trainer *trainer, struct architecture *architecture,
                               struct error *error);

@@ -284,7 +284,7 @@ static enum status memory_check(const struct trainer *trainer,
         .longest = trainer->longest,
         .untrained = trainer->options->init != NULL,
         .recompute = trainer->options->recompute,
-        .device = trainer_on_gpu(trainer),
+        .device = !backend_on_host(trainer->backend),
     };
     const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
     /* They are open: what is free is so behind them (backend/collective.c). */
@@ -356,7 +356,7 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
 static enum status warm_up(struct trainer *trainer, struct error *error)
 {
     struct cross_entropy_sums sums;
-    if (!trainer_on_gpu(trainer))
+    if (backend_on_host(trainer->backend))
         return STATUS_OK;
     transformer_warm_up(trainer->model, trainer->token_limit, trainer->longest, &sums);
     if (!ranks_wait(&trainer->ranks, error) && !backend_sync(trainer->backend, error))

@@ -141,7 +141,7 @@ static void cuda_close(struct backend *backend)
 
 static const struct operation_table cuda_table = {
     .name = "cuda",
-    .indices_on_host = false,
+    .on_host = false,
     .memory = cuda_memory,
     .close = cuda_close,
     .thread_count = cuda_thread_count,
