@@ -58,6 +58,11 @@ const char *backend_name(const struct backend *backend)
     return backend->table->name;
 }
 
+bool backend_on_host(const struct backend *backend)
+{
+    return backend->table->on_host;
+}
+
 int backend_thread_count(const struct backend *backend)
 {
     return backend->table->thread_count(backend);

@@ -32,6 +32,8 @@ enum status backend_open(struct backend **backend, const struct backend_options 
 void backend_close(struct backend *backend);
 
 const char *backend_name(const struct backend *backend);
+/* Whether the host computes: device memory is the host's. */
+bool backend_on_host(const struct backend *backend);
 int backend_thread_count(const struct backend *backend);
 /* Element type of weights: DTYPE_F32 or DTYPE_BF16. */
 enum dtype backend_compute_dtype(const struct backend *backend);

@@ -87,7 +87,7 @@ static inline void check_indices(const struct backend *backend, const int32_t *i
                                  int64_t count, int64_t low, int64_t limit)
 {
     CHECK(indices || count == 0);
-    if (!backend->table->indices_on_host)
+    if (!backend->table->on_host)
         return;
     for (int64_t t = 0; t < count; t++)
         CHECK(indices[t] >= low && indices[t] < limit);

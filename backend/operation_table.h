@@ -16,7 +16,7 @@
  */
 struct operation_table {
     const char *name;
-    bool indices_on_host; /* int32 arrays can be read and are checked */
+    bool on_host; /* see backend_on_host(); int32 arrays are checked */
     bool (*memory)(const struct backend *, size_t *free_bytes, size_t *total_bytes);
     void (*close)(struct backend *);
     int (*thread_count)(const struct backend *);

@@ -298,7 +298,7 @@ static void check_documents(const struct backend *backend,
     const int32_t *starts = documents->starts;
 
     CHECK(documents->count >= 0 && documents->longest >= 0);
-    if (!backend->table->indices_on_host)
+    if (!backend->table->on_host)
         return;
     CHECK(starts[0] == 0 && starts[documents->count] == tokens);
     for (int64_t n = 0; n < documents->count; n++) {
@@ -501,7 +501,7 @@ void attention_prefill(struct backend *backend, struct tensor *out,
 {
     check_cache(backend, cache, qkv, shape);
     check_attention(backend, out, qkv, &cached->documents, shape);
-    if (backend->table->indices_on_host)
+    if (backend->table->on_host)
         check_cached_documents(backend, cache, cached);
     if (!backend->error.status)
         backend->table->attention_prefill(backend, out, qkv, cache, cached, shape);
@@ -514,7 +514,7 @@ void attention_decode(struct backend *backend, struct tensor *out, const struct 
 {
     const enum dtype dtype = check_cache(backend, cache, qkv, shape);
 
-    for (int64_t s = 0; s < qkv->shape[0] && backend->table->indices_on_host; s++)
+    for (int64_t s = 0; s < qkv->shape[0] && backend->table->on_host; s++)
         check_pages(backend, cache, pages, s, positions[s]);
     check_operand(backend, out, dtype, qkv->shape[0], shape->heads * shape->head_size);
     check_scores(shape);

@@ -217,6 +217,13 @@ void text_buffer_append_number(struct text_buffer *buffer, double value)
     text_buffer_append(buffer, text);
 }
 
+void text_buffer_append_memory(struct text_buffer *buffer, size_t bytes)
+{
+    const bool small = bytes < (size_t)1 << 30;
+    text_buffer_appendf(buffer, "%.2f %s", (double)bytes / (small ? 0x1p20 : 0x1p30),
+                        small ? "MiB" : "GiB");
+}
+
 bool text_parse_number(const char *text, double *out)
 {
     const char *digits = text + (*text == '-' || *text == '+');

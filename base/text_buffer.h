@@ -40,6 +40,8 @@ void text_buffer_append_csv(struct text_buffer *buffer, const char *text);
 
 /* Shortest decimal that reads back as the same double; NaN and infinities as null. */
 void text_buffer_append_number(struct text_buffer *buffer, double value);
+/* Memory, for people: "2.94 GiB", and below one "268.40 MiB". */
+void text_buffer_append_memory(struct text_buffer *buffer, size_t bytes);
 
 /* Characters that a page must not pass on from a stranger's text: C0 without line feed and
  * tab, DEL and C1, and those that embed, override or isolate a direction of writing. */

@@ -177,11 +177,6 @@ size_t memory_plan_total(const struct memory_plan *plan)
            plan->activations + plan->workspace;
 }
 
-static double gibibytes(size_t bytes)
-{
-    return (double)bytes / 1073741824.0;
-}
-
 void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out)
 {
     const struct {
@@ -192,15 +187,18 @@ void memory_plan_print(const struct memory_plan *plan, struct text_buffer *out)
         {"gradients", plan->gradients},     {"moments", plan->moments},
         {"activations", plan->activations}, {"workspace", plan->workspace},
     };
+    const size_t total = memory_plan_total(plan);
+    const double unit = total < (size_t)1 << 30 ? 0x1p20 : 0x1p30; /* of the total */
     const char *between = "";
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].bytes == 0)
             continue;
         text_buffer_appendf(out, "%s%s %.2f", between, parts[i].name,
-                            gibibytes(parts[i].bytes));
+                            (double)parts[i].bytes / unit);
         between = " + ";
     }
-    text_buffer_appendf(out, " = %.2f GiB", gibibytes(memory_plan_total(plan)));
+    text_buffer_append(out, " = ");
+    text_buffer_append_memory(out, total);
 }
 
 /* One step of the advice. */
@@ -307,9 +305,11 @@ void memory_plan_advise(const struct architecture *architecture,
         const struct memory_plan plan = memory_plan_make(architecture, &less);
         const size_t total = memory_plan_total(&plan);
         text_buffer_appendf(
-            out, "%s%s%s (%.2f GiB)", out->length ? ", then " : "", changes[i].option,
-            changes[i].make == adapt && small ? " in place of --moments and --masters" : "",
-            gibibytes(total));
+            out, "%s%s%s (", out->length ? ", then " : "", changes[i].option,
+            changes[i].make == adapt && small ? " in place of --moments and --masters"
+                                              : "");
+        text_buffer_append_memory(out, total);
+        text_buffer_append_char(out, ')');
         if (total <= bytes)
             return;
     }

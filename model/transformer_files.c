@@ -442,8 +442,8 @@ static enum status weights_on_host(const struct transformer *model, const float 
 {
     CHECK(!model->quantized && !model->arranged);
     *host = model->base.weights;
-    if (strcmp(backend_name(model->backend), "cpu") == 0 &&
-        model->base.dtype == DTYPE_F32 && !model->architecture.transposed)
+    if (backend_on_host(model->backend) && model->base.dtype == DTYPE_F32 &&
+        !model->architecture.transposed)
         return STATUS_OK;
     *host = *copy = memory_allocate_array((size_t)model->base.count, sizeof **copy);
     const enum status status = parameter_block_get(&model->base, *copy, error);

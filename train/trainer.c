@@ -64,7 +64,7 @@ static enum status report_last(struct trainer *trainer, enum status status,
 static enum status steps_run(struct trainer *trainer, struct error *error)
 {
     const struct train_options *options = trainer->options;
-    const bool overlaps = strcmp(backend_name(trainer->backend), "cpu") != 0;
+    const bool overlaps = !backend_on_host(trainer->backend);
     struct progress progress;
     enum status status = STATUS_OK;
     progress_begin(&progress, "train", trainer->adamw.step, trainer->total_steps);

@@ -284,7 +284,7 @@ static enum status memory_check(const struct trainer *trainer,
         .longest = trainer->longest,
         .untrained = trainer->options->init != NULL,
         .recompute = trainer->options->recompute,
-        .device = strcmp(backend_name(trainer->backend), "cpu") != 0,
+        .device = !backend_on_host(trainer->backend),
     };
     const struct memory_plan plan_of = memory_plan_make(architecture, &shape);
     /* They are open: what is free is so behind them (backend/collective.c). */
@@ -297,14 +297,16 @@ static enum status memory_check(const struct trainer *trainer,
     if (!backend_memory(trainer->backend, &free_bytes, &total_bytes)) {
         log_info("memory: %s", text_buffer_string(&text));
     } else if (memory_plan_total(&plan_of) <= free_bytes) {
-        log_info("memory: %s, of %.2f GiB free%s", text_buffer_string(&text),
-                 (double)free_bytes / 1073741824.0, beside);
+        text_buffer_append(&text, ", of ");
+        text_buffer_append_memory(&text, free_bytes);
+        log_info("memory: %s free%s", text_buffer_string(&text), beside);
     } else {
+        text_buffer_append(&text, ", and ");
+        text_buffer_append_memory(&text, free_bytes);
         memory_plan_advise(architecture, &shape, free_bytes, &advice);
-        status = error_set(error, STATUS_MEMORY,
-                           "training would take %s, and %.2f GiB are free%s: try %s",
-                           text_buffer_string(&text), (double)free_bytes / 1073741824.0,
-                           beside, text_buffer_string(&advice));
+        status =
+            error_set(error, STATUS_MEMORY, "training would take %s are free%s: try %s",
+                      text_buffer_string(&text), beside, text_buffer_string(&advice));
     }
     text_buffer_release(&text);
     text_buffer_release(&advice);
@@ -354,7 +356,7 @@ static enum status adapters_open(struct trainer *trainer, const char *checkpoint
 static enum status warm_up(struct trainer *trainer, struct error *error)
 {
     struct cross_entropy_sums sums;
-    if (strcmp(backend_name(trainer->backend), "cpu") == 0)
+    if (backend_on_host(trainer->backend))
         return STATUS_OK;
     transformer_warm_up(trainer->model, trainer->token_limit, trainer->longest, &sums);
     if (!ranks_wait(&trainer->ranks, error) && !backend_sync(trainer->backend, error))

@@ -151,7 +151,7 @@ static bool cpu_record_begin(struct backend *backend)
 
 static const struct operation_table cpu_table = {
     .name = "cpu",
-    .indices_on_host = true,
+    .on_host = true,
     .memory = cpu_memory,
     .close = cpu_close,
     .thread_count = cpu_thread_count,

@@ -1,4 +1,5 @@
 #include "backend/cuda/cuda_attention.cuh"
+#include "backend/cuda/cuda_cudnn.h"
 #include "backend/cuda/cuda_operations.h"
 
 #include <stdlib.h>
@@ -111,13 +112,10 @@ static bool tensor_cores_serve(const struct cuda_backend *cuda,
            aligned(a->cached_values);
 }
 
-/* Documents of one length that cuDNN takes as it is (cuda_cudnn.cpp), or long ones. */
 static bool plans_pay(const struct cuda_attention *a, const struct documents *documents)
 {
-    const int64_t longest = documents->longest;
-
-    return (documents->count * longest == a->tokens && longest % 128 == 0) ||
-           longest >= RAGGED_LENGTH_LEAST;
+    return cuda_cudnn_uniform(documents, a->tokens) ||
+           documents->longest >= RAGGED_LENGTH_LEAST;
 }
 
 /* cuDNN's attention is asked for neither windows nor caps. */

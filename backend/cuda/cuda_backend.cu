@@ -141,7 +141,7 @@ static void cuda_close(struct backend *backend)
 
 static const struct operation_table cuda_table = {
     .name = "cuda",
-    .indices_on_host = false,
+    .on_host = false,
     .memory = cuda_memory,
     .close = cuda_close,
     .thread_count = cuda_thread_count,
@@ -333,9 +333,9 @@ enum status cuda_backend_open(struct backend **backend, int device,
     cuda->shared_bytes_most = properties.sharedMemPerBlockOptin;
     libraries_open(cuda);
     if (cuda->backend.error.status) {
-        const enum status failed =
+        const enum status failed = /* cuda_fail() says "cuda: " */
             error_set(error, cuda->backend.error.status, "device \"cuda:%d\": %s", device,
-                      cuda->backend.error.message);
+                      cuda->backend.error.message + strlen("cuda: "));
         cuda_close(&cuda->backend);
         return failed;
     }

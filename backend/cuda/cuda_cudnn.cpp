@@ -4,10 +4,10 @@
  * cuDNN's fused attention: what it serves, how a call is cut into launches, and where the
  * operands of each lie.
  *
- * Uniform batches (all documents of one length, a multiple of 128) are dense tensors,
- * others ragged ones with a padding mask. In both, Q, K and V are views of qkv and their
- * gradients views of d_qkv: a token's row is qkv_stride elements long. Lengths and document
- * counts of ragged batches are rounded up, so that few plans serve many batches.
+ * Uniform batches are dense tensors, others ragged ones with a padding mask. In both, Q, K
+ * and V are views of qkv and their gradients views of d_qkv: a token's row is qkv_stride
+ * elements long. Lengths and document counts of ragged batches are rounded up, so that few
+ * plans serve many batches.
  *
  * The backward is the deterministic one. On Hopper, cuDNN before 9.25 then stores the
  * gradient of the scores, 2 bytes for each pair of tokens and head; WORKSPACE_BYTES bounds
@@ -83,6 +83,13 @@ static bool servable(const struct cuda_backend *cuda, const struct tensor *qkv,
            aligned16(out);
 }
 
+/* No document is longer than `longest`: if that many fit exactly, none is shorter. */
+bool cuda_cudnn_uniform(const struct documents *documents, int64_t tokens)
+{
+    return documents->count * documents->longest == tokens &&
+           documents->longest % TILE == 0;
+}
+
 static struct cuda_cudnn_layout layout_make(const struct tensor *qkv,
                                             const struct documents *documents,
                                             const struct attention_shape *shape)
@@ -90,8 +97,7 @@ static struct cuda_cudnn_layout layout_make(const struct tensor *qkv,
     const int64_t count = documents->count, longest = documents->longest;
     struct cuda_cudnn_layout layout = {};
 
-    /* No document is longer than `longest`: if that many fit exactly, none is shorter. */
-    layout.uniform = count * longest == qkv->shape[0] && longest % TILE == 0;
+    layout.uniform = cuda_cudnn_uniform(documents, qkv->shape[0]);
     layout.tokens = qkv->shape[0];
     layout.documents = count;
     layout.length = layout.uniform ? longest : length_rounded(longest);

@@ -23,6 +23,10 @@ struct cuda_cudnn_layout {
     int64_t out_stride; /* H D */
 };
 
+/* Whether documents, `tokens` in all, are uniform: of one length, a multiple of the rows
+ * that cuDNN's kernels take at a time. */
+bool cuda_cudnn_uniform(const struct documents *documents, int64_t tokens);
+
 /*
  * The index of one launch: the first element of each document, and one past the last, in
  * qkv, in out and in the statistics, then the tokens of each document. Parts are aligned to

@@ -4,6 +4,7 @@ set -eu
 : "${HOLDFAST:?path of the holdfast binary}"
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 SCRATCH=$(mktemp -d)
+export TMPDIR=$SCRATCH # what a run leaves behind is its own
 trap 'rm -rf "$SCRATCH"' EXIT
 export OMP_NUM_THREADS=2
 

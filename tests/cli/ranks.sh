@@ -11,7 +11,7 @@ tiny_chats 11 | sed 's/"messages"/"split":"validation","messages"/' >>chats.json
 settings=(--init config.json --data chats.jsonl --epochs 3 --lr 0.01 --batch-size 2
     --accumulation 2 --save-every 4 --keep 2 --validate-every 5 --save-dtype f32 --precision fp32
     --quiet)
-port=$((20000 + $$ % 9000))
+port=$((10000 + $$ * 64 % 20000)) # scripts that run beside have others
 
 # rank NUMBER OF command …: takes the place of the (sub)shell, as torchrun starts one.
 rank() {

@@ -110,7 +110,7 @@ static inline void require(enum dtype dtype)
 /* The CPU stands in for the device: some promises are not its own. */
 static inline bool device_is_cpu(void)
 {
-    return strcmp(backend_name(backends[DEVICE]), "cpu") == 0;
+    return backend_on_host(backends[DEVICE]);
 }
 
 /* Names what runs, for messages of failures. */

@@ -268,13 +268,42 @@ static void advice(void **state)
     expect_advice(&shape, 8, "nothing is left to save");
 }
 
+/* In MiB below one GiB: parts show, and what does not fit differs from what does. */
+static void tiny_models(void **state)
+{
+    struct architecture tiny = llama;
+    struct training_shape shape = on_a_gpu;
+    struct text_buffer text = {0}, wanted = {0};
+    (void)state;
+    tiny.layer_count = 4;
+    tiny.channels = tiny.feed_forward = 64;
+    tiny.heads = tiny.key_value_heads = 1;
+    tiny.vocabulary = 280;
+    shape.token_count = shape.longest = 128;
+    const struct memory_plan whole = memory_plan_make(&tiny, &shape);
+    memory_plan_print(&whole, &text);
+    assert_null(strstr(text_buffer_string(&text), " 0.00"));
+    assert_true(text_ends_with(text_buffer_string(&text), " MiB"));
+    shape.recompute = true;
+    const struct memory_plan less = memory_plan_make(&tiny, &shape);
+    const size_t bytes = memory_plan_total(&less);
+    assert_in_range(memory_plan_total(&whole) - bytes, 1 << 14, 1 << 20);
+    text_buffer_clear(&text);
+    shape.recompute = false;
+    memory_plan_advise(&tiny, &shape, bytes, &text);
+    text_buffer_appendf(&wanted, "--recompute (%.2f MiB)", (double)bytes / 1048576.0);
+    assert_string_equal(text_buffer_string(&text), text_buffer_string(&wanted));
+    text_buffer_release(&text);
+    text_buffer_release(&wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_fine_tune), cmocka_unit_test(adapters),
         cmocka_unit_test(quantized),      cmocka_unit_test(own_attention),
         cmocka_unit_test(fp8_products),   cmocka_unit_test(moments_in_8_bits),
-        cmocka_unit_test(advice),
+        cmocka_unit_test(advice),         cmocka_unit_test(tiny_models),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,25 @@ static void integers_are_parsed_in_range(void **state)
     assert_int_equal(number, 10); /* decimal, never octal */
 }
 
+static void memory_is_told_apart_below_a_gibibyte_too(void **state)
+{
+    static const struct {
+        size_t bytes;
+        const char *text;
+    } known[] = {{0, "0.00 MiB"},
+                 {281426330, "268.39 MiB"},
+                 {281436816, "268.40 MiB"},
+                 {1073741824, "1.00 GiB"},
+                 {139963247001, "130.35 GiB"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct text_buffer buffer = {0};
+        text_buffer_append_memory(&buffer, known[i].bytes);
+        assert_string_equal(buffer.data, known[i].text);
+        text_buffer_release(&buffer);
+    }
+}
+
 static void html_is_escaped(void **state)
 {
     (void)state;
@@ -216,6 +235,7 @@ int main(void)
         cmocka_unit_test(numbers_read_back_equal),
         cmocka_unit_test(numbers_are_parsed_to_the_end),
         cmocka_unit_test(integers_are_parsed_in_range),
+        cmocka_unit_test(memory_is_told_apart_below_a_gibibyte_too),
         cmocka_unit_test(html_is_escaped),
         cmocka_unit_test(starts_and_ends),
     };

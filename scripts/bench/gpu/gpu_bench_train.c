@@ -94,7 +94,7 @@ static struct memory_plan plan_make(const struct bench *bench)
         .token_count = settings->tokens_per_pack,
         .longest = settings->length,
         .recompute = settings->recompute,
-        .device = !backend || strcmp(backend_name(backend), "cpu") != 0,
+        .device = !backend || !backend_on_host(backend),
     };
     return memory_plan_make(&bench->architecture, &shape);
 }
