@@ -132,6 +132,9 @@ $(BUILD)/%.o: %.c
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Tests are compiled for longer than they run.
+$(BUILD)/tests/%.o: CFLAGS += -O1
+
 # Embedded with .incbin, which -MMD does not see.
 $(BUILD)/eval/classifier_table.o: eval/classifier/weights.bin
 
