@@ -3,6 +3,7 @@
 # VARIANT  release (default), asan, fuzz      objects go to build/<variant>/
 # LAYERS   folders to build, lowest first     e.g. make LAYERS="base text" test
 # TESTS    unit tests to build and run        e.g. make TESTS=test_arena test
+# JOBS     tests to run at a time             default: as many as there are cores
 # CUDA     0 leaves the CUDA back-end out     default: built where nvcc is
 # CUDA_ARCHITECTURES                          default: 80 90 (and PTX for later ones)
 # EMULATED     0 leaves out the GPU tests on the CPU; default: where CUDA's headers are
