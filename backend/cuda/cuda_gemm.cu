@@ -161,8 +161,8 @@ void cuda_gemm_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm)
     if (gemm->rows == 0 || gemm->columns == 0)
         return;
     CHECK(gemm->in == DTYPE_F32 || gemm->in == DTYPE_BF16 || gemm->in == DTYPE_U8);
-    CHECK(gemm->out == (gemm->in == DTYPE_U8 ? DTYPE_BF16 : gemm->in) ||
-          (gemm->out == DTYPE_F32 && gemm->in != DTYPE_U8));
+    CHECK(gemm->in == DTYPE_U8 ? gemm->out == DTYPE_BF16
+                               : gemm->out == gemm->in || gemm->out == DTYPE_F32);
     CHECK(gemm->c != gemm->d || gemm->c_stride == gemm->d_stride);
     /* cuBLASLt wants a bias of d's type, and at least one term in a sum. */
     if (gemm->depth == 0 || (gemm->bias && gemm->in != gemm->out)) {

@@ -1,6 +1,5 @@
 #include "tests/gpu/gpu_fixture.h"
 
-#include "base/json.h"
 #include "tests/fp8_reference.h"
 
 /*
@@ -8,24 +7,13 @@
  * here, by looking for the nearest of all, and against PyTorch's.
  */
 
-/* Rows as FP8 holds them, without their scales; each element times its column's factor. */
+/* fp8_rows(), freed with the case. */
 static double *quantised(const float *rows, int64_t count, int64_t columns, float *scales,
                          const float *factors)
 {
     double *out = keep(double, count *columns);
 
-    for (int64_t r = 0; r < count; r++) {
-        const float *row = rows + r * columns;
-        float most = 1e-30F;
-        for (int64_t i = 0; i < columns; i++)
-            most = fmaxf(most, fabsf(row[i] * (factors ? factors[i] : 1)));
-        scales[r] = most / e4m3_value(E4M3_CODES - 1);
-        const float inverse = 1 / scales[r];
-        for (int64_t i = 0; i < columns; i++) {
-            const float value = row[i] * (factors ? factors[i] : 1);
-            out[r * columns + i] = e4m3_round(value * inverse);
-        }
-    }
+    fp8_rows(out, scales, rows, count, columns, factors);
     return out;
 }
 
@@ -197,17 +185,15 @@ static void test_products(void **state)
     }
 }
 
-/* PyTorch's float8_e4m3fn; see scripts/reference/make-fp8-goldens. */
 static struct operand golden_matrix(const cJSON *golden, const char *name, int64_t rows,
                                     int64_t columns)
 {
     struct operand operand = operand_make(DTYPE_BF16, 2, rows, columns);
-    const cJSON *item;
-    int64_t i = 0;
+    double *read = fp8_golden_read(golden, name, rows * columns);
 
-    cJSON_ArrayForEach(item, json_get(golden, name)) host_data(&operand)[i++] =
-        (float)item->valuedouble;
-    assert_int_equal(i, rows * columns);
+    for (int64_t i = 0; i < rows * columns; i++)
+        host_data(&operand)[i] = (float)read[i];
+    free(read);
     operand_send(&operand);
     return operand;
 }
@@ -219,12 +205,11 @@ static void golden_check(const char *what, const struct operand *operand,
     const int64_t columns = operand->on[DEVICE].shape[1];
     const float *actual = fetch_floats(operand);
     struct bounded *exact = keep(struct bounded, count);
-    const cJSON *item;
-    int64_t i = 0;
+    double *read = fp8_golden_read(golden, what, count);
 
-    cJSON_ArrayForEach(item, json_get(golden, what)) exact[i++] =
-        (struct bounded){item->valuedouble, 0};
-    assert_int_equal(i, count);
+    for (int64_t i = 0; i < count; i++)
+        exact[i] = (struct bounded){read[i], 0};
+    free(read);
     for (int64_t t = 0; t < count; t++) { /* by the greatest of the row */
         double most = 0;
         for (int64_t j = t / columns * columns; j < (t / columns + 1) * columns; j++)
@@ -236,18 +221,12 @@ static void golden_check(const char *what, const struct operand *operand,
 
 static void test_agrees_with_pytorch(void **state)
 {
-    cJSON *golden = NULL;
-    struct error error = {0};
     int64_t T, M, K;
 
     (void)state;
     fp8_required();
     case_begin("PyTorch's");
-    if (json_parse_file(&golden, "tests/golden/fp8.json", &error) ||
-        json_required_integer(golden, "T", &T, "fp8.json", &error) ||
-        json_required_integer(golden, "M", &M, "fp8.json", &error) ||
-        json_required_integer(golden, "K", &K, "fp8.json", &error))
-        fail_msg("%s", error.message);
+    cJSON *golden = fp8_golden(&T, &M, &K);
     struct operand in = golden_matrix(golden, "in", T, K);
     struct operand weight = golden_matrix(golden, "weight", M, K);
     struct operand d_out = golden_matrix(golden, "d_out", T, M);

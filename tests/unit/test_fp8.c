@@ -1,6 +1,5 @@
 #include "tests/unit/bf16_fixture.h"
 
-#include "base/json.h"
 #include "tests/fp8_reference.h"
 
 /*
@@ -67,31 +66,21 @@ static double bf16_at(const struct tensor *weight, int64_t i)
     return (double)bf16_to_float(((const uint16_t *)weight->data)[i]);
 }
 
-/* Rows as FP8 holds them, times their scales unless these are asked for. */
-static double *quantised(const double *rows, int64_t count, int64_t columns, float *scales)
+/* fp8_rows() of a tensor, freed by the caller. */
+static double *quantised(const struct tensor *rows, float *scales, const float *factors)
 {
-    double *out = memory_allocate_array((size_t)(count * columns) + 1, sizeof *out);
-    for (int64_t r = 0; r < count; r++) {
-        float most = 1e-30F;
-        for (int64_t i = 0; i < columns; i++)
-            most = fmaxf(most, fabsf((float)rows[r * columns + i]));
-        const float scale = most / 448, inverse = 1 / scale;
-        for (int64_t i = 0; i < columns; i++)
-            out[r * columns + i] = e4m3_round((float)rows[r * columns + i] * inverse) *
-                                   (scales ? 1 : (double)scale);
-        if (scales)
-            scales[r] = scale;
-    }
+    const int64_t count = tensor_count(rows);
+    double *out = memory_allocate_array((size_t)count + 1, sizeof *out);
+    float *wide = memory_allocate_array((size_t)count + 1, sizeof *wide);
+    dtype_convert(wide, DTYPE_F32, rows->data, rows->dtype, count);
+    fp8_rows(out, scales, wide, rows->shape[0], rows->shape[1], factors);
+    free(wide);
     return out;
 }
 
-static double *wide_doubles_of(const struct tensor *from)
+static float *scales_of(int64_t rows)
 {
-    const int64_t count = tensor_count(from);
-    double *out = memory_allocate_array((size_t)count + 1, sizeof *out);
-    for (int64_t i = 0; i < count; i++)
-        out[i] = from->dtype == DTYPE_BF16 ? bf16_at(from, i) : (double)f32(from)[i];
-    return out;
+    return memory_allocate_array((size_t)rows, sizeof(float));
 }
 
 /* Rows of very different sizes, as gradients have them. */
@@ -122,21 +111,23 @@ static void forward_case(int64_t T, int64_t M, int64_t K, bool narrow)
     struct tensor in = uneven(T, K, narrow), weight = uneven(M, K, true);
     struct tensor bias = bf16_matrix(1, M), residual = matrix(T, M), out = matrix(T, M);
     struct tensor bias_row = tensor_view_1d(bias.data, DTYPE_BF16, M);
-    double *wide_in = wide_doubles_of(&in), *wide_weight = wide_doubles_of(&weight);
-    double *in8 = quantised(wide_in, T, K, NULL), *w8 = quantised(wide_weight, M, K, NULL);
+    float *in_scales = scales_of(T), *weight_scales = scales_of(M);
+    double *in8 = quantised(&in, in_scales, NULL);
+    double *w8 = quantised(&weight, weight_scales, NULL);
     weight.fp8 = true;
     linear_forward(mixed, &out, &in, &weight, &bias_row, &residual);
     for (int64_t i = 0; i < T * M; i++) {
         const double added = bf16_at(&bias, i % M) + (double)f32(&residual)[i];
+        const double by = (double)in_scales[i / M] * (double)weight_scales[i % M];
         double sum = added, magnitude = fabs(added) + 2;
         for (int64_t k = 0; k < K; k++) {
-            const double product = in8[i / M * K + k] * w8[i % M * K + k];
+            const double product = by * in8[i / M * K + k] * w8[i % M * K + k];
             sum += product;
             magnitude += fabs(product);
         }
         check_element(f32(&out)[i], sum, magnitude, K);
     }
-    free(wide_in), free(wide_weight), free(in8), free(w8);
+    free(in_scales), free(weight_scales), free(in8), free(w8);
     free_all((struct tensor *[]){&in, &weight, &bias, &residual, &out}, 5);
 }
 
@@ -144,24 +135,22 @@ static void backward_case(int64_t T, int64_t M, int64_t K, bool narrow)
 {
     struct tensor d_out = uneven(T, M, narrow), weight = uneven(M, K, true);
     struct tensor d_in = matrix(T, K), before = copy_of(&d_in);
-    float *scales = memory_allocate_array((size_t)M, sizeof *scales);
-    double *wide_weight = wide_doubles_of(&weight), *scaled = wide_doubles_of(&d_out);
-    double *w8 = quantised(wide_weight, M, K, scales);
-    for (int64_t i = 0; i < T * M; i++)
-        scaled[i] = (double)((float)scaled[i] * scales[i % M]);
-    double *g8 = quantised(scaled, T, M, NULL);
+    float *scales = scales_of(T), *weight_scales = scales_of(M);
+    double *w8 = quantised(&weight, weight_scales, NULL);
+    double *g8 = quantised(&d_out, scales, weight_scales);
     weight.fp8 = true;
     linear_backward_input(mixed, &d_in, &d_out, &weight, true);
     for (int64_t i = 0; i < T * K; i++) {
         double sum = (double)f32(&before)[i], magnitude = fabs(sum);
         for (int64_t m = 0; m < M; m++) {
-            const double product = g8[i / K * M + m] * w8[m * K + i % K];
+            const double product =
+                (double)scales[i / K] * g8[i / K * M + m] * w8[m * K + i % K];
             sum += product;
             magnitude += fabs(product);
         }
         check_element(f32(&d_in)[i], sum, magnitude, M);
     }
-    free(scales), free(wide_weight), free(scaled), free(w8), free(g8);
+    free(scales), free(weight_scales), free(w8), free(g8);
     free_all((struct tensor *[]){&d_out, &weight, &d_in, &before}, 4);
 }
 
@@ -185,17 +174,14 @@ static void test_products(void **state)
     with_each_mixed_kernel(product_cases);
 }
 
-/* ---- PyTorch's float8_e4m3fn: scripts/reference/make-fp8-goldens ---- */
-
 static struct tensor golden_matrix(const cJSON *golden, const char *name, int64_t rows,
                                    int64_t columns)
 {
     struct tensor tensor = matrix(rows, columns);
-    const cJSON *item;
-    int64_t i = 0;
-    cJSON_ArrayForEach(item, json_get(golden, name)) f32(&tensor)[i++] =
-        (float)item->valuedouble;
-    assert_int_equal(i, rows * columns);
+    double *read = fp8_golden_read(golden, name, rows * columns);
+    for (int64_t i = 0; i < rows * columns; i++)
+        f32(&tensor)[i] = (float)read[i];
+    free(read);
     return tensor;
 }
 
@@ -214,15 +200,9 @@ static void check_golden(const struct tensor *actual, const struct tensor *golde
 
 static void test_agrees_with_pytorch(void **state)
 {
-    cJSON *json = NULL;
-    struct error error = {0};
     int64_t T, M, K;
     (void)state;
-    if (json_parse_file(&json, "tests/golden/fp8.json", &error) ||
-        json_required_integer(json, "T", &T, "fp8.json", &error) ||
-        json_required_integer(json, "M", &M, "fp8.json", &error) ||
-        json_required_integer(json, "K", &K, "fp8.json", &error))
-        fail_msg("%s", error.message);
+    cJSON *json = fp8_golden(&T, &M, &K);
     struct tensor in = golden_matrix(json, "in", T, K);
     struct tensor wide = golden_matrix(json, "weight", M, K), weight = bf16_of(&wide);
     struct tensor d_out = golden_matrix(json, "d_out", T, M);

@@ -236,18 +236,19 @@ static void print_training(struct training *training, const struct bench *bench)
     const struct settings *settings = bench->settings;
     const struct step_packs *packs = &training->packs;
     const double tokens = (double)packs->token_count;
-    struct text_buffer text = {0};
+    struct text_buffer text = {0}, details = {0};
     struct json_writer json = {.out = &text};
     char mode[32] = "full";
     if (settings->lora > 0)
         snprintf(mode, sizeof mode, "%slora%lld", quantized(settings) ? "q" : "",
                  (long long)settings->lora);
+    if (strcmp(settings->precision, "fp8") == 0)
+        text_buffer_append(&details, "FP8 products");
+    if (settings->recompute)
+        text_buffer_appendf(&details, "%srecompute", details.length ? ", " : "");
     result_begin(&json, bench, "train");
     json_string(&json, "mode", mode);
-    json_string(&json, "details",
-                settings->recompute                       ? "recompute"
-                : strcmp(settings->precision, "fp8") == 0 ? "FP8 products"
-                                                          : "");
+    json_string(&json, "details", text_buffer_string(&details));
     json_string(&json, "moments", settings->moments);
     json_string(&json, "masters", settings->masters);
     json_integer(&json, "length", settings->length);
@@ -263,6 +264,7 @@ static void print_training(struct training *training, const struct bench *bench)
     json_number(&json, "loss_last", training->loss_last);
     json_number(&json, "gradient_norm", training->gradient_norm);
     result_end(&json);
+    text_buffer_release(&details);
 }
 
 static enum status settings_check(const struct settings *settings, struct error *error)

@@ -1,6 +1,8 @@
-/* When replies are reported: while the device is in the next step. */
+/* What a run of generation reserves, no more than the prompts that can begin at once; and
+ * when it reports replies: while the device is in the next step. */
 #include "backend/operation_table.h"
 #include "model/generator.h"
+#include "model/transformer_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +28,47 @@ static const struct architecture architecture = {
     .initializer_range = 0.3,
     .bos_token = -1,
 };
+
+static void open_model(struct backend **backend, struct transformer **model)
+{
+    struct error error;
+    if (backend_open(backend, &(struct backend_options){.thread_count = 1}, &error) ||
+        transformer_create(model, *backend, &architecture, 7, MASTERS_DROPPED, &error))
+        fail_msg("%s", error.message);
+}
+
+enum { FEW = 5, LENGTH = 10 };
+
+/* Rows of the activations after a run. */
+static int64_t rows_with(int64_t batch)
+{
+    static const int32_t prompt[LENGTH] = {1, 2, 3};
+    struct generation_request requests[FEW];
+    struct backend *backend;
+    struct transformer *model;
+    struct error error;
+    open_model(&backend, &model);
+    for (int i = 0; i < FEW; i++)
+        requests[i] = (struct generation_request){
+            .prompt = prompt, .prompt_count = LENGTH, .sampling = {0.0, 1.0, 3}};
+    assert_int_equal(generate(model, requests, FEW, batch, NULL, NULL, &error), 0);
+    const int64_t rows = model->inference.token_count;
+    for (int i = 0; i < FEW; i++) {
+        assert_int_equal(requests[i].reply_count, 3);
+        free(requests[i].reply);
+    }
+    transformer_free(model);
+    backend_close(backend);
+    return rows;
+}
+
+static void smaller_batches_take_fewer_rows(void **state)
+{
+    (void)state;
+    assert_int_equal(rows_with(0), FEW * LENGTH);
+    assert_int_equal(rows_with(2), 2 * LENGTH);
+    assert_int_equal(rows_with(1), LENGTH);
+}
 
 /* Steps that were begun, and that were waited for. */
 static const struct operation_table *untaped;
@@ -69,9 +112,7 @@ static void beside_the_next_step(void **state)
                                                   .prompt_count = 3,
                                                   .stream = (uint64_t)i,
                                                   .sampling = {1.0, 1.0, 1 + i / 2}};
-    if (backend_open(&backend, &(struct backend_options){.thread_count = 1}, &error) ||
-        transformer_create(&model, backend, &architecture, 7, MASTERS_DROPPED, &error))
-        fail_msg("%s", error.message);
+    open_model(&backend, &model);
     untaped = backend->table;
     struct operation_table taped = *untaped;
     taped.sample_tokens = sample_and_count;
@@ -91,6 +132,9 @@ static void beside_the_next_step(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(beside_the_next_step)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(smaller_batches_take_fewer_rows),
+        cmocka_unit_test(beside_the_next_step),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
