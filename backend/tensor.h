@@ -32,6 +32,9 @@ struct tensor {
     bool arranged;
     bool fp8; /* a weight: its forward and the gradients of its inputs, linear_forward()
                * and linear_backward_input(), multiply FP8 numbers (backend_fp8()) */
+    const struct tensor *fp8_with; /* rows that nothing changes before they are multiplied
+                                    * with this weight, marked fp8: what makes them may
+                                    * make their FP8 numbers too. NULL: not known */
 };
 
 struct tensor tensor_view_1d(void *data, enum dtype dtype, int64_t count);

@@ -102,6 +102,17 @@ static struct tensor pass_weight(const struct pass *pass, int64_t layer,
     return ready;
 }
 
+/* Tells what makes `made` which matrix multiplies it next, where that is of use; `ready` is
+ * to live as long. Of a 4-bit base a matrix exists only for its product. */
+static void made_for(const struct pass *pass, int64_t layer, enum adapter_group_name name,
+                     const struct tensor *weight, struct tensor *made, struct tensor *ready)
+{
+    if (!backend_fp8(pass->backend) || pass->model->quantized)
+        return;
+    *ready = pass_weight(pass, layer, name, weight);
+    made->fp8_with = ready;
+}
+
 /* out = in W^T (+ bias) (+ residual), W as the adapters of the group make it. */
 static void project(const struct pass *pass, struct block_activations *block,
                     enum adapter_group_name name, struct tensor *out,
@@ -169,7 +180,8 @@ static void block_forward_out(const struct pass *pass,
                               const struct block_parameters *weights,
                               struct block_activations *block, struct tensor *out)
 {
-    struct tensor activated = rows(pass, &pass->reserved->activated);
+    struct tensor activated = rows(pass, &pass->reserved->activated), ready;
+    made_for(pass, block->layer, GROUP_DOWN, &weights->down.weight, &activated, &ready);
     activation_forward(pass->model, &activated, &block->gate_up);
     project_and_add(pass, block, GROUP_DOWN, out, &block->feed_forward_added,
                     &block->feed_forward_rstd, &activated, &weights->down,
@@ -272,12 +284,12 @@ static struct tensor added_backward(const struct pass *pass,
 
 /*
  * The activation and the projection behind it. Its output is made again: by the backward in
- * passing, unless adapters need it earlier.
+ * passing, unless adapters need it earlier. `ready`: see made_for().
  */
 static void down_backward(const struct pass *pass, const struct block_parameters *weights,
                           struct block_parameters *gradients,
                           struct block_activations *block, struct tensor *d_gate_up,
-                          const struct tensor *d_added)
+                          struct tensor *ready, const struct tensor *d_added)
 {
     struct tensor activated = rows(pass, &pass->reserved->activated);
     struct tensor d_activated = rows(pass, &pass->reserved->d_activated);
@@ -290,6 +302,7 @@ static void down_backward(const struct pass *pass, const struct block_parameters
     }
     input_backward(pass, block, GROUP_DOWN, &d_activated, d_added, &weights->down,
                    &activated);
+    made_for(pass, block->layer, GROUP_GATE_UP, &weights->gate_up.weight, d_gate_up, ready);
     activation_backward(pass->model, d_gate_up, pass->adapters ? NULL : &activated,
                         &d_activated, &block->gate_up);
     weight_backward(pass, &gradients->down, d_added, &activated);
@@ -304,13 +317,13 @@ static void feed_forward_backward(const struct pass *pass,
 {
     struct tensor normed = rows(pass, &pass->reserved->normed);
     struct tensor rstd = block->feed_forward_rstd;
-    struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up);
+    struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up), ready;
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
 
     const struct tensor d_added = added_backward(
         pass, &gradients->feed_forward_post_norm, &weights->feed_forward_post_norm,
         &block->feed_forward_added, &rstd, d_residual);
-    down_backward(pass, weights, gradients, block, &d_gate_up, &d_added);
+    down_backward(pass, weights, gradients, block, &d_gate_up, &ready, &d_added);
     norm_forward(pass->model, &normed, &rstd, &block->middle, &weights->feed_forward_norm);
     input_backward(pass, block, GROUP_GATE_UP, &d_normed, &d_gate_up, &weights->gate_up,
                    &normed);

@@ -37,22 +37,19 @@ static inline double e4m3_round(float value)
     return copysign((double)e4m3_value(best), (double)value);
 }
 
-/* Rows as FP8 holds them, without their scales; each element times its column's factor, if
- * there are factors. */
+/* Rows as FP8 holds them, without their scales. */
 static inline void fp8_rows(double *out, float *scales, const float *rows, int64_t count,
-                            int64_t columns, const float *factors)
+                            int64_t columns)
 {
     for (int64_t r = 0; r < count; r++) {
         const float *row = rows + r * columns;
         float most = 1e-30F;
         for (int64_t i = 0; i < columns; i++)
-            most = fmaxf(most, fabsf(row[i] * (factors ? factors[i] : 1)));
+            most = fmaxf(most, fabsf(row[i]));
         scales[r] = most / e4m3_value(E4M3_CODES - 1);
         const float inverse = 1 / scales[r];
-        for (int64_t i = 0; i < columns; i++) {
-            const float value = row[i] * (factors ? factors[i] : 1);
-            out[r * columns + i] = e4m3_round(value * inverse);
-        }
+        for (int64_t i = 0; i < columns; i++)
+            out[r * columns + i] = e4m3_round(row[i] * inverse);
     }
 }
 

@@ -22,9 +22,8 @@ enum scratch_slot {
     SCRATCH_PARTIAL, /* partial sums, and attention's delta */
     SCRATCH_VECTOR,  /* a bf16 vector of weights, widened: see cpu_vector() */
     SCRATCH_VECTOR_2,
-    SCRATCH_FP8_INPUT, /* FP8 products: operands, as f32, and scales of a weight's rows */
+    SCRATCH_FP8_INPUT, /* FP8 products: operands, as f32 */
     SCRATCH_FP8_WEIGHT,
-    SCRATCH_FP8_SCALES,
     SCRATCH_SLOT_COUNT
 };
 

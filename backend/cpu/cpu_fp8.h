@@ -9,12 +9,11 @@
  * training, and what a GPU has to compute.
  */
 
-/*
- * `in` [T,K] with each row rounded, as f32 in scratch: times its scale, or without where
- * `scales` [T] are asked for. With `factors` [K] each element is multiplied by its column's
- * first. Data NULL: see cpu_scratch().
- */
+/* `in` [T,K] with each row, or each column, rounded, times its scale, as f32 in scratch.
+ * Data NULL: see cpu_scratch(). */
 struct tensor cpu_fp8_rows(struct cpu_backend *cpu, enum scratch_slot slot,
-                           const struct tensor *in, const float *factors, float *scales);
+                           const struct tensor *in);
+struct tensor cpu_fp8_columns(struct cpu_backend *cpu, enum scratch_slot slot,
+                              const struct tensor *in);
 
 #endif

@@ -83,8 +83,8 @@ void cpu_linear_forward(struct backend *backend, struct tensor *out,
         forward(cpu, out, in, weight, bias, residual);
         return;
     }
-    const struct tensor in8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, in, NULL, NULL);
-    const struct tensor weight8 = cpu_fp8_rows(cpu, SCRATCH_FP8_WEIGHT, weight, NULL, NULL);
+    const struct tensor in8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, in);
+    const struct tensor weight8 = cpu_fp8_rows(cpu, SCRATCH_FP8_WEIGHT, weight);
     if (in8.data && weight8.data)
         forward(cpu, out, &in8, &weight8, bias, residual);
 }
@@ -128,12 +128,8 @@ void cpu_linear_backward_input(struct backend *backend, struct tensor *d_in,
         backward_input(cpu, d_in, d_out, weight, accumulate);
         return;
     }
-    float *scales = cpu_scratch(cpu, SCRATCH_FP8_SCALES, weight->shape[0], sizeof *scales);
-    if (!scales)
-        return;
-    const struct tensor weight8 =
-        cpu_fp8_rows(cpu, SCRATCH_FP8_WEIGHT, weight, NULL, scales);
-    const struct tensor d_out8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, d_out, scales, NULL);
+    const struct tensor weight8 = cpu_fp8_columns(cpu, SCRATCH_FP8_WEIGHT, weight);
+    const struct tensor d_out8 = cpu_fp8_rows(cpu, SCRATCH_FP8_INPUT, d_out);
     if (weight8.data && d_out8.data)
         backward_input(cpu, d_in, &d_out8, &weight8, accumulate);
 }

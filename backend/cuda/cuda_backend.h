@@ -59,6 +59,11 @@ struct cuda_backend {
         void *memory;
         size_t bytes;
     } scratch[CUDA_SCRATCH_SLOT_COUNT];
+    struct {
+        const void *rows, *weight; /* NULL: none */
+        bool backward;
+    } fp8_made; /* whose FP8 numbers stand in scratch for the product to come (cuda_fp8.cu)
+                 */
 };
 
 static inline struct cuda_backend *cuda_of(struct backend *backend)

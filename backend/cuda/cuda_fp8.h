@@ -23,4 +23,16 @@ void cuda_fp8_backward_input(struct cuda_backend *cuda, struct tensor *d_in,
                              const struct tensor *d_out, const struct tensor *weight,
                              bool accumulate);
 
+/*
+ * For an operation that makes `rows`, in bf16, and their FP8 numbers in passing: where
+ * these go, for the product with rows->fp8_with that comes next of all FP8 products. False
+ * sets the sticky error.
+ */
+struct cuda_fp8_rows {
+    uint8_t *numbers; /* [T, columns] */
+    float *scales;    /* [T] */
+};
+bool cuda_fp8_rows_begin(struct cuda_backend *cuda, const struct tensor *rows,
+                         bool backward, struct cuda_fp8_rows *made);
+
 #endif

@@ -1,5 +1,7 @@
 #include "backend/cuda/cuda_gemm_plan.h"
 
+enum { FP8_BIAS_ALIGNMENT = 16 };
+
 bool gemm_library_good(struct cuda_backend *cuda, cublasStatus_t status, const char *what)
 {
     if (status == CUBLAS_STATUS_SUCCESS)
@@ -49,6 +51,11 @@ static cublasStatus_t operation_set(struct gemm_product *product,
                                     const void *value, size_t bytes)
 {
     return cublasLtMatmulDescSetAttribute(&product->operation, attribute, value, bytes);
+}
+
+static enum dtype bias_type(const struct cuda_gemm *gemm)
+{
+    return gemm->in == DTYPE_U8 ? DTYPE_BF16 : gemm->in;
 }
 
 static cublasStatus_t bias_set(struct gemm_product *product, enum dtype dtype,
@@ -113,7 +120,7 @@ static cublasStatus_t operation_init(const struct cuda_gemm *gemm, const void *b
     if (status == CUBLAS_STATUS_SUCCESS)
         status = operation_set(product, CUBLASLT_MATMUL_DESC_TRANSB, &right, sizeof right);
     if (status == CUBLAS_STATUS_SUCCESS && gemm->bias)
-        status = bias_set(product, gemm->in, bias);
+        status = bias_set(product, bias_type(gemm), bias);
     if (status == CUBLAS_STATUS_SUCCESS && gemm->in == DTYPE_U8)
         status = scales_set(product, gemm);
     return status;
@@ -154,6 +161,15 @@ static void product_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm)
         gemm_launch(cuda, gemm, &product, &plan->algorithm, gemm->d);
 }
 
+/* Whether cuBLASLt adds the bias: it wants d's type, and with FP8 is not asked for c too, nor
+ * for a bias that whole accesses do not reach. */
+static bool bias_joins(const struct cuda_gemm *gemm)
+{
+    if (gemm->in != DTYPE_U8)
+        return gemm->in == gemm->out;
+    return !gemm->c && reinterpret_cast<uintptr_t>(gemm->bias) % FP8_BIAS_ALIGNMENT == 0;
+}
+
 void cuda_gemm_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm)
 {
     struct cuda_gemm rest = *gemm;
@@ -164,8 +180,8 @@ void cuda_gemm_run(struct cuda_backend *cuda, const struct cuda_gemm *gemm)
     CHECK(gemm->in == DTYPE_U8 ? gemm->out == DTYPE_BF16
                                : gemm->out == gemm->in || gemm->out == DTYPE_F32);
     CHECK(gemm->c != gemm->d || gemm->c_stride == gemm->d_stride);
-    /* cuBLASLt wants a bias of d's type, and at least one term in a sum. */
-    if (gemm->depth == 0 || (gemm->bias && gemm->in != gemm->out)) {
+    /* cuBLASLt wants at least one term in a sum. */
+    if (gemm->depth == 0 || (gemm->bias && !bias_joins(gemm))) {
         if (!gemm_own_start(cuda, gemm))
             return;
         rest.bias = NULL;

@@ -1,5 +1,5 @@
-#include "backend/cuda/cuda_kernel.cuh"
 #include "backend/cuda/cuda_operations.h"
+#include "backend/cuda/cuda_swiglu.cuh"
 
 /* SwiGLU: a thread has one pack of one row, a block THREADS neighbouring packs. */
 
@@ -9,21 +9,6 @@ struct swiglu_shape {
     int width; /* F */
     int blocks_a_row;
 };
-
-/*
- * 1 / (1 + e^-x). For bf16 by the processor's approximations: e^-x within 2 + 1.2 |x| ulp
- * (CUDA C++ Programming Guide, intrinsic functions), under 2^-16 where |x| < 88, and the
- * quotient within 2 ulp; bf16 keeps 2^-9. Beyond, the result is 0 or 1 as it should be.
- */
-template <typename T> static __device__ inline float sigmoid(float x)
-{
-    return 1.0f / (1.0f + expf(-x));
-}
-
-template <> __device__ inline float sigmoid<__nv_bfloat16>(float x)
-{
-    return __fdividef(1.0f, 1.0f + __expf(-x));
-}
 
 /* Where the thread is: element `column` of row `row`; false: beyond the row. */
 template <int N>
@@ -49,32 +34,8 @@ static __global__ void __launch_bounds__(THREADS)
     const T *at = gate_up + row * 2 * shape.width + column;
     pack<N> gate = load_pack<N>(at);
     const pack<N> up = load_pack<N>(at + shape.width);
-#pragma unroll
-    for (int i = 0; i < N; i++)
-        gate.value[i] = gate.value[i] * sigmoid<T>(gate.value[i]) * up.value[i];
+    activate<T>(&gate, up);
     store_pack(out + row * shape.width + column, gate);
-}
-
-template <typename T> struct swiglu_backward_data {
-    T *d_gate_up;
-    T *out; /* NULL: not wanted */
-    const T *d_out;
-    const T *gate_up;
-};
-
-/* With s = sigmoid(x):  silu(x) = x s,  silu'(x) = s (1 + x (1 - s)). d_out becomes d_gate,
- * up becomes d_up, gate becomes the forward's output. */
-template <typename T, int N>
-static __device__ inline void differentiate(pack<N> *d_out, pack<N> *gate, pack<N> *up)
-{
-#pragma unroll
-    for (int i = 0; i < N; i++) {
-        const float x = gate->value[i], y = up->value[i], d = d_out->value[i];
-        const float s = sigmoid<T>(x);
-        d_out->value[i] = d * y * (s * (1.0f + x * (1.0f - s)));
-        up->value[i] = d * (x * s);
-        gate->value[i] = x * s * y;
-    }
 }
 
 template <typename T, int N>
@@ -131,7 +92,7 @@ void cuda_swiglu_forward(struct backend *backend, struct tensor *out,
 {
     struct cuda_backend *cuda = cuda_of(backend);
 
-    if (tensor_count(out) == 0)
+    if (tensor_count(out) == 0 || cuda_swiglu_fp8_forward(cuda, out, gate_up))
         return;
     (out->dtype == DTYPE_BF16 ? run_forward<__nv_bfloat16> : run_forward<float>)(cuda, out,
                                                                                  gate_up);
@@ -171,7 +132,8 @@ void cuda_swiglu_backward(struct backend *backend, struct tensor *d_gate_up,
 {
     struct cuda_backend *cuda = cuda_of(backend);
 
-    if (tensor_count(d_out) == 0)
+    if (tensor_count(d_out) == 0 ||
+        cuda_swiglu_fp8_backward(cuda, d_gate_up, out, d_out, gate_up))
         return;
     (d_out->dtype == DTYPE_BF16
          ? run_backward<__nv_bfloat16>

@@ -8,12 +8,11 @@
  */
 
 /* fp8_rows(), freed with the case. */
-static double *quantised(const float *rows, int64_t count, int64_t columns, float *scales,
-                         const float *factors)
+static double *quantised(const float *rows, int64_t count, int64_t columns, float *scales)
 {
     double *out = keep(double, count *columns);
 
-    fp8_rows(out, scales, rows, count, columns, factors);
+    fp8_rows(out, scales, rows, count, columns);
     return out;
 }
 
@@ -34,7 +33,7 @@ static double product_error(int64_t depth, bool fast)
     return sum_error(depth) + 0x1p-13 * (fast ? steps : fmin(steps, 4));
 }
 
-/* exact [rows, columns] = scales_a[i] scales_b[j] sum over k of a[i,k] b[j,k] */
+/* exact [rows, columns] = a_scales[i] b_scales[j] sum over k of a[i,k] b[j,k] */
 static struct bounded *product_exact(const double *a, const float *a_scales, int64_t rows,
                                      const double *b, const float *b_scales,
                                      int64_t columns, int64_t depth, bool fast)
@@ -43,8 +42,7 @@ static struct bounded *product_exact(const double *a, const float *a_scales, int
 
     for (int64_t i = 0; i < rows * columns; i++) {
         const double *x = a + i / columns * depth, *y = b + i % columns * depth;
-        const double by =
-            (double)a_scales[i / columns] * (b_scales ? (double)b_scales[i % columns] : 1);
+        const double by = (double)a_scales[i / columns] * (double)b_scales[i % columns];
         double sum = 0, magnitude = 0;
         for (int64_t k = 0; k < depth; k++) {
             sum += x[k] * y[k];
@@ -64,9 +62,9 @@ static void add_exact(struct bounded *exact, double added)
 }
 
 /* [columns, rows] of [rows, columns]. */
-static double *transposed(const double *matrix, int64_t rows, int64_t columns)
+static float *transposed(const float *matrix, int64_t rows, int64_t columns)
 {
-    double *out = keep(double, rows *columns);
+    float *out = keep(float, rows *columns);
 
     for (int64_t i = 0; i < rows * columns; i++)
         out[i % columns * rows + i / columns] = matrix[i];
@@ -97,8 +95,8 @@ static void forward_run(const struct fp8_case *c)
     struct operand residual = random_matrix(DTYPE_BF16, c->T, c->M);
     struct operand out = poisoned_matrix(DTYPE_BF16, c->T, c->M);
     float *in_scales = keep(float, c->T), *weight_scales = keep(float, c->M);
-    const double *in8 = quantised(host_data(&in), c->T, c->K, in_scales, NULL);
-    const double *weight8 = quantised(host_data(&weight), c->M, c->K, weight_scales, NULL);
+    const double *in8 = quantised(host_data(&in), c->T, c->K, in_scales);
+    const double *weight8 = quantised(host_data(&weight), c->M, c->K, weight_scales);
     struct bounded *exact =
         product_exact(in8, in_scales, c->T, weight8, weight_scales, c->M, c->K, true);
 
@@ -120,11 +118,12 @@ static void backward_run(const struct fp8_case *c, bool accumulate)
     shifted = false;
     struct operand d_in = accumulate ? random_matrix(DTYPE_BF16, c->T, c->K)
                                      : poisoned_matrix(DTYPE_BF16, c->T, c->K);
-    float *scales = keep(float, c->T), *weight_scales = keep(float, c->M);
-    const double *weight8 = quantised(host_data(&weight), c->M, c->K, weight_scales, NULL);
-    const double *d_out8 = quantised(host_data(&d_out), c->T, c->M, scales, weight_scales);
-    struct bounded *exact = product_exact(
-        d_out8, scales, c->T, transposed(weight8, c->M, c->K), NULL, c->K, c->M, false);
+    float *scales = keep(float, c->T), *weight_scales = keep(float, c->K);
+    const double *weight8 =
+        quantised(transposed(host_data(&weight), c->M, c->K), c->K, c->M, weight_scales);
+    const double *d_out8 = quantised(host_data(&d_out), c->T, c->M, scales);
+    struct bounded *exact =
+        product_exact(d_out8, scales, c->T, weight8, weight_scales, c->K, c->M, false);
 
     for (int64_t i = 0; i < c->T * c->K && accumulate; i++)
         add_exact(&exact[i], (double)host_data(&d_in)[i]);
@@ -304,12 +303,123 @@ static void test_bits_repeat(void **state)
     release_all();
 }
 
+/* SwiGLU between its two matrices, with `marked` its FP8 numbers made in passing. */
+struct feed_forward {
+    struct operand activated, out, d_gate_up, again, d_in;
+};
+
+static struct feed_forward feed_forward_run(const struct operand *gate_up,
+                                            const struct operand *d_activated,
+                                            const struct operand *w_gate_up,
+                                            const struct operand *w_down, bool marked)
+{
+    struct backend *backend = backends[DEVICE];
+    struct tensor gate_up8 = w_gate_up->on[DEVICE], down8 = w_down->on[DEVICE];
+    const int64_t T = gate_up->on[DEVICE].shape[0], F = down8.shape[1], C = down8.shape[0];
+    struct feed_forward run = {
+        .activated = poisoned_matrix(DTYPE_BF16, T, F),
+        .out = poisoned_matrix(DTYPE_BF16, T, C),
+        .d_gate_up = poisoned_matrix(DTYPE_BF16, T, 2 * F),
+        .again = poisoned_matrix(DTYPE_BF16, T, F),
+        .d_in = poisoned_matrix(DTYPE_BF16, T, C),
+    };
+    struct tensor activated = run.activated.on[DEVICE],
+                  d_gate_up = run.d_gate_up.on[DEVICE];
+
+    gate_up8.fp8 = down8.fp8 = true;
+    activated.fp8_with = marked ? &down8 : NULL;
+    d_gate_up.fp8_with = marked ? &gate_up8 : NULL;
+    swiglu_forward(backend, &activated, &gate_up->on[DEVICE]);
+    linear_forward(backend, &run.out.on[DEVICE], &activated, &down8, NULL, NULL);
+    swiglu_backward(backend, &d_gate_up, &run.again.on[DEVICE], &d_activated->on[DEVICE],
+                    &gate_up->on[DEVICE]);
+    linear_backward_input(backend, &run.d_in.on[DEVICE], &d_gate_up, &gate_up8, false);
+    return run;
+}
+
+static void check_same(const char *what, const struct operand *a, const struct operand *b)
+{
+    assert_same_bits(what, fetch(&a->on[DEVICE]), fetch(&b->on[DEVICE]),
+                     tensor_bytes(&a->on[DEVICE]));
+}
+
+static void passing_case(int64_t T, int64_t F, int64_t C)
+{
+    case_begin("FP8 in passing T=%lld F=%lld C=%lld", (long long)T, (long long)F,
+               (long long)C);
+    shifted = false;
+    struct operand gate_up = uneven_matrix(T, 2 * F), d_activated = uneven_matrix(T, F);
+    struct operand w_gate_up = uneven_matrix(2 * F, C), w_down = uneven_matrix(C, F);
+    const struct feed_forward apart =
+        feed_forward_run(&gate_up, &d_activated, &w_gate_up, &w_down, false);
+    const struct feed_forward passing =
+        feed_forward_run(&gate_up, &d_activated, &w_gate_up, &w_down, true);
+    check_same("activated", &passing.activated, &apart.activated);
+    check_same("out", &passing.out, &apart.out);
+    check_same("d_gate_up", &passing.d_gate_up, &apart.d_gate_up);
+    check_same("activated again", &passing.again, &apart.again);
+    check_same("d_in", &passing.d_in, &apart.d_in);
+    release_all();
+}
+
+/* A row that one block makes has the bits of rows that two kernels make one after another.
+ */
+static void test_in_passing(void **state)
+{
+    (void)state;
+    fp8_required();
+    passing_case(1, 16, 16);
+    passing_case(5, 4112, 48); /* a block's threads more than once */
+    passing_case(2, 58128,
+                 16); /* the backward's row is too long for shared memory: apart */
+    passing_case(random_between(2, 20), 16 * random_between(2, 40), 32);
+}
+
+/* Numbers that another product has overwritten are made again, and those of other rows or
+ * for another weight are not taken. */
+static void test_made_for_others(void **state)
+{
+    enum { T = 3, F = 64, C = 32 };
+    struct backend *backend = backends[DEVICE];
+
+    (void)state;
+    fp8_required();
+    case_begin("FP8 numbers of others");
+    struct operand gate_up = uneven_matrix(T, 2 * F), other = uneven_matrix(T, F);
+    struct operand w_down = uneven_matrix(C, F), w_other = uneven_matrix(C, F);
+    struct operand activated = poisoned_matrix(DTYPE_BF16, T, F);
+    struct operand out[4];
+    for (int i = 0; i < 4; i++)
+        out[i] = poisoned_matrix(DTYPE_BF16, T, C);
+    struct tensor down8 = w_down.on[DEVICE], other8 = w_other.on[DEVICE];
+    struct tensor rows = activated.on[DEVICE], other_rows = other.on[DEVICE];
+    down8.fp8 = other8.fp8 = true;
+    rows.fp8_with = other_rows.fp8_with = &down8;
+    swiglu_forward(backend, &rows, &gate_up.on[DEVICE]);
+    linear_forward(backend, &out[0].on[DEVICE], &other_rows, &down8, NULL, NULL);
+    linear_forward(backend, &out[1].on[DEVICE], &rows, &down8, NULL, NULL);
+    other_rows.fp8_with = rows.fp8_with = NULL;
+    linear_forward(backend, &out[2].on[DEVICE], &other_rows, &down8, NULL, NULL);
+    linear_forward(backend, &out[3].on[DEVICE], &rows, &down8, NULL, NULL);
+    check_same("other rows", &out[0], &out[2]);
+    check_same("overwritten", &out[1], &out[3]);
+    rows.fp8_with = &down8;
+    swiglu_forward(backend, &rows, &gate_up.on[DEVICE]);
+    linear_forward(backend, &out[0].on[DEVICE], &rows, &other8, NULL, NULL);
+    rows.fp8_with = NULL;
+    linear_forward(backend, &out[1].on[DEVICE], &rows, &other8, NULL, NULL);
+    check_same("another weight", &out[0], &out[1]);
+    release_all();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_products, test_end),
         cmocka_unit_test_teardown(test_agrees_with_pytorch, test_end),
         cmocka_unit_test_teardown(test_rows_beyond_numbers, test_end),
+        cmocka_unit_test_teardown(test_in_passing, test_end),
+        cmocka_unit_test_teardown(test_made_for_others, test_end),
         cmocka_unit_test_teardown(test_bits_repeat, test_end)};
     return cmocka_run_group_tests(tests, fixture_open, fixture_close);
 }

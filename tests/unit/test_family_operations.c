@@ -177,8 +177,9 @@ static void gelu_case(int64_t T, int64_t F, int64_t width, enum gelu_kind kind)
     fill(backend, &again, 5.0f);
     gelu_backward(backend, &d_in, NULL, &d_out, &in, kind);
     assert_true(f32(&again)[0] == 5.0f);
-    assert_gradient(
-        &(struct gradient_check){gelu_loss, &r, r.in, f32(&d_in), T * width, 16});
+    /* |up| <= 6, |d_out| <= 1: 1 + tanh() loses what tanh() has close to -1. */
+    assert_gradient_of(
+        &(struct gradient_check){gelu_loss, &r, r.in, f32(&d_in), T * width, 16}, 6);
     free(r.in);
     free(r.upstream);
     struct tensor *tensors[] = {&in, &out, &d_out, &d_in, &again};

@@ -66,15 +66,18 @@ static double bf16_at(const struct tensor *weight, int64_t i)
     return (double)bf16_to_float(((const uint16_t *)weight->data)[i]);
 }
 
-/* fp8_rows() of a tensor, freed by the caller. */
-static double *quantised(const struct tensor *rows, float *scales, const float *factors)
+/* fp8_rows() of a tensor, or of its transpose, freed by the caller. */
+static double *quantised(const struct tensor *rows, float *scales, bool turned)
 {
-    const int64_t count = tensor_count(rows);
+    const int64_t M = rows->shape[0], K = rows->shape[1], count = M * K;
     double *out = memory_allocate_array((size_t)count + 1, sizeof *out);
     float *wide = memory_allocate_array((size_t)count + 1, sizeof *wide);
+    float *columns = memory_allocate_array((size_t)count + 1, sizeof *columns);
     dtype_convert(wide, DTYPE_F32, rows->data, rows->dtype, count);
-    fp8_rows(out, scales, wide, rows->shape[0], rows->shape[1], factors);
-    free(wide);
+    for (int64_t i = 0; i < count; i++)
+        columns[i % K * M + i / K] = wide[i];
+    fp8_rows(out, scales, turned ? columns : wide, turned ? K : M, turned ? M : K);
+    free(wide), free(columns);
     return out;
 }
 
@@ -112,8 +115,8 @@ static void forward_case(int64_t T, int64_t M, int64_t K, bool narrow)
     struct tensor bias = bf16_matrix(1, M), residual = matrix(T, M), out = matrix(T, M);
     struct tensor bias_row = tensor_view_1d(bias.data, DTYPE_BF16, M);
     float *in_scales = scales_of(T), *weight_scales = scales_of(M);
-    double *in8 = quantised(&in, in_scales, NULL);
-    double *w8 = quantised(&weight, weight_scales, NULL);
+    double *in8 = quantised(&in, in_scales, false);
+    double *w8 = quantised(&weight, weight_scales, false);
     weight.fp8 = true;
     linear_forward(mixed, &out, &in, &weight, &bias_row, &residual);
     for (int64_t i = 0; i < T * M; i++) {
@@ -135,16 +138,16 @@ static void backward_case(int64_t T, int64_t M, int64_t K, bool narrow)
 {
     struct tensor d_out = uneven(T, M, narrow), weight = uneven(M, K, true);
     struct tensor d_in = matrix(T, K), before = copy_of(&d_in);
-    float *scales = scales_of(T), *weight_scales = scales_of(M);
-    double *w8 = quantised(&weight, weight_scales, NULL);
-    double *g8 = quantised(&d_out, scales, weight_scales);
+    float *scales = scales_of(T), *weight_scales = scales_of(K);
+    double *w8 = quantised(&weight, weight_scales, true);
+    double *g8 = quantised(&d_out, scales, false);
     weight.fp8 = true;
     linear_backward_input(mixed, &d_in, &d_out, &weight, true);
     for (int64_t i = 0; i < T * K; i++) {
+        const double by = (double)scales[i / K] * (double)weight_scales[i % K];
         double sum = (double)f32(&before)[i], magnitude = fabs(sum);
         for (int64_t m = 0; m < M; m++) {
-            const double product =
-                (double)scales[i / K] * g8[i / K * M + m] * w8[m * K + i % K];
+            const double product = by * g8[i / K * M + m] * w8[i % K * M + m];
             sum += product;
             magnitude += fabs(product);
         }

@@ -113,14 +113,15 @@ void multiply(const product &p)
     }
 }
 
-/* Both along the depth, scales of rows, bf16 out without a bias, whole accesses of 16 bytes. */
+/* Both along the depth, scales of rows, bf16 out, whole accesses of 16 bytes. */
 bool fp8_served(const operation &op, const layout &left, const layout &right, const layout &d)
 {
     const int32_t rows = CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F;
     return op.left == CUBLAS_OP_T && op.right == CUBLAS_OP_N && right.type == left.type &&
            op.left_scaled == rows && op.right_scaled == rows && op.left_scales &&
-           op.right_scales && !op.has_bias && d.type == CUDA_R_16BF && left.stride % 16 == 0 &&
-           right.stride % 16 == 0 && left.rows % 16 == 0 && left.columns % 16 == 0;
+           op.right_scales && d.type == CUDA_R_16BF && left.stride % 16 == 0 &&
+           right.stride % 16 == 0 && left.rows % 16 == 0 && left.columns % 16 == 0 &&
+           (!op.has_bias || reinterpret_cast<uintptr_t>(op.bias) % 16 == 0);
 }
 
 } /* namespace */
@@ -275,6 +276,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t op, const v
                        *static_cast<const float *>(alpha),
                        *static_cast<const float *>(beta)};
 
+    if (p.left.type == CUDA_R_8F_E4M3 && p.op.has_bias && p.beta != 0)
+        return CUBLAS_STATUS_NOT_SUPPORTED;
     emulator::enqueue(stream, [p] { multiply(p); });
     return CUBLAS_STATUS_SUCCESS;
 }

@@ -154,6 +154,13 @@ template <typename T, typename V> static inline T atomicAdd(T *address, V value)
     return before;
 }
 
+template <typename T> static inline T atomicMax(T *address, T value)
+{
+    const T before = *address;
+    *address = before < value ? value : before;
+    return before;
+}
+
 /* ---- Arithmetic ---- */
 
 template <typename A, typename B>
