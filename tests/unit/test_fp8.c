@@ -86,20 +86,41 @@ static float *scales_of(int64_t rows)
     return memory_allocate_array((size_t)rows, sizeof(float));
 }
 
-/* Rows of very different sizes, as gradients have them. */
-static struct tensor uneven(int64_t rows, int64_t columns, bool narrow)
+/* Times a power of two for each of `count` rows, `columns` numbers `apart` from each other
+ * and a row `step` from the next: rows, or columns, of very different sizes. */
+static void make_uneven(float *rows, int64_t count, int64_t step, int64_t columns,
+                        int64_t apart)
 {
-    struct tensor wide = matrix(rows, columns);
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < count; r++) {
         const float by = ldexpf(1, (int)random_between(-30, 10));
         for (int64_t i = 0; i < columns; i++)
-            f32(&wide)[r * columns + i] *= by;
+            rows[r * step + i * apart] *= by;
     }
+}
+
+static struct tensor narrowed(struct tensor wide, bool narrow)
+{
     if (!narrow)
         return wide;
     struct tensor to = bf16_of(&wide);
     tensor_free(&wide);
     return to;
+}
+
+/* As gradients have them. */
+static struct tensor uneven(int64_t rows, int64_t columns, bool narrow)
+{
+    struct tensor wide = matrix(rows, columns);
+    make_uneven(f32(&wide), rows, columns, columns, 1);
+    return narrowed(wide, narrow);
+}
+
+/* A weight of the backward. */
+static struct tensor uneven_columns(int64_t rows, int64_t columns)
+{
+    struct tensor wide = matrix(rows, columns);
+    make_uneven(f32(&wide), columns, 1, rows, columns);
+    return narrowed(wide, true);
 }
 
 /* Sums of n terms in fp32 of numbers that were scaled in fp32. */
@@ -136,7 +157,7 @@ static void forward_case(int64_t T, int64_t M, int64_t K, bool narrow)
 
 static void backward_case(int64_t T, int64_t M, int64_t K, bool narrow)
 {
-    struct tensor d_out = uneven(T, M, narrow), weight = uneven(M, K, true);
+    struct tensor d_out = uneven(T, M, narrow), weight = uneven_columns(M, K);
     struct tensor d_in = matrix(T, K), before = copy_of(&d_in);
     float *scales = scales_of(T), *weight_scales = scales_of(K);
     double *w8 = quantised(&weight, weight_scales, true);
