@@ -13,9 +13,8 @@
  * Bounds. fp32: those of tests/parity/test_model_golden.c. bf16: every tensor on the way is
  * rounded to 2^-8 of itself at most, a third of that on average; some fifty roundings in a
  * row, independent, are sqrt(50) 2^-8 / 3 = 1% of an activation or a gradient. A loss moves
- * by about as much as a logit, which is of the size of the loss: 2% is twice that. The
- * gradient of a tensor may be off by 10% of its norm. Twenty updates lead two runs that
- * round differently further apart: 4% of a loss.
+ * by about as much as a logit, which is of the size of the loss: 2% is twice that. Twenty
+ * updates lead two runs that round differently further apart: 4% of a loss.
  */
 static const double loss_error_trained = 0.04;
 /*
@@ -27,6 +26,21 @@ static const double loss_error_trained = 0.04;
  */
 static const double logit_error = 0.12;
 enum { STEPS = 20 };
+
+/*
+ * By how much of its norm the gradient of a tensor may be off in bf16: 0.1, the goldens
+ * being off by 0.013 to 0.056. But phi3-long is by 0.141: longrope's factor doubles its
+ * scores, so that a token looks at one other with a probability of 0.5 (0.3 in
+ * phi3-longrope), and a factor 1% greater moves its gradients by 8%. PyTorch's bf16 against
+ * its fp32 (the above): 0.129, of which rounding the weights alone is 0.075 (as on our
+ * CPU); without the factor 0.045. With weights that differ by 2^-11, twelve times: PyTorch
+ * 0.06 to 0.19, we 0.06 to 0.11; 24 other seeds: 0.04 to 0.11, we 0.03 to 0.16. A factor
+ * off by 5% is 0.48, short factors for long ones 1.27.
+ */
+static double gradient_error(const char *name)
+{
+    return strcmp(name, "phi3-long") == 0 ? 0.25 : 0.1;
+}
 
 static int model_count(void)
 {
@@ -163,7 +177,7 @@ static void goldens(enum dtype dtype)
         check_number("loss", sums.loss, loss, limit * loss);
         assert_int_equal(sums.target_count, (int64_t)number(&golden, "target_count"));
         compare_gradients(golden.model, gradients_of(golden.model), golden_gradient,
-                          &golden, exact ? 1e-3 : 0.1);
+                          &golden, exact ? 1e-3 : gradient_error(names[i]));
         sums = forward_backward(golden.model, batch, 0.1f);
         const double smoothed = number(&golden, "smoothed_loss_sum");
         check_number("smoothed loss", sums.loss, smoothed, limit * smoothed);
