@@ -154,40 +154,64 @@ static const float *golden_gradient(const void *context, const struct parameter 
     return values;
 }
 
-static void goldens(enum dtype dtype)
+static void golden_check(const char *name, enum dtype dtype)
 {
     const bool exact = dtype == DTYPE_F32;
-
-    for (int i = 0; i < model_count(); i++) {
-        struct golden golden;
-        golden_open(&golden, names[i], dtype);
-        const struct packed_batch *batch = &golden.batches[0];
-        const int64_t count =
-            batch->token_count * transformer_architecture(golden.model)->vocabulary;
-        const float *wanted = golden_tensor(&golden, "logits", count);
-        double size = 0;
-        for (int64_t j = 0; j < count; j++)
-            size = fmax(size, fabs((double)wanted[j]));
-        check_number("logits",
-                     greatest_difference(logits_of(golden.model, batch), wanted, count), 0,
-                     exact ? 2e-4 : logit_error * size);
-        const double loss = number(&golden, "loss_sum");
-        const double limit = exact ? 1e-5 : 0.02;
-        struct cross_entropy_sums sums = forward_backward(golden.model, batch, 0);
-        check_number("loss", sums.loss, loss, limit * loss);
-        assert_int_equal(sums.target_count, (int64_t)number(&golden, "target_count"));
-        compare_gradients(golden.model, gradients_of(golden.model), golden_gradient,
-                          &golden, exact ? 1e-3 : gradient_error(names[i]));
-        sums = forward_backward(golden.model, batch, 0.1f);
-        const double smoothed = number(&golden, "smoothed_loss_sum");
-        check_number("smoothed loss", sums.loss, smoothed, limit * smoothed);
-        transformer_loss(golden.model, batch, &sums);
-        sync(transformer_backend(golden.model));
-        check_number("loss alone", sums.loss, loss, limit * loss);
-        golden_close(&golden);
-    }
+    struct golden golden;
+    golden_open(&golden, name, dtype);
+    const struct packed_batch *batch = &golden.batches[0];
+    const int64_t count =
+        batch->token_count * transformer_architecture(golden.model)->vocabulary;
+    const float *wanted = golden_tensor(&golden, "logits", count);
+    double size = 0;
+    for (int64_t j = 0; j < count; j++)
+        size = fmax(size, fabs((double)wanted[j]));
+    check_number("logits",
+                 greatest_difference(logits_of(golden.model, batch), wanted, count), 0,
+                 exact ? 2e-4 : logit_error * size);
+    const double loss = number(&golden, "loss_sum");
+    const double limit = exact ? 1e-5 : 0.02;
+    struct cross_entropy_sums sums = forward_backward(golden.model, batch, 0);
+    check_number("loss", sums.loss, loss, limit * loss);
+    assert_int_equal(sums.target_count, (int64_t)number(&golden, "target_count"));
+    compare_gradients(golden.model, gradients_of(golden.model), golden_gradient, &golden,
+                      exact ? 1e-3 : gradient_error(name));
+    sums = forward_backward(golden.model, batch, 0.1f);
+    const double smoothed = number(&golden, "smoothed_loss_sum");
+    check_number("smoothed loss", sums.loss, smoothed, limit * smoothed);
+    transformer_loss(golden.model, batch, &sums);
+    sync(transformer_backend(golden.model));
+    check_number("loss alone", sums.loss, loss, limit * loss);
+    golden_close(&golden);
 }
-BOTH_TYPES(goldens)
+
+/* A test each, whose state is its model, so that one that fails hides no other. */
+static void golden_f32(void **state)
+{
+    require(DTYPE_F32);
+    golden_check(names[*(const int *)*state], DTYPE_F32);
+}
+
+static void golden_bf16(void **state)
+{
+    require(DTYPE_BF16);
+    golden_check(names[*(const int *)*state], DTYPE_BF16);
+}
+
+static struct CMUnitTest golden_test(CMUnitTestFunction function, int model,
+                                     const char *type)
+{
+    static char test_names[2 * NAME_COUNT][64];
+    static int models[NAME_COUNT], count;
+    char *name = test_names[count++];
+
+    models[model] = model;
+    snprintf(name, sizeof test_names[0], "golden %s %s", names[model], type);
+    return (struct CMUnitTest){.name = name,
+                               .test_func = function,
+                               .teardown_func = test_end,
+                               .initial_state = &models[model]};
+}
 
 /* ------------------------------------------------------------------------ training */
 
@@ -568,8 +592,7 @@ BOTH_TYPES(prompts_that_begin_alike)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        gpu_tests(goldens),
+    const struct CMUnitTest others[] = {
         gpu_tests(golden_training),
         gpu_tests(device_and_cpu),
         gpu_tests(training_repeats),
@@ -577,5 +600,14 @@ int main(void)
         gpu_tests(batch_limit_does_not_matter),
         gpu_tests(prompts_that_begin_alike),
     };
+    enum { GOLDENS = 2 * NAME_COUNT, OTHERS = sizeof others / sizeof *others };
+    struct CMUnitTest tests[GOLDENS + OTHERS] = {0}; /* without a function: none */
+    const int models = environment_says("HOLDFAST_TEST_SMALL", "1") ? 1 : NAME_COUNT;
+
+    for (int i = 0; i < models; i++) {
+        tests[2 * i] = golden_test(golden_f32, i, "f32");
+        tests[2 * i + 1] = golden_test(golden_bf16, i, "bf16");
+    }
+    memcpy(tests + GOLDENS, others, sizeof others);
     return cmocka_run_group_tests(tests, models_open, models_close);
 }
