@@ -59,11 +59,10 @@ struct cuda_backend {
         void *memory;
         size_t bytes;
     } scratch[CUDA_SCRATCH_SLOT_COUNT];
-    struct {
+    struct { /* whose FP8 numbers stand in scratch for the product to come: cuda_fp8.cu */
         const void *rows, *weight; /* NULL: none */
         bool backward;
-    } fp8_made; /* whose FP8 numbers stand in scratch for the product to come (cuda_fp8.cu)
-                 */
+    } fp8_made;
 };
 
 static inline struct cuda_backend *cuda_of(struct backend *backend)
