@@ -14,23 +14,6 @@
  */
 inline constexpr int FP8_PACK = PACK_ELEMENTS<__nv_bfloat16>;
 
-static __device__ inline struct pack<FP8_PACK> unpack_words(uint4 words) {
-    struct pack<FP8_PACK> values;
-
-    unpack_word(values.value, words.x);
-    unpack_word(values.value + 2, words.y);
-    unpack_word(values.value + 4, words.z);
-    unpack_word(values.value + 6, words.w);
-    return values;
-}
-
-/* Rounds to bf16. */
-static __device__ inline uint4 pack_words(const struct pack<FP8_PACK> &values)
-{
-    return make_uint4(pack_word(values.value), pack_word(values.value + 2),
-                      pack_word(values.value + 4), pack_word(values.value + 6));
-}
-
 /*
  * The pack at a row's element `first`, of `count`, a multiple of 8, that is read once: it
  * does not drive from the caches what is read again. One that is beyond the row is its

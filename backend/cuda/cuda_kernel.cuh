@@ -74,6 +74,24 @@ static __device__ inline uint32_t pack_word(const float *value)
     return static_cast<uint32_t>(pair.y) << 16 | pair.x;
 }
 
+/* 8 elements of bf16, as one access has them. */
+static __device__ inline pack<8> unpack_words(uint4 words)
+{
+    pack<8> values;
+
+    unpack_word(values.value, words.x);
+    unpack_word(values.value + 2, words.y);
+    unpack_word(values.value + 4, words.z);
+    unpack_word(values.value + 6, words.w);
+    return values;
+}
+
+static __device__ inline uint4 pack_words(const pack<8> &values)
+{
+    return make_uint4(pack_word(values.value), pack_word(values.value + 2),
+                      pack_word(values.value + 4), pack_word(values.value + 6));
+}
+
 /*
  * load_pack<N>() and store_pack() move N elements at `from` or `to`, which must be aligned
  * to the smaller of 16 bytes and all of them: N = 4, 8 in one or two accesses of 16 bytes
@@ -111,11 +129,7 @@ template <int N> static __device__ inline pack<N> load_pack(const __nv_bfloat16 
         unpack_word(values.value, words.x);
         unpack_word(values.value + 2, words.y);
     } else {
-        const uint4 words = *reinterpret_cast<const uint4 *>(from);
-        unpack_word(values.value, words.x);
-        unpack_word(values.value + 2, words.y);
-        unpack_word(values.value + 4, words.z);
-        unpack_word(values.value + 6, words.w);
+        values = unpack_words(*reinterpret_cast<const uint4 *>(from));
     }
     return values;
 }
@@ -144,9 +158,7 @@ template <int N> static __device__ inline void store_pack(__nv_bfloat16 *to, pac
         *reinterpret_cast<uint2 *>(to) =
             make_uint2(pack_word(values.value), pack_word(values.value + 2));
     else
-        *reinterpret_cast<uint4 *>(to) =
-            make_uint4(pack_word(values.value), pack_word(values.value + 2),
-                       pack_word(values.value + 4), pack_word(values.value + 6));
+        *reinterpret_cast<uint4 *>(to) = pack_words(values);
 }
 
 /*
