@@ -36,6 +36,18 @@ struct attention_shape model_attention_shape(const struct architecture *architec
     };
 }
 
+struct head_norm_shape model_head_norm_shape(const struct architecture *architecture)
+{
+    return (struct head_norm_shape){
+        .queries = architecture->heads,
+        .query_size = architecture->head_size,
+        .keys = architecture->key_value_heads,
+        .key_size = architecture->head_size,
+        .offset = architecture->norm == NORM_RMS_ONE_PLUS ? 1.0f : 0.0f,
+        .epsilon = (float)architecture->norm_epsilon,
+    };
+}
+
 /* A matrix of a block, or (columns 0) a vector. */
 static void add_block_parameter(struct transformer *model, int64_t layer, const char *name,
                                 const char *kind, int64_t rows, int64_t columns)

@@ -196,6 +196,8 @@ int32_t rope_table_row(const struct architecture *architecture, int32_t position
 /* The shape that the attention operations of a layer want. */
 struct attention_shape model_attention_shape(const struct architecture *architecture,
                                              int64_t layer);
+/* What head_norm_forward() wants. */
+struct head_norm_shape model_head_norm_shape(const struct architecture *architecture);
 /* 2F, or without a gate F */
 int64_t gate_up_width(const struct architecture *architecture);
 /* (H + 2G) D */
