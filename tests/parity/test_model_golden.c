@@ -44,6 +44,8 @@ static const char *const names[] = {"gqa-tied",
                                     "qwen2-windows",
                                     "gemma2",
                                     "gemma2-variants",
+                                    "olmo2",
+                                    "olmo2-tied",
                                     "gpt2",
                                     "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
