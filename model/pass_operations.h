@@ -22,11 +22,13 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
                          struct tensor *out, const struct tensor *d_out,
                          const struct tensor *gate_up);
 
-/* Turns queries and keys in place, or leaves them; the backward turns back. */
-void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *turns, const struct attention_shape *shape);
-void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *turns, const struct attention_shape *shape);
+/* Turns queries and keys of a layer in place, or leaves them; the backward turns back. */
+void turn_forward(const struct transformer *model, int64_t layer,
+                  struct tensor *query_key_value, const int32_t *turns,
+                  const struct attention_shape *shape);
+void turn_backward(const struct transformer *model, int64_t layer,
+                   struct tensor *d_query_key_value, const int32_t *turns,
+                   const struct attention_shape *shape);
 
 /* stream [T, C]: what goes into the first block; scratch [T, C]. */
 void embed_forward(const struct transformer *model, struct tensor *stream,

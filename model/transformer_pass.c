@@ -162,7 +162,7 @@ static void block_forward_kept(const struct pass *pass,
     if (model->architecture.head_norms)
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
                           &weights->query_norm, &weights->key_norm, &pass->norms);
-    turn_forward(model, &block->query_key_value, batch->turns, &shape);
+    turn_forward(model, block->layer, &block->query_key_value, batch->turns, &shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
                       &block->query_key_value, &batch->documents, &shape);
     project_and_add(pass, block, GROUP_ATTENTION_OUT, &block->middle,
@@ -338,7 +338,8 @@ static void turned_backward(const struct pass *pass, const struct block_paramete
                             struct tensor *d_query_key_value)
 {
     const bool frozen = pass->adapters;
-    turn_backward(pass->model, d_query_key_value, pass->batch->turns, &pass->shape);
+    turn_backward(pass->model, block->layer, d_query_key_value, pass->batch->turns,
+                  &pass->shape);
     if (pass->model->architecture.head_norms)
         head_norm_backward(pass->backend, d_query_key_value,
                            frozen ? NULL : &gradients->query_norm,

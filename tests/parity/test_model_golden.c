@@ -44,6 +44,9 @@ static const char *const names[] = {"gqa-tied",
                                     "qwen2-windows",
                                     "gemma2",
                                     "gemma2-variants",
+                                    "smollm3",
+                                    "gemma3",
+                                    "gemma3-variants",
                                     "gpt2",
                                     "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
@@ -528,8 +531,9 @@ static void written_model_reads_back(void **state)
         const struct tensor read = transformer_weights(again);
         assert_int_equal(tensor_bytes(&written), tensor_bytes(&read));
         assert_memory_equal(written.data, read.data, tensor_bytes(&read));
-        assert_memory_equal(transformer_architecture(golden.model),
-                            transformer_architecture(again), sizeof(struct architecture));
+        struct architecture alone = *transformer_architecture(golden.model);
+        alone.text_part = false; /* what is written is no part */
+        assert_memory_equal(&alone, transformer_architecture(again), sizeof alone);
         transformer_free(again);
         free(directory);
         golden_close(&golden);
