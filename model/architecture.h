@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 /* How rotary frequencies f_i = theta^(-2i/D) are changed for long sequences: by nothing, by
- * f_i / factor, as Llama 3.1 does, or by a factor for each (architecture_rope_frequencies).
- */
-enum rope_kind { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3, ROPE_LONG };
+ * f_i / factor, as Llama 3.1 or YaRN do, or by a factor for each
+ * (architecture_rope_frequencies). */
+enum rope_kind { ROPE_DEFAULT, ROPE_LINEAR, ROPE_LLAMA3, ROPE_YARN, ROPE_LONG };
 enum { ROPE_FACTORS = 128 }; /* of ROPE_LONG, at most: one a pair of a head */
 
 /* RMSNorm by w or by 1 + w (Gemma), or LayerNorm with a bias. */
@@ -51,11 +51,14 @@ struct architecture {
     double window_rope_theta; /* rope_local_base_freq: of layers with the window, whose
                                  frequencies nothing changes; 0: as of the others */
     enum rope_kind rope_kind;
-    double rope_factor;              /* linear, llama3; long: 0 if not given */
-    double rope_scale;               /* long: attention_factor; 0: not given */
-    double rope_low_frequency;       /* llama3: low_freq_factor */
-    double rope_high_frequency;      /* llama3: high_freq_factor */
-    int64_t rope_original_limit;     /* llama3, long: original_max_position_embeddings */
+    double rope_factor;              /* linear, llama3, yarn; long: 0 if not given */
+    double rope_scale;               /* yarn, long: attention_factor; 0: not given */
+    double rope_mscale;              /* yarn: mscale; 0: not given */
+    double rope_mscale_all;          /* yarn: mscale_all_dim; 0: not given */
+    double rope_low_frequency;       /* llama3: low_freq_factor; yarn: beta_slow */
+    double rope_high_frequency;      /* llama3: high_freq_factor; yarn: beta_fast */
+    bool rope_untruncated;           /* yarn: not truncate */
+    int64_t rope_original_limit;     /* original_max_position_embeddings */
     double rope_short[ROPE_FACTORS]; /* long: short_factor [D / 2] */
     double rope_long[ROPE_FACTORS];  /* long: long_factor [D / 2] */
     double initializer_range;        /* standard deviation for --init */
@@ -135,6 +138,10 @@ const char *architecture_limit_name(const struct architecture *architecture);
  * to f32 where transformers rounds. Llama 3.1 (transformers, modeling_rope_utils.py) leaves
  * wavelengths 2 pi / f below original / high alone, divides f by the factor where they are
  * above original / low, and between goes from one to the other linearly in 1 / wavelength.
+ * YaRN (Peng et al. 2023, arXiv:2309.00071) leaves pairs up to the one that turns beta_fast
+ * times within the original limit alone, divides f by the factor from the one that turns
+ * beta_slow times, and between goes from one to the other linearly in i; `truncate` widens
+ * this to whole pairs.
  * ROPE_LONG (LongRoPE, Ding et al. 2024, arXiv:2402.13753, as Phi-3 has it) divides f_i by
  * short_factor_i, or by long_factor_i in a `longer` sequence; see below.
  */
@@ -148,10 +155,14 @@ void architecture_rope_frequencies(const struct architecture *architecture, bool
 bool architecture_rope_longer(const struct architecture *architecture, int64_t length);
 
 /*
- * What cosines and sines are multiplied by: 1, but with ROPE_LONG "attention_factor", or
+ * What cosines and sines are multiplied by: 1, but with ROPE_YARN and ROPE_LONG
+ * "attention_factor". Where that is not given, it is with ROPE_LONG
  * sqrt(1 + log(factor) / log(original)) where that is above 1; a factor that is not given
- * is position_limit / original. As transformers 5 has it (modeling_rope_utils.py); 4 left
- * "factor" unread in the one family that has these fields.
+ * is position_limit / original. With ROPE_YARN it is m(1) = 1 + 0.1 log(factor), or
+ * m(mscale) / m(mscale_all_dim), m(s) = 1 + 0.1 s log(factor), where both are given; m = 1
+ * if the factor is below 1. As transformers 5 has it (modeling_rope_utils.py); 4 left
+ * ROPE_LONG's "factor" unread, and in some versions took position_limit / original for
+ * ROPE_YARN's.
  */
 double architecture_rope_scale(const struct architecture *architecture);
 

@@ -24,6 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     architecture_print_json(&read, DTYPE_F32, &text);
     CHECK(!architecture_parse(&again, text.data, text.length, "written", &error));
     CHECK(read.channels == again.channels && read.rope_theta == again.rope_theta);
+    CHECK(read.rope_kind == again.rope_kind);
+    CHECK(architecture_rope_scale(&read) == architecture_rope_scale(&again));
     CHECK(read.eos_token_count == again.eos_token_count);
     CHECK(read.window == again.window && read.rotary_size == again.rotary_size);
     CHECK(read.attention_cap == again.attention_cap && read.logit_cap == again.logit_cap);

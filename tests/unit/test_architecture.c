@@ -250,8 +250,8 @@ static void refuses_what_is_not_computed(void **state)
          "\"beta_fast\": 3"},
         {"\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {}, ",
          "\"rope_parameters\""},
-        {"\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 1e4}, ",
-         "\"rope_type\": \"yarn\""},
+        {"\"rope_parameters\": {\"rope_type\": \"axial\", \"rope_theta\": 1e4}, ",
+         "\"rope_type\": \"axial\""},
         {"\"rope_parameters\": {\"rope_theta\": 1e4, \"factor\": 2}, ", "\"factor\": 2"},
         {"\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}}, ",
          "\"full_attention\""},
@@ -366,6 +366,12 @@ static void prints_what_it_reads(void **state)
         "\"attention_bias\": true, ",
         "\"mlp_bias\": true, \"rope_scaling\": {" LLAMA3 "}, ",
         "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.7}, ",
+        "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2.7}, ",
+        ("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"beta_fast\": 30.5, "
+         "\"beta_slow\": 2, \"mscale\": 0.7, \"mscale_all_dim\": 1.3, \"truncate\": false, "
+         "\"original_max_position_embeddings\": 333}, "),
+        ("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"attention_factor\": 1, "
+         "\"mscale_all_dim\": 1.3}, "),
         "\"model_type\": \"qwen2\", \"use_sliding_window\": false, ",
         "\"model_type\": \"qwen3\", \"attention_bias\": true, ",
         "\"model_type\": \"phi3\", \"sliding_window\": 2047, ",
