@@ -37,6 +37,7 @@ static const struct family families[] = {
     {
         .model_type = "mistral", /* Zephyr too */
         .class_name = "MistralForCausalLM",
+        .whole_type = "mistral3",
         .position_limit = 131072,
         .key_value_heads = 8,
         .window = 4096,
