@@ -86,8 +86,7 @@ static void describe_template(struct description *d, const char *directory,
     if (chat_template_open_directory(&chat_template, directory, tokenizer,
                                      &d->template_error))
         return;
-    d->template_file = has_file(directory, "chat_template.jinja") ? "chat_template.jinja"
-                                                                  : "tokenizer_config.json";
+    d->template_file = chat_template_file(chat_template);
     chat_template_free(chat_template);
 }
 
