@@ -44,9 +44,13 @@ struct architecture {
     bool learned_positions; /* a row a position, added to the embedding; nothing turns */
     bool scaled_embedding;  /* times sqrt(C), before the first block */
     double query_scalar;    /* scores times query_scalar^-1/2; 0: the head size */
-    double attention_cap;   /* attn_logit_softcapping: c tanh(score / c); 0: none */
-    double logit_cap;       /* final_logit_softcapping; 0: none */
-    int64_t rotary_size;    /* R: the first of a head's D, which turn; 0: all */
+    double attention_multiplier; /* or times this; 0: not this */
+    double embedding_multiplier; /* the embedding times it; 0: as it is */
+    double residual_multiplier;  /* what blocks add times it, not with post_norms; 0: not */
+    double logits_scaling;       /* logits divided by it; 0: not */
+    double attention_cap;        /* attn_logit_softcapping: c tanh(score / c); 0: none */
+    double logit_cap;            /* final_logit_softcapping; 0: none */
+    int64_t rotary_size;         /* R: the first of a head's D, which turn; 0: all */
     double rope_theta;
     enum rope_kind rope_kind;
     double rope_factor;              /* linear, llama3, yarn; long: 0 if not given */
@@ -110,7 +114,7 @@ const char *architecture_class_name(const struct architecture *architecture);
 int64_t architecture_window(const struct architecture *architecture, int64_t layer);
 /* R; 0 where nothing turns. */
 int64_t architecture_rotary_size(const struct architecture *architecture);
-/* What scores are multiplied by: query_scalar^-1/2. */
+/* What scores are multiplied by: attention_multiplier, or query_scalar^-1/2. */
 double architecture_query_scale(const struct architecture *architecture);
 
 /* What sets position_limit, for messages: the field of config.json. */

@@ -14,7 +14,8 @@ static const char *const names[] = {
     "gqa-tied",      "mha-untied", "wide-heads",      "one-key-value", "llama3-biases",
     "linear-rope",   "qwen2",      "mistral",         "qwen3",         "phi3",
     "phi3-longrope", "phi3-long",  "mistral-window",  "phi3-partial",  "qwen2-yarn",
-    "qwen2-windows", "gemma2",     "gemma2-variants", "gpt2",          "gpt2-wide"};
+    "qwen2-windows", "gemma2",     "gemma2-variants", "granite",       "granite-tied",
+    "gpt2",          "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, BATCHES = 2 };
 
 /* The device in fp32; backends[DEVICE] is in bf16. On the CPU both are the same. */

@@ -25,15 +25,30 @@
  * quantity; the ones below are the project's, and the measured differences, which each
  * test prints, are twenty-five times smaller or more.
  */
-static const char *const names[] = {
-    "gqa-tied",       "mha-untied",       "wide-heads",
-    "one-key-value",  "llama3-biases",    "linear-rope",
-    "qwen2",          "mistral",          "qwen3",
-    "phi3",           "qwen2-yarn",       "phi3-longrope",
-    "phi3-long",      "phi3-long-factor", "phi3-long-attention",
-    "mistral-window", "phi3-partial",     "qwen2-windows",
-    "gemma2",         "gemma2-variants",  "gpt2",
-    "gpt2-wide"};
+static const char *const names[] = {"gqa-tied",
+                                    "mha-untied",
+                                    "wide-heads",
+                                    "one-key-value",
+                                    "llama3-biases",
+                                    "linear-rope",
+                                    "qwen2",
+                                    "mistral",
+                                    "qwen3",
+                                    "phi3",
+                                    "qwen2-yarn",
+                                    "phi3-longrope",
+                                    "phi3-long",
+                                    "phi3-long-factor",
+                                    "phi3-long-attention",
+                                    "mistral-window",
+                                    "phi3-partial",
+                                    "qwen2-windows",
+                                    "gemma2",
+                                    "gemma2-variants",
+                                    "granite",
+                                    "granite-tied",
+                                    "gpt2",
+                                    "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };
 
 struct golden {
