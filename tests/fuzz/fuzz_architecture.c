@@ -31,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(read.attention_cap == again.attention_cap && read.logit_cap == again.logit_cap);
     CHECK(memcmp(read.windowed, again.windowed, sizeof read.windowed) == 0);
     CHECK(read.activation == again.activation && read.query_scalar == again.query_scalar);
+    CHECK(architecture_query_scale(&read) == architecture_query_scale(&again));
+    CHECK(read.embedding_multiplier == again.embedding_multiplier);
+    CHECK(read.residual_multiplier == again.residual_multiplier);
+    CHECK(read.logits_scaling == again.logits_scaling);
     text_buffer_release(&text);
     return 0;
 }
