@@ -227,42 +227,44 @@ void layer_norm_backward(struct backend *backend, struct tensor *d_in,
 static void check_head_norm(const struct backend *backend, const struct tensor *qkv,
                             const struct tensor *query_weight,
                             const struct tensor *key_weight,
-                            const struct attention_shape *shape)
+                            const struct head_norm_shape *shape)
 {
     const enum dtype dtype = compute_dtype(backend, qkv);
-    check_matrix(qkv, dtype, qkv->shape[0], qkv_columns(shape));
+    check_matrix(qkv, dtype, qkv->shape[0], qkv->shape[1]);
+    CHECK(shape->queries * shape->query_size + shape->keys * shape->key_size <=
+          qkv->shape[1]);
     check_vector(query_weight, weight_dtype(backend, query_weight, dtype),
-                 shape->head_size);
-    check_vector(key_weight, query_weight->dtype, shape->head_size);
+                 shape->query_size);
+    check_vector(key_weight, query_weight->dtype, shape->key_size);
 }
 
 void head_norm_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
                        const struct tensor *query_weight, const struct tensor *key_weight,
-                       const struct attention_shape *shape, float epsilon)
+                       const struct head_norm_shape *shape)
 {
     check_head_norm(backend, in, query_weight, key_weight, shape);
     check_matrix(out, in->dtype, in->shape[0], in->shape[1]);
     if (!backend->error.status)
-        backend->table->head_norm_forward(backend, out, in, query_weight, key_weight, shape,
-                                          epsilon);
+        backend->table->head_norm_forward(backend, out, in, query_weight, key_weight,
+                                          shape);
 }
 
 void head_norm_backward(struct backend *backend, struct tensor *d_qkv,
                         struct tensor *d_query_weight, struct tensor *d_key_weight,
                         const struct tensor *in, const struct tensor *query_weight,
                         const struct tensor *key_weight,
-                        const struct attention_shape *shape, float epsilon)
+                        const struct head_norm_shape *shape)
 {
     check_head_norm(backend, in, query_weight, key_weight, shape);
     check_matrix(d_qkv, in->dtype, in->shape[0], in->shape[1]);
     CHECK(!d_query_weight == !d_key_weight);
     if (d_query_weight) {
-        check_vector(d_query_weight, DTYPE_F32, shape->head_size);
-        check_vector(d_key_weight, DTYPE_F32, shape->head_size);
+        check_vector(d_query_weight, DTYPE_F32, shape->query_size);
+        check_vector(d_key_weight, DTYPE_F32, shape->key_size);
     }
     if (!backend->error.status)
         backend->table->head_norm_backward(backend, d_qkv, d_query_weight, d_key_weight, in,
-                                           query_weight, key_weight, shape, epsilon);
+                                           query_weight, key_weight, shape);
 }
 
 static void check_rope(const struct backend *backend, const struct tensor *qkv,

@@ -124,24 +124,32 @@ struct attention_shape {
 };
 
 /*
- * RMSNorm of each query and each key head alone, before they turn (Qwen3): with x [D] one
- * of the first H + G heads of a row of `in`,
- *     out = x rstd weight,  rstd = 1 / sqrt(mean(x^2) + epsilon)
- * and query_weight [D] for the queries, key_weight [D] for the keys; values pass as they
- * are. `out` may be `in`.
+ * RMSNorm of queries and keys before they turn: of each head alone (Qwen3), or of all
+ * queries of a row at once and all its keys (OLMo-2). A row of `in` begins with Q queries
+ * of q numbers and K keys of k; with x one of them, out = x rstd (weight + offset),  rstd =
+ * 1 / sqrt(mean(x^2) + epsilon) and query_weight [q] for the queries, key_weight [k] for
+ * the keys; what is behind them, the values, passes as it is. `out` may be `in`.
  *
  * The backward makes rstd again from `in`, what the forward read, and works in place: d_qkv
- * comes as the gradient of `out` and is left as that of `in`. d_query_weight[D] += …,
- * d_key_weight[D] += … (both NULL: not wanted).
+ * comes as the gradient of `out` and is left as that of `in`. d_query_weight[q] += …,
+ * d_key_weight[k] += … (both NULL: not wanted).
  */
+struct head_norm_shape {
+    int64_t queries;    /* Q: H, or 1 */
+    int64_t query_size; /* q: D, or H D */
+    int64_t keys;       /* K: G, or 1 */
+    int64_t key_size;   /* k: D, or G D */
+    float offset;       /* as rms_norm_forward() has it */
+    float epsilon;
+};
 void head_norm_forward(struct backend *backend, struct tensor *out, const struct tensor *in,
                        const struct tensor *query_weight, const struct tensor *key_weight,
-                       const struct attention_shape *shape, float epsilon);
+                       const struct head_norm_shape *shape);
 void head_norm_backward(struct backend *backend, struct tensor *d_qkv,
                         struct tensor *d_query_weight, struct tensor *d_key_weight,
                         const struct tensor *in, const struct tensor *query_weight,
                         const struct tensor *key_weight,
-                        const struct attention_shape *shape, float epsilon);
+                        const struct head_norm_shape *shape);
 
 /*
  * Rotary positions, Su et al. 2021, arXiv:2104.09864, in the half-split layout of

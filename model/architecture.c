@@ -238,6 +238,13 @@ static enum status check_long_name(const struct source *source,
                      source->where, field->key, field->short_key, (long long)given);
 }
 
+/* Of what other families must give. */
+static bool has_default(const struct family *family, const char *key)
+{
+    return (family->heads > 0 && strcmp(key, "num_attention_heads") == 0) ||
+           (family->vocabulary > 0 && strcmp(key, "vocab_size") == 0);
+}
+
 static enum status read_whole_field(struct architecture *architecture,
                                     const struct family *family,
                                     const struct source *source,
@@ -249,8 +256,8 @@ static enum status read_whole_field(struct architecture *architecture,
     *out = ABSENT;
     if (!key)
         return STATUS_OK;
-    const enum status status =
-        config_whole(source, key, field->most, field->required && !inner, out);
+    const bool required = field->required && !inner && !has_default(family, key);
+    const enum status status = config_whole(source, key, field->most, required, out);
     return !status && family->short_names && !inner && *out > 0
                ? check_long_name(source, field, *out)
                : status;
@@ -267,6 +274,10 @@ static enum status fill_sizes(struct architecture *architecture,
                               const struct family *family, const struct source *source)
 {
     const bool short_names = family->short_names;
+    if (architecture->heads < 0)
+        architecture->heads = family->heads;
+    if (architecture->vocabulary < 0)
+        architecture->vocabulary = family->vocabulary;
     fill_default(&architecture->key_value_heads, family->key_value_heads);
     fill_default(&architecture->head_size, family->head_size);
     if (architecture->feed_forward < 0)
@@ -459,24 +470,60 @@ static enum status read_bos_token(struct architecture *architecture,
     return token_number(source, value, "bos_token_id", &architecture->bos_token);
 }
 
-static enum status read_config(struct architecture *architecture,
-                               const struct source *source)
+static enum status read_text_config(struct architecture *architecture,
+                                    const struct source *source)
 {
     const struct family *family = NULL;
     enum status status;
-    if (!cJSON_IsObject(source->root))
-        return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
-                         source->where);
     if ((status = read_model_type(architecture, &family, source)) ||
         (status = check_foreign(family, source)) ||
         (status = read_biases(architecture, family, source)) ||
         (status = read_sizes(architecture, family, source)) ||
         (status = window_read(architecture, family, source)) ||
+        (status = unturned_read(architecture, family, source)) ||
         (status = check_sizes(architecture, source)) ||
         (status = read_numbers(architecture, family, source)) ||
         (status = read_bos_token(architecture, source)))
         return status;
     return read_eos_tokens(architecture, source);
+}
+
+/* A model of images too has its text part in an object of its own, and beside it what is of
+ * all parts. */
+static enum status read_text_part(struct architecture *a, const struct family *family,
+                                  const struct source *source)
+{
+    const struct source text = {json_get(source->root, "text_config"), source->where,
+                                source->error};
+    const cJSON *type = json_get(text.root, "model_type");
+    enum status status = check_neutral(source, neutral_fields, COUNT(neutral_fields));
+    if (status)
+        return status;
+    if (!cJSON_IsObject(text.root) || !cJSON_IsString(type) ||
+        strcmp(type->valuestring, family->model_type) != 0)
+        return error_set(source->error, STATUS_FORMAT,
+                         "%s: \"text_config\" is not an object whose \"model_type\" is "
+                         "\"%s\", which is what describes the text part of this model",
+                         source->where, family->model_type);
+    if ((status = read_text_config(a, &text)))
+        return error_prefix(source->error, "\"text_config\"");
+    a->text_part = true;
+    status = json_optional_bool(source->root, "tie_word_embeddings", &a->tied_embeddings,
+                                source->where, source->error);
+    return status ? status : read_eos_tokens(a, source);
+}
+
+static enum status read_config(struct architecture *architecture,
+                               const struct source *source)
+{
+    if (!cJSON_IsObject(source->root))
+        return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
+                         source->where);
+    const cJSON *type = json_get(source->root, "model_type");
+    const struct family *whole =
+        cJSON_IsString(type) ? family_find_whole(type->valuestring) : NULL;
+    return whole ? read_text_part(architecture, whole, source)
+                 : read_text_config(architecture, source);
 }
 
 enum status architecture_parse(struct architecture *architecture, const char *json,

@@ -52,6 +52,8 @@ struct architecture {
     double logit_cap;            /* final_logit_softcapping; 0: none */
     int64_t rotary_size;         /* R: the first of a head's D, which turn; 0: all */
     double rope_theta;
+    double window_rope_theta; /* rope_local_base_freq: of layers with the window, whose
+                                 frequencies nothing changes; 0: as of the others */
     enum rope_kind rope_kind;
     double rope_factor;              /* linear, llama3, yarn; long: 0 if not given */
     double rope_scale;               /* yarn, long: attention_factor; 0: not given */
@@ -66,6 +68,7 @@ struct architecture {
     double initializer_range;        /* standard deviation for --init */
     int64_t window; /* sliding_window: of so many keys, its own the last; 0: none */
     uint64_t windowed[LAYER_LIMIT / 64]; /* layer l has the window: bit l % 64 */
+    uint64_t unturned[LAYER_LIMIT / 64]; /* no_rope_layers: nothing turns in layer l */
     bool query_key_value_bias;
     bool attention_out_bias;
     bool feed_forward_bias; /* of gate, up and down */
@@ -73,6 +76,7 @@ struct architecture {
     bool fused_projections; /* files have q, k, v as one matrix, and gate, up */
     bool transposed;        /* files have the matrices of blocks as [inputs, outputs] */
     bool tied_embeddings;   /* tie_word_embeddings */
+    bool text_part;         /* files hold a model of images too, whose text part this is */
     int32_t bos_token;      /* -1 if none */
     int32_t eos_tokens[8];  /* config.json and generation_config.json together */
     int32_t eos_token_count;
@@ -83,6 +87,8 @@ struct architecture {
  * (rope_parameters, dtype). What a file leaves out has the default of the family's class in
  * transformers, except the bos and eos tokens: absent is none. `where` names the text in
  * messages. GPT-2's dropout (resid_pdrop, …) is read and left: nothing here drops.
+ *
+ * Of a model of images too ("gemma3") the text part is read, from "text_config".
  *
  * Errors: STATUS_UNSUPPORTED for a field whose value this program does not compute (other
  * families, other rope scalings, soft-caps where the family has none, quantised weights …),
@@ -96,24 +102,35 @@ enum status architecture_open_directory(struct architecture *architecture,
                                         const char *directory, struct error *error);
 
 /*
- * Appends a config.json that transformers (4 and 5) loads as the family's class;
- * `stored` is the dtype of the weights beside it. architecture_parse() reads it back equal.
+ * Appends a config.json that transformers (4 and 5) loads as the family's class (of
+ * a text part: alone); `stored` is the dtype of the weights beside it. architecture_parse()
+ * reads it back equal.
  */
 void architecture_print_json(const struct architecture *architecture, enum dtype stored,
                              struct text_buffer *out);
 
+/* The config.json of the directory `from` into `to`, for weights stored so: as it is but
+ * for the dtype; of a text part its own. */
+enum status architecture_copy_config(const char *from, const char *to, enum dtype stored,
+                                     struct error *error);
+
 /* "silu", "gelu_pytorch_tanh", …: as the family's files call the activation. */
 const char *architecture_activation_name(const struct architecture *architecture);
-/* How many layers have the window. */
+/* How many layers have the window; in how many nothing turns. */
 int64_t architecture_windowed_count(const struct architecture *architecture);
+int64_t architecture_unturned_count(const struct architecture *architecture);
 
 /* "LlamaForCausalLM", … */
 const char *architecture_class_name(const struct architecture *architecture);
 
 /* Of a layer; 0: attention reaches back to the first token. */
 int64_t architecture_window(const struct architecture *architecture, int64_t layer);
-/* R; 0 where nothing turns. */
+/* R; 0 where positions are learned. */
 int64_t architecture_rotary_size(const struct architecture *architecture);
+/* How queries and keys of a layer turn: not at all, as architecture_rope_frequencies() has
+ * it, or by window_rope_theta. */
+enum turn { TURN_NONE, TURN_PLAIN, TURN_WINDOW };
+enum turn architecture_turn(const struct architecture *architecture, int64_t layer);
 /* What scores are multiplied by: attention_multiplier, or query_scalar^-1/2. */
 double architecture_query_scale(const struct architecture *architecture);
 

@@ -1,5 +1,9 @@
 #include "base/error.h"
+#include "base/file.h"
+#include "checkpoints/model_directory.h"
 #include "model/architecture_internal.h"
+
+#include <stdlib.h>
 
 static void print_sizes(const struct architecture *a, struct json_writer *json)
 {
@@ -62,6 +66,7 @@ static void print_of_family(const struct architecture *a, const struct family *f
     if (family->multipliers)
         print_multipliers(a, json);
     window_print(a, family, json);
+    unturned_print(a, family, json);
 }
 
 static void print_tokens(const struct architecture *architecture, struct json_writer *json)
@@ -113,4 +118,28 @@ void architecture_print_json(const struct architecture *architecture, enum dtype
                                       : "float32");
     json_object_end(&json);
     text_buffer_append_char(out, '\n');
+}
+
+static enum status print_to_directory(const struct architecture *architecture,
+                                      const char *directory, enum dtype stored,
+                                      struct error *error)
+{
+    struct text_buffer text = {0};
+    char *path = path_join(directory, "config.json");
+    architecture_print_json(architecture, stored, &text);
+    const enum status status =
+        file_write_all(path, text_buffer_string(&text), text.length, error);
+    free(path);
+    text_buffer_release(&text);
+    return status;
+}
+
+enum status architecture_copy_config(const char *from, const char *to, enum dtype stored,
+                                     struct error *error)
+{
+    struct architecture architecture;
+    if (architecture_open_directory(&architecture, from, error))
+        return error->status;
+    return architecture.text_part ? print_to_directory(&architecture, to, stored, error)
+                                  : model_directory_copy_config(from, to, stored, error);
 }

@@ -272,14 +272,61 @@ static enum status read_object(struct architecture *a, const struct source *conf
     return status;
 }
 
+/* Of layers with the window: their theta and no scaling. */
+static enum status read_window_object(struct architecture *a, const struct source *source)
+{
+    enum rope_kind kind = ROPE_DEFAULT;
+    const cJSON *type = json_get(source->root, "rope_type");
+    enum status status = read_kind(&kind, false, source);
+    if (!status && kind != ROPE_DEFAULT)
+        return config_unsupported(source, type ? type : json_get(source->root, "type"),
+                                  "only \"default\" for layers with the window");
+    if (!status)
+        status = check_fields(source, kind, false);
+    return status ? status
+                  : config_number(source, "rope_theta", 1.0, &a->window_rope_theta);
+}
+
+/* "rope_parameters" of a family whose windowed layers turn otherwise: an object for each
+ * kind of layer. */
+static enum status read_objects(struct architecture *a, const struct source *config,
+                                const struct source *source)
+{
+    const cJSON *item;
+    enum status status = STATUS_OK;
+    cJSON_ArrayForEach(item, source->root)
+    {
+        const struct source part = {item, source->where, source->error};
+        const bool windowed = strcmp(item->string, "sliding_attention") == 0;
+        if (cJSON_IsNull(item))
+            continue;
+        if (!cJSON_IsObject(item) ||
+            (!windowed && strcmp(item->string, "full_attention") != 0))
+            return config_unsupported(source, item,
+                                      "only objects \"full_attention\" and "
+                                      "\"sliding_attention\"");
+        status = windowed ? read_window_object(a, &part) : read_object(a, config, &part);
+        if (status)
+            return status;
+    }
+    return status;
+}
+
 enum status rope_read(struct architecture *architecture, const struct source *config)
 {
-    static const char *const keys[] = {"rope_scaling", "rope_parameters"};
+    enum { SCALING, PARAMETERS };
+    static const char *const keys[] = {
+        [SCALING] = "rope_scaling", [PARAMETERS] = "rope_parameters"};
+    const struct family *family = family_find(architecture->model_type);
     bool given = false;
-    architecture->rope_theta = 10000.0;
+    architecture->rope_theta = family->rope_theta > 0 ? family->rope_theta : 10000.0;
+    architecture->window_rope_theta = family->window_rope_theta;
     enum status status =
         config_number(config, "rope_theta", 1.0, &architecture->rope_theta);
-    if (!status && family_find(architecture->model_type)->partial_rope)
+    if (!status && family->window_rope_theta > 0)
+        status = config_number(config, "rope_local_base_freq", 1.0,
+                               &architecture->window_rope_theta);
+    if (!status && family->partial_rope)
         status = read_partial(architecture, config);
     for (size_t i = 0; i < COUNT(keys) && !status; i++) {
         const cJSON *object = json_get(config->root, keys[i]);
@@ -293,10 +340,14 @@ enum status rope_read(struct architecture *architecture, const struct source *co
                                       "beside \"rope_scaling\": keep one of them");
         given = true;
         const struct source source = {object, config->where, config->error};
-        status = read_object(architecture, config, &source);
+        status = family->window_rope_theta > 0 && i == PARAMETERS
+                     ? read_objects(architecture, config, &source)
+                     : read_object(architecture, config, &source);
         if (status)
             error_prefix(config->error, "rotary positions (\"%s\")", keys[i]);
     }
+    if (architecture_windowed_count(architecture) == 0)
+        architecture->window_rope_theta = 0;
     return status;
 }
 
@@ -351,6 +402,8 @@ static double partial_factor(const struct architecture *a)
 void rope_print(const struct architecture *a, struct json_writer *json)
 {
     json_real(json, "rope_theta", a->rope_theta);
+    if (a->window_rope_theta > 0)
+        json_real(json, "rope_local_base_freq", a->window_rope_theta);
     if (a->rotary_size > 0)
         json_real(json, "partial_rotary_factor", partial_factor(a));
     if (a->rope_kind == ROPE_LONG)

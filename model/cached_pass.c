@@ -68,7 +68,7 @@ struct cached_pass {
     struct key_value_cache *cache;
     const struct cached_rows *rows;
     struct attention_shape shape;
-    float norm_epsilon;
+    struct head_norm_shape norms; /* of queries and keys */
 };
 
 static struct cached_pass pass_begin(struct transformer *model,
@@ -83,7 +83,7 @@ static struct cached_pass pass_begin(struct transformer *model,
         .cache = cache,
         .rows = rows,
         .shape = model_attention_shape(&model->architecture, 0),
-        .norm_epsilon = (float)model->architecture.norm_epsilon,
+        .norms = model_head_norm_shape(&model->architecture),
     };
 }
 
@@ -185,9 +185,8 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
             &weights->query_key_value, NULL);
     if (pass->model->architecture.head_norms)
         head_norm_forward(pass->backend, &query_key_value, &query_key_value,
-                          &weights->query_norm, &weights->key_norm, &pass->shape,
-                          pass->norm_epsilon);
-    turn_forward(pass->model, &query_key_value, pass->rows->turns, &pass->shape);
+                          &weights->query_norm, &weights->key_norm, &pass->norms);
+    turn_forward(pass->model, layer, &query_key_value, pass->rows->turns, &pass->shape);
     cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,
                 pass->rows->cache_rows, &pass->shape);
     if (only_fills_cache(pass, layer))

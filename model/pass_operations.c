@@ -70,18 +70,22 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
         gelu_backward(model->backend, d_gate_up, out, d_out, gate_up, gelu_kind_of(model));
 }
 
-void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *turns, const struct attention_shape *shape)
+void turn_forward(const struct transformer *model, int64_t layer,
+                  struct tensor *query_key_value, const int32_t *turns,
+                  const struct attention_shape *shape)
 {
-    if (architecture_rotary_size(&model->architecture) > 0)
-        rope_forward(model->backend, query_key_value, &model->rope_table, turns, shape);
+    const struct tensor *table = rope_table_of(&model->rope, &model->architecture, layer);
+    if (table)
+        rope_forward(model->backend, query_key_value, table, turns, shape);
 }
 
-void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *turns, const struct attention_shape *shape)
+void turn_backward(const struct transformer *model, int64_t layer,
+                   struct tensor *d_query_key_value, const int32_t *turns,
+                   const struct attention_shape *shape)
 {
-    if (architecture_rotary_size(&model->architecture) > 0)
-        rope_backward(model->backend, d_query_key_value, &model->rope_table, turns, shape);
+    const struct tensor *table = rope_table_of(&model->rope, &model->architecture, layer);
+    if (table)
+        rope_backward(model->backend, d_query_key_value, table, turns, shape);
 }
 
 /* Gemma's is rounded to the compute type, as transformers rounds it. */

@@ -8,7 +8,7 @@
  *
  * With residual_multiplier m, where a block adds m f(norm(stream)), the stream is kept
  * divided by m: it begins as the embedding times embedding_multiplier / m, blocks add
- * f(norm(stream)), and norms, which see no factor but beside their epsilon, have that one
+ * f(norm(stream)), and norms, which undo any factor but for their epsilon, have that one
  * divided by m^2. This is the same function of the weights, with no multiplication in any
  * block.
  */
@@ -30,11 +30,13 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
                          struct tensor *out, const struct tensor *d_out,
                          const struct tensor *gate_up);
 
-/* Turns queries and keys in place, or leaves them; the backward turns back. */
-void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *turns, const struct attention_shape *shape);
-void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *turns, const struct attention_shape *shape);
+/* Turns queries and keys of a layer in place, or leaves them; the backward turns back. */
+void turn_forward(const struct transformer *model, int64_t layer,
+                  struct tensor *query_key_value, const int32_t *turns,
+                  const struct attention_shape *shape);
+void turn_backward(const struct transformer *model, int64_t layer,
+                   struct tensor *d_query_key_value, const int32_t *turns,
+                   const struct attention_shape *shape);
 
 /* stream [T, C]: what goes into the first block; scratch [T, C]. */
 void embed_forward(const struct transformer *model, struct tensor *stream,

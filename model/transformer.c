@@ -36,6 +36,18 @@ struct attention_shape model_attention_shape(const struct architecture *architec
     };
 }
 
+struct head_norm_shape model_head_norm_shape(const struct architecture *architecture)
+{
+    return (struct head_norm_shape){
+        .queries = architecture->heads,
+        .query_size = architecture->head_size,
+        .keys = architecture->key_value_heads,
+        .key_size = architecture->head_size,
+        .offset = architecture->norm == NORM_RMS_ONE_PLUS ? 1.0f : 0.0f,
+        .epsilon = (float)architecture->norm_epsilon,
+    };
+}
+
 /* A matrix of a block, or (columns 0) a vector. */
 static void add_block_parameter(struct transformer *model, int64_t layer, const char *name,
                                 const char *kind, int64_t rows, int64_t columns)
@@ -385,8 +397,7 @@ void transformer_free(struct transformer *model)
         return;
     transformer_training_end(model);
     activations_release(&model->inference, model->backend);
-    if (model->rope_table.data)
-        backend_free(model->backend, model->rope_table.data);
+    rope_tables_release(&model->rope, model->backend);
     adapters_free(model->adapters);
     quantized_free(model->quantized);
     parameter_block_release(&model->base);
@@ -471,7 +482,6 @@ struct tensor transformer_gradients(const struct transformer *model)
 
 size_t transformer_bytes(const struct transformer *model)
 {
-    const size_t rope_bytes = model->rope_table.data ? tensor_bytes(&model->rope_table) : 0;
     const size_t adapter_bytes =
         model->adapters
             ? parameter_block_bytes(&model->adapters->parameters) +
@@ -481,7 +491,8 @@ size_t transformer_bytes(const struct transformer *model)
     const size_t slot_bytes =
         model->sharded ? sharded_bytes(model->sharded, model->base.dtype) : 0;
     return parameter_block_bytes(&model->base) + slot_bytes + quantized_bytes +
-           adapter_bytes + rope_bytes + model->training.bytes + model->inference.bytes;
+           adapter_bytes + rope_tables_bytes(&model->rope) + model->training.bytes +
+           model->inference.bytes;
 }
 
 static enum status gradients_reserve(struct transformer *model, struct error *error)
@@ -499,11 +510,19 @@ static enum status gradients_reserve(struct transformer *model, struct error *er
     return status;
 }
 
+enum status transformer_reserve_positions(struct transformer *model, int64_t position_count,
+                                          struct error *error)
+{
+    return rope_tables_reserve(&model->rope, model->backend, &model->architecture,
+                               position_count, error);
+}
+
 enum status transformer_training_begin(struct transformer *model, int64_t token_count,
                                        bool recompute, struct error *error)
 {
     CHECK(!model->arranged);
-    if (rope_table_reserve(model, token_count, error) || gradients_reserve(model, error))
+    if (transformer_reserve_positions(model, token_count, error) ||
+        gradients_reserve(model, error))
         return error->status;
     return activations_reserve(&model->training, model,
                                recompute ? TRAINING_RECOMPUTE : TRAINING, token_count,
@@ -525,7 +544,7 @@ void transformer_training_end(struct transformer *model)
 enum status transformer_inference_begin(struct transformer *model, int64_t token_count,
                                         struct error *error)
 {
-    const enum status status = rope_table_reserve(model, token_count, error);
+    const enum status status = transformer_reserve_positions(model, token_count, error);
     if (!status && !model->arranged) /* which made them */
         transformer_gains_update(model);
     if (status || token_count <= model->inference.token_count)

@@ -23,7 +23,7 @@ struct pass {
     const struct adapters *adapters; /* NULL: none */
     struct dropout_mask dropout;     /* of the adapters; probability 0: none */
     struct attention_shape shape;
-    float norm_epsilon;
+    struct head_norm_shape norms; /* of queries and keys */
 };
 
 static struct pass pass_begin(struct transformer *model, const struct packed_batch *batch,
@@ -42,7 +42,7 @@ static struct pass pass_begin(struct transformer *model, const struct packed_bat
         .reserved = reserved,
         .adapters = model->adapters,
         .shape = model_attention_shape(&model->architecture, 0),
-        .norm_epsilon = (float)model->architecture.norm_epsilon,
+        .norms = model_head_norm_shape(&model->architecture),
     };
 }
 
@@ -161,9 +161,8 @@ static void block_forward_kept(const struct pass *pass,
             &weights->query_key_value, NULL);
     if (model->architecture.head_norms)
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
-                          &weights->query_norm, &weights->key_norm, &shape,
-                          pass->norm_epsilon);
-    turn_forward(model, &block->query_key_value, batch->turns, &shape);
+                          &weights->query_norm, &weights->key_norm, &pass->norms);
+    turn_forward(model, block->layer, &block->query_key_value, batch->turns, &shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
                       &block->query_key_value, &batch->documents, &shape);
     project_and_add(pass, block, GROUP_ATTENTION_OUT, &block->middle,
@@ -339,12 +338,13 @@ static void turned_backward(const struct pass *pass, const struct block_paramete
                             struct tensor *d_query_key_value)
 {
     const bool frozen = pass->adapters;
-    turn_backward(pass->model, d_query_key_value, pass->batch->turns, &pass->shape);
+    turn_backward(pass->model, block->layer, d_query_key_value, pass->batch->turns,
+                  &pass->shape);
     if (pass->model->architecture.head_norms)
-        head_norm_backward(
-            pass->backend, d_query_key_value, frozen ? NULL : &gradients->query_norm,
-            frozen ? NULL : &gradients->key_norm, &block->projected, &weights->query_norm,
-            &weights->key_norm, &pass->shape, pass->norm_epsilon);
+        head_norm_backward(pass->backend, d_query_key_value,
+                           frozen ? NULL : &gradients->query_norm,
+                           frozen ? NULL : &gradients->key_norm, &block->projected,
+                           &weights->query_norm, &weights->key_norm, &pass->norms);
 }
 
 /* d_residual: from the gradient of `middle` to that of `in`. */

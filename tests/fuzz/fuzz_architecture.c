@@ -30,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(read.window == again.window && read.rotary_size == again.rotary_size);
     CHECK(read.attention_cap == again.attention_cap && read.logit_cap == again.logit_cap);
     CHECK(memcmp(read.windowed, again.windowed, sizeof read.windowed) == 0);
+    CHECK(read.window_rope_theta == again.window_rope_theta);
+    CHECK(memcmp(read.unturned, again.unturned, sizeof read.unturned) == 0);
     CHECK(read.activation == again.activation && read.query_scalar == again.query_scalar);
     CHECK(architecture_query_scale(&read) == architecture_query_scale(&again));
     CHECK(read.embedding_multiplier == again.embedding_multiplier);

@@ -195,6 +195,58 @@ static void reads_gpt2(void **state)
         strstr(error.message, "\"n_embd\": 48 is not a multiple of \"n_head\": 5"));
 }
 
+/* google/gemma-3-4b-it's config.json, shortened. */
+#define GEMMA3_TEXT                                                                        \
+    "\"text_config\": {\"hidden_size\": 2560, \"intermediate_size\": 10240, "              \
+    "\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 34, \"rope_scaling\": "       \
+    "{\"factor\": 8.0, \"rope_type\": \"linear\"}, \"sliding_window\": 1024}, "
+
+static void reads_text_part(void **state)
+{
+    (void)state;
+    struct architecture a;
+    struct error error = {0};
+    assert_false(parse(&a,
+                       "{\"model_type\": \"gemma3\", " GEMMA3_TEXT
+                       "\"eos_token_id\": [1, 106], \"vision_config\": {}}",
+                       &error));
+    assert_true(a.text_part && a.tied_embeddings);
+    assert_string_equal(a.model_type, "gemma3_text");
+    assert_int_equal(a.heads, 8);
+    assert_int_equal(a.key_value_heads, 4);
+    assert_int_equal(a.head_size, 256);
+    assert_int_equal(a.vocabulary, 262208);
+    assert_int_equal(a.eos_token_count, 2);
+    assert_int_equal(a.eos_tokens[1], 106);
+    /* V C + C + L (2 C (H + G) D + 3 C F + 4 C + 2 D) */
+    assert_int_equal(architecture_parameter_count(&a), 3880263168);
+    assert_false(parse(&a,
+                       "{\"model_type\": \"gemma3\", \"tie_word_embeddings\": false, "
+                       "\"text_config\": {\"model_type\": \"gemma3_text\", "
+                       "\"hidden_size\": 48, \"num_hidden_layers\": 2, "
+                       "\"intermediate_size\": 5}}",
+                       &error));
+    assert_false(a.tied_embeddings);
+
+    static const char *const refused[][2] = {
+        {"", "\"text_config\""},
+        {"\"text_config\": 3, ", "\"text_config\""},
+        {"\"text_config\": {\"model_type\": \"llama\"}, ", "\"gemma3_text\""},
+        {"\"text_config\": {\"model_type\": \"gemma3_text\"}, ",
+         "\"text_config\": dir/config.json: \"num_hidden_layers\" is missing"},
+        {GEMMA3_TEXT "\"quantization_config\": {\"bits\": 4}, ", "\"quantization_config\""},
+        {GEMMA3_TEXT "\"eos_token_id\": \"x\", ", "\"eos_token_id\""},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{%s\"model_type\": \"gemma3\"}", refused[i][0]);
+        error = (struct error){0};
+        assert_true(parse(&a, json, &error));
+        if (!strstr(error.message, refused[i][1]))
+            fail_msg("%s -> %s", json, error.message);
+    }
+}
+
 static void reads_granite(void **state)
 {
     (void)state;
@@ -485,6 +537,7 @@ int main(void)
         cmocka_unit_test(reads_windows),
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_gpt2),
+        cmocka_unit_test(reads_text_part),
         cmocka_unit_test(reads_granite),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),

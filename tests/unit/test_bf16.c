@@ -5,7 +5,7 @@
 static void test_vectors(void **state)
 {
     enum { T = 9, C = 48, D = 8 };
-    const struct attention_shape shape = {3, 1, D, 1.0f, 0, 0.0f};
+    const struct head_norm_shape shape = {3, D, 1, D, 1.0f, 1e-5f};
     struct tensor in = matrix(T, C), narrow = bf16_matrix(1, C), wide = vector(C);
     struct tensor rstd = vector(T), out = matrix(T, C), expected = matrix(T, C);
     struct tensor qkv = matrix(T, 5 * D), normed = matrix(T, 5 * D);
@@ -30,9 +30,8 @@ static void test_vectors(void **state)
     const struct tensor key = tensor_view_1d((uint16_t *)narrow.data + D, DTYPE_BF16, D);
     const struct tensor wide_query = tensor_rows(&wide, 0, D);
     const struct tensor wide_key = tensor_rows(&wide, D, D);
-    head_norm_forward(mixed, &normed, &qkv, &query, &key, &shape, 1e-5f);
-    head_norm_forward(backend, &normed_expected, &qkv, &wide_query, &wide_key, &shape,
-                      1e-5f);
+    head_norm_forward(mixed, &normed, &qkv, &query, &key, &shape);
+    head_norm_forward(backend, &normed_expected, &qkv, &wide_query, &wide_key, &shape);
     assert_same_bits(&normed, &normed_expected);
     struct tensor *tensors[] = {&in,       &narrow, &wide,   &rstd,           &out,
                                 &expected, &qkv,    &normed, &normed_expected};
