@@ -77,11 +77,7 @@ static const struct neutral_field neutral_fields[] = {
     {"scale_attn_by_inverse_layer_idx", is_false, "only false"},
     {"add_cross_attention", is_false, "only false"},
     {"use_bidirectional_attention", is_false, "only false"},
-    {"embedding_multiplier", is_one, "only 1"},
-    {"residual_multiplier", is_one, "only 1"},
-    {"logits_scaling", is_one, "only 1"},
     {"logit_scale", is_one, "only 1"},
-    {"attention_multiplier", is_never, "this scale of attention is not computed"},
     {"num_experts", is_off, "only 0"},
     {"num_local_experts", is_off, "only 0"},
     {"use_parallel_residual", is_off, "only false"},
@@ -102,6 +98,12 @@ static const struct neutral_field attention_bias_field = {
     "attention_bias", is_false, "only false: this family has no such bias"};
 static const struct neutral_field mlp_bias_field = {
     "mlp_bias", is_false, "only false: this family has no such bias"};
+static const struct neutral_field multiplier_fields[] = {
+    {"embedding_multiplier", is_one, "only 1: this family has none"},
+    {"residual_multiplier", is_one, "only 1: this family has none"},
+    {"logits_scaling", is_one, "only 1: this family has none"},
+    {"attention_multiplier", is_never, "only null: this family has none"},
+};
 static const struct neutral_field dropout_fields[] = {
     {"resid_pdrop", is_zero, "only 0"},
     {"embd_pdrop", is_zero, "only 0"},
@@ -149,6 +151,7 @@ static enum status check_foreign(const struct family *family, const struct sourc
         {neutral_fields, COUNT(neutral_fields), false},
         {&attention_bias_field, 1, family->reads_attention_bias},
         {&mlp_bias_field, 1, family->reads_mlp_bias},
+        {multiplier_fields, COUNT(multiplier_fields), family->multipliers},
         {dropout_fields, COUNT(dropout_fields), family->short_names},
         {&partial_field, 1, family->partial_rope},
         {&query_scalar_field, 1, family->query_scalar > 0},
@@ -352,6 +355,27 @@ static enum status read_cap(const struct source *source, const char *key,
     return *cap > 0 ? config_number(source, key, 1e-3, cap) : STATUS_OK;
 }
 
+static enum status read_multipliers(struct architecture *a, const struct source *source)
+{
+    const struct {
+        const char *key;
+        double *out;
+    } fields[] = {
+        {"attention_multiplier", &a->attention_multiplier},
+        {"embedding_multiplier", &a->embedding_multiplier},
+        {"residual_multiplier", &a->residual_multiplier},
+        {"logits_scaling", &a->logits_scaling},
+    };
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        *fields[i].out = 1.0;
+        const enum status status =
+            config_number(source, fields[i].key, 1e-6, fields[i].out);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_scores(struct architecture *a, const struct family *family,
                                const struct source *source)
 {
@@ -378,6 +402,7 @@ static enum status read_numbers(struct architecture *architecture,
         (status = config_number(source, "initializer_range", 0.0,
                                 &architecture->initializer_range)) ||
         (status = read_scores(architecture, family, source)) ||
+        (family->multipliers && (status = read_multipliers(architecture, source))) ||
         (status = activation_read(architecture, family, source)))
         return status;
     if (!family->learned_positions && (status = rope_read(architecture, source)))

@@ -44,9 +44,13 @@ struct architecture {
     bool learned_positions; /* a row a position, added to the embedding; nothing turns */
     bool scaled_embedding;  /* times sqrt(C), before the first block */
     double query_scalar;    /* scores times query_scalar^-1/2; 0: the head size */
-    double attention_cap;   /* attn_logit_softcapping: c tanh(score / c); 0: none */
-    double logit_cap;       /* final_logit_softcapping; 0: none */
-    int64_t rotary_size;    /* R: the first of a head's D, which turn; 0: all */
+    double attention_multiplier; /* or times this; 0: not this */
+    double embedding_multiplier; /* the embedding times it; 0: as it is */
+    double residual_multiplier;  /* what blocks add times it, not with post_norms; 0: not */
+    double logits_scaling;       /* logits divided by it; 0: not */
+    double attention_cap;        /* attn_logit_softcapping: c tanh(score / c); 0: none */
+    double logit_cap;            /* final_logit_softcapping; 0: none */
+    int64_t rotary_size;         /* R: the first of a head's D, which turn; 0: all */
     double rope_theta;
     double window_rope_theta; /* rope_local_base_freq: of layers with the window, whose
                                  frequencies nothing changes; 0: as of the others */
@@ -127,7 +131,7 @@ int64_t architecture_rotary_size(const struct architecture *architecture);
  * it, or by window_rope_theta. */
 enum turn { TURN_NONE, TURN_PLAIN, TURN_WINDOW };
 enum turn architecture_turn(const struct architecture *architecture, int64_t layer);
-/* What scores are multiplied by: query_scalar^-1/2. */
+/* What scores are multiplied by: attention_multiplier, or query_scalar^-1/2. */
 double architecture_query_scale(const struct architecture *architecture);
 
 /* What sets position_limit, for messages: the field of config.json. */

@@ -117,6 +117,15 @@ static const struct family families[] = {
         .pads = true,
     },
     {
+        .model_type = "granite",
+        .class_name = "GraniteForCausalLM",
+        .position_limit = 2048,
+        .norm_epsilon = 1e-6,
+        .reads_attention_bias = true,
+        .reads_mlp_bias = true,
+        .multipliers = true,
+    },
+    {
         .model_type = "gpt2",
         .class_name = "GPT2LMHeadModel",
         .epsilon_key = "layer_norm_epsilon",

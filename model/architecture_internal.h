@@ -60,6 +60,7 @@ struct family {
     bool gateless;
     bool learned_positions;
     bool scaled_embedding;
+    bool multipliers; /* attention_multiplier, …; the default of each is 1 */
     bool fused_projections;
     bool transposed;
     bool tied;         /* default of tie_word_embeddings */

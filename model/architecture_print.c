@@ -39,6 +39,14 @@ static void print_cap(const char *key, double cap, struct json_writer *json)
         json_null(json, key);
 }
 
+static void print_multipliers(const struct architecture *a, struct json_writer *json)
+{
+    json_real(json, "attention_multiplier", a->attention_multiplier);
+    json_real(json, "embedding_multiplier", a->embedding_multiplier);
+    json_real(json, "residual_multiplier", a->residual_multiplier);
+    json_real(json, "logits_scaling", a->logits_scaling);
+}
+
 /* What only some families know. */
 static void print_of_family(const struct architecture *a, const struct family *family,
                             struct json_writer *json)
@@ -55,6 +63,8 @@ static void print_of_family(const struct architecture *a, const struct family *f
         print_cap("attn_logit_softcapping", a->attention_cap, json);
     if (family->logit_cap > 0)
         print_cap("final_logit_softcapping", a->logit_cap, json);
+    if (family->multipliers)
+        print_multipliers(a, json);
     window_print(a, family, json);
     unturned_print(a, family, json);
 }

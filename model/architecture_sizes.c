@@ -29,6 +29,8 @@ int64_t architecture_rotary_size(const struct architecture *a)
 
 double architecture_query_scale(const struct architecture *a)
 {
+    if (a->attention_multiplier > 0)
+        return a->attention_multiplier;
     return 1.0 / sqrt(a->query_scalar > 0 ? a->query_scalar : (double)a->head_size);
 }
 

@@ -233,5 +233,5 @@ void cached_pass_decode(struct transformer *model, struct key_value_cache *cache
     struct tensor rstd = rows_of(&pass, &model->inference.last_rstd);
     norm_forward(model, &normed, &rstd, &stream, &model->views.last_norm);
     linear_decode(pass.backend, logits, &normed, &model->views.head, NULL, NULL);
-    logits_cap(model, logits);
+    logits_finish(model, logits);
 }

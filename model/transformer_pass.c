@@ -435,13 +435,12 @@ void transformer_forward_backward(struct transformer *model,
     CHECK(transformer_gradients(model).data);
     struct pass pass = pass_begin(model, batch, &model->training);
     pass.dropout = pass_dropout(&pass, batch);
-    const struct tensor normed = forward(&pass);
+    struct tensor normed = forward(&pass);
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
     unit_enter(model, unit_of_head(&model->architecture));
     struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;
-    linear_cross_entropy(model->backend, sums, &d_normed, d_head, &normed,
-                         &model->views.head, &pass.batch->targets,
-                         (float)model->architecture.logit_cap, label_smoothing, scale);
+    head_loss(model, sums, &d_normed, d_head, &normed, &pass.batch->targets,
+              label_smoothing, scale);
     backward(&pass);
 }
 
@@ -451,11 +450,9 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
     const bool fits = batch->token_count <= model->inference.token_count;
     const struct pass pass =
         pass_begin(model, batch, fits ? &model->inference : &model->training);
-    const struct tensor normed = forward(&pass);
+    struct tensor normed = forward(&pass);
     unit_weights(model, unit_of_head(&model->architecture));
-    linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
-                         &pass.batch->targets, (float)model->architecture.logit_cap, 0.0f,
-                         1.0f);
+    head_loss(model, sums, NULL, NULL, &normed, &pass.batch->targets, 0.0f, 1.0f);
 }
 
 /* Where each position is learned, there are no more. */
@@ -499,7 +496,7 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
         const struct tensor in = tensor_rows(&normed, first, count);
         struct tensor out = tensor_view_2d(chunk, DTYPE_F32, count, vocabulary);
         linear_forward(model->backend, &out, &in, &model->views.head, NULL, NULL);
-        logits_cap(model, &out);
+        logits_finish(model, &out);
         backend_copy_out(model->backend, logits + first * vocabulary, chunk,
                          tensor_bytes(&out));
     }

@@ -33,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(read.window_rope_theta == again.window_rope_theta);
     CHECK(memcmp(read.unturned, again.unturned, sizeof read.unturned) == 0);
     CHECK(read.activation == again.activation && read.query_scalar == again.query_scalar);
+    CHECK(architecture_query_scale(&read) == architecture_query_scale(&again));
+    CHECK(read.embedding_multiplier == again.embedding_multiplier);
+    CHECK(read.residual_multiplier == again.residual_multiplier);
+    CHECK(read.logits_scaling == again.logits_scaling);
     text_buffer_release(&text);
     return 0;
 }

@@ -49,6 +49,8 @@ static const char *const names[] = {"gqa-tied",
                                     "smollm3",
                                     "gemma3",
                                     "gemma3-variants",
+                                    "granite",
+                                    "granite-tied",
                                     "gpt2",
                                     "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };

@@ -247,6 +247,23 @@ static void reads_text_part(void **state)
     }
 }
 
+static void reads_granite(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"model_type\": \"granite\", ");
+    assert_true(a.embedding_multiplier == 1.0 && a.residual_multiplier == 1.0);
+    assert_true(a.logits_scaling == 1.0 && architecture_query_scale(&a) == 1.0);
+    assert_true(!a.scaled_embedding && !a.tied_embeddings && a.norm == NORM_RMS);
+    assert_int_equal(a.position_limit, 2048);
+    assert_int_equal(a.head_size, 8);
+    a = good("\"model_type\": \"granite\", \"attention_multiplier\": 0.015625, "
+             "\"embedding_multiplier\": 12.0, \"residual_multiplier\": 0.22, "
+             "\"logits_scaling\": 8.0, \"attention_bias\": true, \"rope_scaling\": null, ");
+    assert_true(a.embedding_multiplier == 12.0 && a.residual_multiplier == 0.22);
+    assert_true(a.logits_scaling == 8.0 && architecture_query_scale(&a) == 0.015625);
+    assert_true(a.query_key_value_bias && a.attention_out_bias && !a.feed_forward_bias);
+}
+
 static void reads_tokens(void **state)
 {
     (void)state;
@@ -272,6 +289,11 @@ static void refuses_what_is_not_computed(void **state)
         {"\"final_logit_softcapping\": 30.0, ", "\"final_logit_softcapping\": 30"},
         {"\"query_pre_attn_scalar\": 256, ", "\"query_pre_attn_scalar\": 256"},
         {"\"embedding_multiplier\": 12.0, ", "\"embedding_multiplier\": 12"},
+        {"\"residual_multiplier\": 0.22, ", "\"residual_multiplier\": 0.22"},
+        {"\"logits_scaling\": 8.0, ", "\"logits_scaling\": 8"},
+        {"\"attention_multiplier\": 1, ", "\"attention_multiplier\": 1"},
+        {"\"model_type\": \"granite\", \"logit_scale\": 2, ", "\"logit_scale\": 2"},
+        {"\"model_type\": \"granite\", \"sliding_window\": 64, ", "\"sliding_window\": 64"},
         {"\"num_local_experts\": 8, ", "\"num_local_experts\": 8"},
         {"\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true, ",
          "\"use_bidirectional_attention\": true"},
@@ -351,6 +373,11 @@ static void refuses_broken_fields(void **state)
          "\"low_freq_factor\": 4, \"high_freq_factor\": 4, "
          "\"original_max_position_embeddings\": 8192}, ",
          "\"high_freq_factor\": 4 must be above"},
+        {"\"model_type\": \"granite\", \"residual_multiplier\": 0, ",
+         "\"residual_multiplier\": 0"},
+        {"\"model_type\": \"granite\", \"attention_multiplier\": -0.5, ",
+         "\"attention_multiplier\": -0.5"},
+        {"\"model_type\": \"granite\", \"logits_scaling\": \"8\", ", "logits_scaling"},
         {"\"model_type\": \"gpt2\", ", "\"n_layer\" is missing"},
         {"\"model_type\": \"gemma2\", \"attn_logit_softcapping\": 0, ",
          "attn_logit_softcapping"},
@@ -435,6 +462,10 @@ static void prints_what_it_reads(void **state)
         "\"hidden_act\": \"gelu_pytorch_tanh\", ",
         "\"model_type\": \"phi3\", \"head_dim\": 98, \"partial_rotary_factor\": 0.29, ",
         QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, ",
+        "\"model_type\": \"granite\", ",
+        ("\"model_type\": \"granite\", \"attention_multiplier\": 0.0078125, "
+         "\"embedding_multiplier\": 12, \"residual_multiplier\": 0.22, "
+         "\"logits_scaling\": 16.1, \"mlp_bias\": true, "),
         "\"model_type\": \"gemma2\", ",
         ("\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null, "
          "\"hidden_activation\": \"gelu\", \"query_pre_attn_scalar\": 40.5, "
@@ -507,6 +538,7 @@ int main(void)
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_gpt2),
         cmocka_unit_test(reads_text_part),
+        cmocka_unit_test(reads_granite),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),
