@@ -14,6 +14,7 @@ static const char *const metadata_files[] = {
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
+    "chat_template.json",
     "generation_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -204,9 +205,10 @@ static enum status hash_add_weights(struct text_buffer *hashes, const char *dire
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error)
 {
-    static const char *const names[] = {"config.json",     "generation_config.json",
-                                        "tokenizer.json",  "tokenizer_config.json",
-                                        "tokenizer.model", "chat_template.jinja"};
+    static const char *const names[] = {"config.json",       "generation_config.json",
+                                        "tokenizer.json",    "tokenizer_config.json",
+                                        "tokenizer.model",   "chat_template.jinja",
+                                        "chat_template.json"};
     struct text_buffer hashes = {0};
     char *text = NULL;
     enum status status = model_directory_text(&text, directory, error);

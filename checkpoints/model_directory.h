@@ -14,8 +14,8 @@
  *     tokenizer.json            the tokenizer, or                    one of the two
  *     tokenizer.model           the same by SentencePiece
  *     tokenizer_config.json     chat template, special tokens        optional
- *     chat_template.jinja, generation_config.json, special_tokens_map.json,
- *     added_tokens.json, vocab.json, merges.txt                      optional
+ *     chat_template.jinja, chat_template.json, generation_config.json,
+ *     special_tokens_map.json, added_tokens.json, vocab.json, merges.txt   optional
  */
 
 /*
@@ -55,9 +55,10 @@ enum status model_directory_text(char **text, const char *directory, struct erro
 /*
  * SHA-256 over "name hash" lines of the files that decide what a model reads and says:
  * config.json, generation_config.json, tokenizer.json, tokenizer.model,
- * tokenizer_config.json and chat_template.jinja, as far as they are there, and all weight
- * files if `with_weights` (of an adapter: its two files, and the weight files of its base;
- * where the base's tokenizer is read, the base's files of those names).
+ * tokenizer_config.json, chat_template.jinja and chat_template.json, as far as they are
+ * there, and all weight files if `with_weights` (of an adapter: its two files, and the
+ * weight files of its base; where the base's tokenizer is read, the base's files of those
+ * names).
  */
 enum status model_directory_fingerprint(char hex[SHA256_HEX_BYTES], const char *directory,
                                         bool with_weights, struct error *error);

@@ -1,7 +1,6 @@
 #include "base/memory.h"
 #include "model/transformer_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,65 +271,4 @@ void batch_indices_set(struct batch_indices *indices, const struct transformer *
                                         .count = targets};
     indices->documents = (struct documents){
         .starts = indices->device + 6 * count, .count = documents, .longest = longest};
-}
-
-/*
- * Rounded where transformers rounds: the angle to f32. Cosine and sine of that angle are
- * then exact to f32.
- */
-static void rope_row(float *row, int64_t position, int64_t half, const float *frequencies,
-                     float scale)
-{
-    for (int64_t i = 0; i < half; i++) {
-        const float angle = (float)position * frequencies[i];
-        row[i] = (float)cos((double)angle) * scale;
-        row[half + i] = (float)sin((double)angle) * scale;
-    }
-}
-
-int32_t rope_table_row(const struct architecture *a, int32_t position, bool longer)
-{
-    return longer ? (int32_t)a->rope_original_limit + position : position;
-}
-
-/* [count, R]: positions [0, count) */
-static void rope_rows(float *rows, const struct architecture *a, int64_t count, bool longer)
-{
-    const int64_t size = architecture_rotary_size(a);
-    const float scale = (float)architecture_rope_scale(a);
-    float *frequencies = memory_allocate_array((size_t)(size / 2), sizeof *frequencies);
-    architecture_rope_frequencies(a, longer, frequencies);
-#pragma omp parallel for
-    for (int64_t position = 0; position < count; position++)
-        rope_row(rows + position * size, position, size / 2, frequencies, scale);
-    free(frequencies);
-}
-
-enum status rope_table_reserve(struct transformer *model, int64_t position_count,
-                               struct error *error)
-{
-    const struct architecture *a = &model->architecture;
-    const int64_t size = architecture_rotary_size(a);
-    const size_t row_bytes = (size_t)size * sizeof(float);
-    const bool longer = architecture_rope_longer(a, position_count);
-    const int64_t plain = longer ? a->rope_original_limit : position_count;
-    const int64_t count = longer ? plain + position_count : plain;
-    if (size == 0)
-        return STATUS_OK; /* nothing turns */
-    if (model->rope_table.data && count <= model->rope_table.shape[0])
-        return STATUS_OK;
-    float *table = backend_allocate(model->backend, (size_t)count * row_bytes, error);
-    if (!table)
-        return error_prefix(error, "rotary table for %lld positions",
-                            (long long)position_count);
-    float *rows = memory_allocate_array((size_t)count, row_bytes);
-    rope_rows(rows, a, plain, false);
-    if (longer)
-        rope_rows(rows + plain * size, a, position_count, true);
-    backend_copy_in(model->backend, table, rows, (size_t)count * row_bytes);
-    free(rows);
-    if (model->rope_table.data)
-        backend_free(model->backend, model->rope_table.data);
-    model->rope_table = tensor_view_2d(table, DTYPE_F32, count, size);
-    return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "model/parameter_names.h"
 #include "model/transformer_internal.h"
 
 #include <math.h>
@@ -19,6 +20,7 @@
 enum { CONFIG_BYTES = 1 << 20 };
 static const char config_name[] = "adapter_config.json";
 static const char weights_name[] = "adapter_model.safetensors";
+static const char name_prefix[] = "base_model.model.";
 
 /* A field that changes the result, and is refused unless it is absent, null or neutral. */
 static const char *const neutral_fields[] = {
@@ -43,9 +45,15 @@ static const char *const neutral_fields[] = {
     "arrow_config",
 };
 
-/* null, false, {}, [] */
+/* Modules of these names are in the part that sees too: a regular expression, as PEFT takes
+ * one, that leaves it alone. */
+static const char images_excluded[] = ".*(vision_tower|multi_modal_projector).*";
+
+/* null, false, {}, [], and what we write ourselves */
 static bool is_neutral(const cJSON *value)
 {
+    if (cJSON_IsString(value) && strcmp(value->string, "exclude_modules") == 0)
+        return strcmp(value->valuestring, images_excluded) == 0;
     return !value || cJSON_IsNull(value) || cJSON_IsFalse(value) ||
            ((cJSON_IsObject(value) || cJSON_IsArray(value)) && !value->child);
 }
@@ -202,11 +210,35 @@ static bool same_shape(const struct safetensors_entry *entry,
            (entry->rank == 1 || entry->shape[1] == parameter->shape[1]);
 }
 
+/* On a model of images too (model/parameter_names.h). */
+static char *whole_name(const char *name, enum whole_spelling spelling)
+{
+    struct text_buffer whole = {0};
+    char *rest = name_in_whole(name + strlen(name_prefix), spelling);
+    text_buffer_appendf(&whole, "%s%s", name_prefix, rest);
+    free(rest);
+    return text_buffer_detach(&whole);
+}
+
+/* An adapter of a text part may be of that alone, or of the whole. */
+static const struct safetensors_entry *entry_of(const struct safetensors *file,
+                                                const char *name, bool text_part)
+{
+    const struct safetensors_entry *entry = safetensors_find(file, name);
+    for (int i = 0; !entry && text_part && i < WHOLE_SPELLINGS; i++) {
+        char *whole = whole_name(name, (enum whole_spelling)i);
+        entry = safetensors_find(file, whole);
+        free(whole);
+    }
+    return entry;
+}
+
 static enum status read_tensor(struct parameter_block *block,
                                const struct parameter *parameter,
-                               const struct safetensors *file, struct error *error)
+                               const struct safetensors *file, bool text_part,
+                               struct error *error)
 {
-    const struct safetensors_entry *entry = safetensors_find(file, parameter->name);
+    const struct safetensors_entry *entry = entry_of(file, parameter->name, text_part);
     if (!entry)
         return error_set(
             error, STATUS_FORMAT,
@@ -240,7 +272,7 @@ static enum status read_tensor(struct parameter_block *block,
 }
 
 static enum status read_weights(struct parameter_block *block, const char *path,
-                                struct error *error)
+                                bool text_part, struct error *error)
 {
     struct safetensors file = {0};
     enum status status = safetensors_open(&file, path, error);
@@ -250,7 +282,7 @@ static enum status read_weights(struct parameter_block *block, const char *path,
                            "%zu",
                            path, file.entry_count, block->entry_count);
     for (size_t i = 0; i < block->entry_count && !status; i++)
-        status = read_tensor(block, &block->entries[i], &file, error);
+        status = read_tensor(block, &block->entries[i], &file, text_part, error);
     if (!status)
         status = backend_sync(block->backend, error);
     safetensors_close(&file);
@@ -284,7 +316,8 @@ enum status transformer_open_adapter(struct transformer *model, const char *dire
     if (!status)
         status = transformer_lora_begin(model, &options, masters, error);
     if (!status)
-        status = read_weights(&model->adapters->parameters, weights, error);
+        status = read_weights(&model->adapters->parameters, weights,
+                              model->architecture.text_part, error);
     free(config);
     free(weights);
     return status;
@@ -306,7 +339,7 @@ static void print_targets(const struct lora_options *options, struct json_writer
 }
 
 void lora_config_print(const struct lora_options *options, const char *base_name,
-                       struct text_buffer *out)
+                       bool text_part, struct text_buffer *out)
 {
     struct json_writer json = {.out = out, .indent_spaces = 2};
     json_object_begin(&json, NULL);
@@ -325,6 +358,8 @@ void lora_config_print(const struct lora_options *options, const char *base_name
     json_array_begin(&json, "target_modules");
     print_targets(options, &json);
     json_array_end(&json);
+    if (text_part)
+        json_string(&json, "exclude_modules", images_excluded);
     json_object_end(&json);
     text_buffer_append_char(out, '\n');
 }
@@ -332,17 +367,30 @@ void lora_config_print(const struct lora_options *options, const char *base_name
 /* As PEFT writes it: which library's tensors these are. */
 static const char *const metadata[] = {"format", "pt"};
 
-static enum status write_config(const struct adapters *adapters, const char *base_name,
+static enum status write_config(const struct transformer *model, const char *base_name,
                                 const char *directory, struct error *error)
 {
     struct text_buffer text = {0};
     char *path = path_join(directory, config_name);
-    lora_config_print(&adapters->options, base_name, &text);
+    lora_config_print(&model->adapters->options, base_name, model->architecture.text_part,
+                      &text);
     const enum status status =
         file_write_all(path, text_buffer_string(&text), text.length, error);
     free(path);
     text_buffer_release(&text);
     return status;
+}
+
+/* Of all adapters' tensors, in PEFT's files; heap, and each name too. */
+static char **file_names(const struct transformer *model)
+{
+    const struct parameter_block *block = &model->adapters->parameters;
+    char **names = memory_allocate_array(block->entry_count, sizeof *names);
+    for (size_t i = 0; i < block->entry_count; i++)
+        names[i] = model->architecture.text_part
+                       ? whole_name(block->entries[i].name, WHOLE_MODULES)
+                       : memory_duplicate_string(block->entries[i].name);
+    return names;
 }
 
 enum status transformer_write_adapter(const struct transformer *model,
@@ -354,10 +402,11 @@ enum status transformer_write_adapter(const struct transformer *model,
     struct safetensors_tensor *tensors =
         memory_allocate_array(block->entry_count, sizeof *tensors);
     char *path = path_join(directory, weights_name);
+    char **names = file_names(model);
     enum status status = parameter_block_get(block, values, error);
     for (size_t i = 0; i < block->entry_count; i++)
         tensors[i] = (struct safetensors_tensor){
-            .name = block->entries[i].name,
+            .name = names[i],
             .data = values + block->entries[i].offset,
             .dtype = DTYPE_F32,
             .stored = stored,
@@ -365,9 +414,12 @@ enum status transformer_write_adapter(const struct transformer *model,
             .shape = {block->entries[i].shape[0], block->entries[i].shape[1]},
         };
     if (!status)
-        status = write_config(model->adapters, base_name, directory, error);
+        status = write_config(model, base_name, directory, error);
     if (!status)
         status = safetensors_write(path, tensors, block->entry_count, metadata, 1, error);
+    for (size_t i = 0; i < block->entry_count; i++)
+        free(names[i]);
+    free(names);
     free(path);
     free(tensors);
     free(values);

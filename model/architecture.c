@@ -77,11 +77,7 @@ static const struct neutral_field neutral_fields[] = {
     {"scale_attn_by_inverse_layer_idx", is_false, "only false"},
     {"add_cross_attention", is_false, "only false"},
     {"use_bidirectional_attention", is_false, "only false"},
-    {"embedding_multiplier", is_one, "only 1"},
-    {"residual_multiplier", is_one, "only 1"},
-    {"logits_scaling", is_one, "only 1"},
     {"logit_scale", is_one, "only 1"},
-    {"attention_multiplier", is_never, "this scale of attention is not computed"},
     {"num_experts", is_off, "only 0"},
     {"num_local_experts", is_off, "only 0"},
     {"use_parallel_residual", is_off, "only false"},
@@ -102,6 +98,12 @@ static const struct neutral_field attention_bias_field = {
     "attention_bias", is_false, "only false: this family has no such bias"};
 static const struct neutral_field mlp_bias_field = {
     "mlp_bias", is_false, "only false: this family has no such bias"};
+static const struct neutral_field multiplier_fields[] = {
+    {"embedding_multiplier", is_one, "only 1: this family has none"},
+    {"residual_multiplier", is_one, "only 1: this family has none"},
+    {"logits_scaling", is_one, "only 1: this family has none"},
+    {"attention_multiplier", is_never, "only null: this family has none"},
+};
 static const struct neutral_field dropout_fields[] = {
     {"resid_pdrop", is_zero, "only 0"},
     {"embd_pdrop", is_zero, "only 0"},
@@ -149,6 +151,7 @@ static enum status check_foreign(const struct family *family, const struct sourc
         {neutral_fields, COUNT(neutral_fields), false},
         {&attention_bias_field, 1, family->reads_attention_bias},
         {&mlp_bias_field, 1, family->reads_mlp_bias},
+        {multiplier_fields, COUNT(multiplier_fields), family->multipliers},
         {dropout_fields, COUNT(dropout_fields), family->short_names},
         {&partial_field, 1, family->partial_rope},
         {&query_scalar_field, 1, family->query_scalar > 0},
@@ -237,6 +240,13 @@ static enum status check_long_name(const struct source *source,
                      source->where, field->key, field->short_key, (long long)given);
 }
 
+/* Of what other families must give. */
+static bool has_default(const struct family *family, const char *key)
+{
+    return (family->heads > 0 && strcmp(key, "num_attention_heads") == 0) ||
+           (family->vocabulary > 0 && strcmp(key, "vocab_size") == 0);
+}
+
 static enum status read_whole_field(struct architecture *architecture,
                                     const struct family *family,
                                     const struct source *source,
@@ -248,8 +258,8 @@ static enum status read_whole_field(struct architecture *architecture,
     *out = ABSENT;
     if (!key)
         return STATUS_OK;
-    const enum status status =
-        config_whole(source, key, field->most, field->required && !inner, out);
+    const bool required = field->required && !inner && !has_default(family, key);
+    const enum status status = config_whole(source, key, field->most, required, out);
     return !status && family->short_names && !inner && *out > 0
                ? check_long_name(source, field, *out)
                : status;
@@ -266,6 +276,10 @@ static enum status fill_sizes(struct architecture *architecture,
                               const struct family *family, const struct source *source)
 {
     const bool short_names = family->short_names;
+    if (architecture->heads < 0)
+        architecture->heads = family->heads;
+    if (architecture->vocabulary < 0)
+        architecture->vocabulary = family->vocabulary;
     fill_default(&architecture->key_value_heads, family->key_value_heads);
     fill_default(&architecture->head_size, family->head_size);
     if (architecture->feed_forward < 0)
@@ -343,6 +357,27 @@ static enum status read_cap(const struct source *source, const char *key,
     return *cap > 0 ? config_number(source, key, 1e-3, cap) : STATUS_OK;
 }
 
+static enum status read_multipliers(struct architecture *a, const struct source *source)
+{
+    const struct {
+        const char *key;
+        double *out;
+    } fields[] = {
+        {"attention_multiplier", &a->attention_multiplier},
+        {"embedding_multiplier", &a->embedding_multiplier},
+        {"residual_multiplier", &a->residual_multiplier},
+        {"logits_scaling", &a->logits_scaling},
+    };
+    for (size_t i = 0; i < COUNT(fields); i++) {
+        *fields[i].out = 1.0;
+        const enum status status =
+            config_number(source, fields[i].key, 1e-6, fields[i].out);
+        if (status)
+            return status;
+    }
+    return STATUS_OK;
+}
+
 static enum status read_scores(struct architecture *a, const struct family *family,
                                const struct source *source)
 {
@@ -369,6 +404,7 @@ static enum status read_numbers(struct architecture *architecture,
         (status = config_number(source, "initializer_range", 0.0,
                                 &architecture->initializer_range)) ||
         (status = read_scores(architecture, family, source)) ||
+        (family->multipliers && (status = read_multipliers(architecture, source))) ||
         (status = activation_read(architecture, family, source)))
         return status;
     if (!family->learned_positions && (status = rope_read(architecture, source)))
@@ -436,24 +472,60 @@ static enum status read_bos_token(struct architecture *architecture,
     return token_number(source, value, "bos_token_id", &architecture->bos_token);
 }
 
-static enum status read_config(struct architecture *architecture,
-                               const struct source *source)
+static enum status read_text_config(struct architecture *architecture,
+                                    const struct source *source)
 {
     const struct family *family = NULL;
     enum status status;
-    if (!cJSON_IsObject(source->root))
-        return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
-                         source->where);
     if ((status = read_model_type(architecture, &family, source)) ||
         (status = check_foreign(family, source)) ||
         (status = read_biases(architecture, family, source)) ||
         (status = read_sizes(architecture, family, source)) ||
         (status = window_read(architecture, family, source)) ||
+        (status = unturned_read(architecture, family, source)) ||
         (status = check_sizes(architecture, source)) ||
         (status = read_numbers(architecture, family, source)) ||
         (status = read_bos_token(architecture, source)))
         return status;
     return read_eos_tokens(architecture, source);
+}
+
+/* A model of images too has its text part in an object of its own, and beside it what is of
+ * all parts. */
+static enum status read_text_part(struct architecture *a, const struct family *family,
+                                  const struct source *source)
+{
+    const struct source text = {json_get(source->root, "text_config"), source->where,
+                                source->error};
+    const cJSON *type = json_get(text.root, "model_type");
+    enum status status = check_neutral(source, neutral_fields, COUNT(neutral_fields));
+    if (status)
+        return status;
+    if (!cJSON_IsObject(text.root) || !cJSON_IsString(type) ||
+        strcmp(type->valuestring, family->model_type) != 0)
+        return error_set(source->error, STATUS_FORMAT,
+                         "%s: \"text_config\" is not an object whose \"model_type\" is "
+                         "\"%s\", which is what describes the text part of this model",
+                         source->where, family->model_type);
+    if ((status = read_text_config(a, &text)))
+        return error_prefix(source->error, "\"text_config\"");
+    a->text_part = true;
+    status = json_optional_bool(source->root, "tie_word_embeddings", &a->tied_embeddings,
+                                source->where, source->error);
+    return status ? status : read_eos_tokens(a, source);
+}
+
+static enum status read_config(struct architecture *architecture,
+                               const struct source *source)
+{
+    if (!cJSON_IsObject(source->root))
+        return error_set(source->error, STATUS_FORMAT, "%s: not a JSON object",
+                         source->where);
+    const cJSON *type = json_get(source->root, "model_type");
+    const struct family *whole =
+        cJSON_IsString(type) ? family_find_whole(type->valuestring) : NULL;
+    return whole ? read_text_part(architecture, whole, source)
+                 : read_text_config(architecture, source);
 }
 
 enum status architecture_parse(struct architecture *architecture, const char *json,

@@ -37,6 +37,7 @@ static const struct family families[] = {
     {
         .model_type = "mistral", /* Zephyr too */
         .class_name = "MistralForCausalLM",
+        .whole_type = "mistral3",
         .position_limit = 131072,
         .key_value_heads = 8,
         .window = 4096,
@@ -68,12 +69,61 @@ static const struct family families[] = {
         .logit_cap = 30,
         .norm = NORM_RMS_ONE_PLUS,
         .activation = ACTIVATION_GELU_TANH,
-        .window_rule = WINDOW_ALTERNATES,
+        .window_rule = WINDOW_PERIODIC,
+        .window_period = 2,
         .reads_attention_bias = true,
         .post_norms = true,
         .scaled_embedding = true,
         .tied = true,
         .pads = true,
+    },
+    {
+        .model_type = "gemma3_text",
+        .class_name = "Gemma3ForCausalLM",
+        .whole_type = "gemma3",
+        .activation_key = "hidden_activation",
+        .heads = 8,
+        .vocabulary = 262208,
+        .position_limit = 131072,
+        .key_value_heads = 4,
+        .head_size = 256,
+        .window = 4096,
+        .window_period = 6,
+        .norm_epsilon = 1e-6,
+        .rope_theta = 1e6,
+        .window_rope_theta = 1e4,
+        .query_scalar = 256,
+        .norm = NORM_RMS_ONE_PLUS,
+        .activation = ACTIVATION_GELU_TANH,
+        .window_rule = WINDOW_PERIODIC,
+        .reads_attention_bias = true,
+        .head_norms = true,
+        .post_norms = true,
+        .scaled_embedding = true,
+        .tied = true,
+        .pads = true,
+    },
+    {
+        .model_type = "smollm3",
+        .class_name = "SmolLM3ForCausalLM",
+        .position_limit = 32768,
+        .key_value_heads = 4,
+        .norm_epsilon = 1e-6,
+        .rope_theta = 2e6,
+        .unturned_period = 4,
+        .reads_attention_bias = true,
+        .reads_mlp_bias = true,
+        .tied = true,
+        .pads = true,
+    },
+    {
+        .model_type = "granite",
+        .class_name = "GraniteForCausalLM",
+        .position_limit = 2048,
+        .norm_epsilon = 1e-6,
+        .reads_attention_bias = true,
+        .reads_mlp_bias = true,
+        .multipliers = true,
     },
     {
         .model_type = "olmo2",
@@ -116,11 +166,22 @@ const struct family *family_find(const char *model_type)
     return NULL;
 }
 
+const struct family *family_find_whole(const char *model_type)
+{
+    for (size_t i = 0; i < COUNT(families); i++)
+        if (families[i].whole_type && strcmp(families[i].whole_type, model_type) == 0)
+            return &families[i];
+    return NULL;
+}
+
 enum status family_unknown(const struct source *source, const char *type)
 {
     struct text_buffer known = {0};
-    for (size_t i = 0; i < COUNT(families); i++)
+    for (size_t i = 0; i < COUNT(families); i++) {
         text_buffer_appendf(&known, "%s\"%s\"", i ? ", " : "", families[i].model_type);
+        if (families[i].whole_type)
+            text_buffer_appendf(&known, ", \"%s\"", families[i].whole_type);
+    }
     const enum status status =
         error_set(source->error, STATUS_UNSUPPORTED,
                   "%s: \"model_type\": \"%.80s\" is not supported (only %s)", source->where,

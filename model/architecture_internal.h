@@ -18,7 +18,7 @@ enum window_rule {
     WINDOW_REFUSED,    /* the family has none: a file that gives one is of another */
     WINDOW_SWITCHED,   /* "use_sliding_window", in layers "max_window_layers" and above */
     WINDOW_WHEN_GIVEN, /* "sliding_window" unless it is null, in all layers */
-    WINDOW_ALTERNATES  /* in layers 0, 2, … */
+    WINDOW_PERIODIC    /* in all but every so many-th layer, see window_period */
 };
 
 /*
@@ -28,15 +28,22 @@ enum window_rule {
 struct family {
     const char *model_type;
     const char *class_name;     /* of transformers */
+    const char *whole_type;     /* model_type of models of images too, or NULL */
     const char *epsilon_key;    /* NULL: "rms_norm_eps" */
     const char *activation_key; /* NULL: "hidden_act" */
+    int64_t heads;              /* default of num_attention_heads; 0: it must be given */
+    int64_t vocabulary;         /* default of vocab_size; 0: it must be given */
     int64_t position_limit;     /* default of max_position_embeddings */
     int64_t key_value_heads;    /* default of num_key_value_heads; 0: as many as heads */
     int64_t head_size;          /* default of head_dim; 0: hidden_size / heads */
     int64_t window;             /* default of sliding_window; 0: null */
+    int64_t window_period;      /* WINDOW_PERIODIC: default of sliding_window_pattern */
+    int64_t unturned_period;    /* default of no_rope_layer_interval; 0: all layers turn */
     int64_t original_limit;     /* default of original_max_position_embeddings, in a family
                                    that knows ROPE_LONG; else 0 */
     double norm_epsilon;        /* default of rms_norm_eps */
+    double rope_theta;          /* default; 0: 10000 */
+    double window_rope_theta;   /* default of rope_local_base_freq; 0: not read */
     double query_scalar;        /* default of query_pre_attn_scalar; 0: not read */
     double attention_cap;       /* default of attn_logit_softcapping; 0: not read */
     double logit_cap;           /* default of final_logit_softcapping; 0: not read */
@@ -55,6 +62,7 @@ struct family {
     bool gateless;
     bool learned_positions;
     bool scaled_embedding;
+    bool multipliers; /* attention_multiplier, …; the default of each is 1 */
     bool fused_projections;
     bool transposed;
     bool tied;         /* default of tie_word_embeddings */
@@ -63,6 +71,8 @@ struct family {
 };
 /* NULL: not known. */
 const struct family *family_find(const char *model_type);
+/* The family of the text part of such models; NULL: not known. */
+const struct family *family_find_whole(const char *model_type);
 /* STATUS_UNSUPPORTED; names those that are known. */
 enum status family_unknown(const struct source *source, const char *type);
 
@@ -82,10 +92,15 @@ enum status window_read(struct architecture *architecture, const struct family *
                         const struct source *source);
 void window_print(const struct architecture *architecture, const struct family *family,
                   struct json_writer *json);
+/* The layers that do not turn; layer_count is known. */
+enum status unturned_read(struct architecture *architecture, const struct family *family,
+                          const struct source *source);
+void unturned_print(const struct architecture *architecture, const struct family *family,
+                    struct json_writer *json);
 /* The activation's name as the family's files have it. */
 enum status activation_read(struct architecture *architecture, const struct family *family,
                             const struct source *source);
-/* rope_theta, rope_scaling (transformers 4) and rope_parameters (5). */
+/* rope_theta, rope_scaling (transformers 4) and rope_parameters (5); windows are known. */
 enum status rope_read(struct architecture *architecture, const struct source *source);
 void rope_print(const struct architecture *architecture, struct json_writer *json);
 

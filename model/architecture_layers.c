@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The window and the layers that have it; activations by name. */
+/* The window and the layers that have it; layers that do not turn; activations by name. */
 
 static const char full[] = "full_attention", sliding[] = "sliding_attention";
 
@@ -35,11 +35,27 @@ static enum status read_types(struct architecture *a, const struct source *sourc
                               "one for each of \"num_hidden_layers\"");
 }
 
+/* Every so many-th layer; the family's default where the file has none. */
+static enum status read_period(const struct source *source, const char *key,
+                               int64_t family_default, int64_t *period)
+{
+    const enum status status = config_whole(source, key, LAYER_LIMIT, false, period);
+    if (*period < 0)
+        *period = family_default;
+    return status;
+}
+
 /* Where the file does not say which layers. */
 static enum status default_layers(struct architecture *a, const struct family *family,
                                   const struct source *source)
 {
-    int64_t first = 0;
+    int64_t first = 0, period = 0;
+    if (family->window_rule == WINDOW_PERIODIC) {
+        const enum status status =
+            read_period(source, "sliding_window_pattern", family->window_period, &period);
+        if (status)
+            return status;
+    }
     if (family->window_rule == WINDOW_SWITCHED) {
         const cJSON *value = json_get(source->root, "max_window_layers");
         double given = 28;
@@ -51,7 +67,7 @@ static enum status default_layers(struct architecture *a, const struct family *f
         first = (int64_t)given;
     }
     for (int64_t layer = first; layer < a->layer_count; layer++)
-        if (family->window_rule != WINDOW_ALTERNATES || layer % 2 == 0)
+        if (family->window_rule != WINDOW_PERIODIC || (layer + 1) % period != 0)
             window_set(a, layer);
     return STATUS_OK;
 }
@@ -61,6 +77,14 @@ int64_t architecture_windowed_count(const struct architecture *a)
     int64_t count = 0;
     for (int64_t layer = 0; layer < a->layer_count; layer++)
         count += (int64_t)(a->windowed[layer / 64] >> (layer % 64) & 1);
+    return count;
+}
+
+int64_t architecture_unturned_count(const struct architecture *a)
+{
+    int64_t count = 0;
+    for (int64_t layer = 0; layer < a->layer_count; layer++)
+        count += architecture_turn(a, layer) == TURN_NONE;
     return count;
 }
 
@@ -121,9 +145,61 @@ enum status window_read(struct architecture *architecture, const struct family *
         architecture->window = family->window;
     if (architecture->window <= 0) {
         architecture->window = 0;
+        if (family->window_rope_theta > 0 && !json_get(source->root, "layer_types"))
+            return config_unsupported(source, window,
+                                      "a number of tokens, or \"layer_types\" that are "
+                                      "all \"full_attention\"");
         return check_full(architecture, source);
     }
     return read_layers(architecture, family, source);
+}
+
+/* "no_rope_layers": 1 for each layer that turns, else 0. */
+static enum status read_turning(struct architecture *a, const struct source *source,
+                                const cJSON *list)
+{
+    const cJSON *item;
+    int64_t layer = 0;
+    cJSON_ArrayForEach(item, list)
+    {
+        const double turns = cJSON_IsNumber(item) ? item->valuedouble : -1.0;
+        if (layer == a->layer_count || (turns != 0.0 && turns != 1.0))
+            break;
+        if (turns == 0.0)
+            a->unturned[layer / 64] |= (uint64_t)1 << (layer % 64);
+        layer++;
+    }
+    if (cJSON_IsArray(list) && !item && layer == a->layer_count)
+        return STATUS_OK;
+    return config_unsupported(
+        source, list, "a list of 1 (turns) and 0, one for each of \"num_hidden_layers\"");
+}
+
+enum status unturned_read(struct architecture *a, const struct family *family,
+                          const struct source *source)
+{
+    const cJSON *list = json_get(source->root, "no_rope_layers");
+    int64_t period = 0;
+    if (family->unturned_period == 0)
+        return STATUS_OK;
+    if (list && !cJSON_IsNull(list))
+        return read_turning(a, source, list);
+    const enum status status =
+        read_period(source, "no_rope_layer_interval", family->unturned_period, &period);
+    for (int64_t layer = period - 1; !status && layer < a->layer_count; layer += period)
+        a->unturned[layer / 64] |= (uint64_t)1 << (layer % 64);
+    return status;
+}
+
+void unturned_print(const struct architecture *a, const struct family *family,
+                    struct json_writer *json)
+{
+    if (family->unturned_period == 0)
+        return;
+    json_array_begin(json, "no_rope_layers");
+    for (int64_t layer = 0; layer < a->layer_count; layer++)
+        json_integer(json, NULL, architecture_turn(a, layer) == TURN_NONE ? 0 : 1);
+    json_array_end(json);
 }
 
 /* The layer from which on all have the window, if no other has it; else -1. */

@@ -1,5 +1,9 @@
 #include "base/error.h"
+#include "base/file.h"
+#include "checkpoints/model_directory.h"
 #include "model/architecture_internal.h"
+
+#include <stdlib.h>
 
 static void print_sizes(const struct architecture *a, struct json_writer *json)
 {
@@ -35,6 +39,14 @@ static void print_cap(const char *key, double cap, struct json_writer *json)
         json_null(json, key);
 }
 
+static void print_multipliers(const struct architecture *a, struct json_writer *json)
+{
+    json_real(json, "attention_multiplier", a->attention_multiplier);
+    json_real(json, "embedding_multiplier", a->embedding_multiplier);
+    json_real(json, "residual_multiplier", a->residual_multiplier);
+    json_real(json, "logits_scaling", a->logits_scaling);
+}
+
 /* What only some families know. */
 static void print_of_family(const struct architecture *a, const struct family *family,
                             struct json_writer *json)
@@ -51,7 +63,10 @@ static void print_of_family(const struct architecture *a, const struct family *f
         print_cap("attn_logit_softcapping", a->attention_cap, json);
     if (family->logit_cap > 0)
         print_cap("final_logit_softcapping", a->logit_cap, json);
+    if (family->multipliers)
+        print_multipliers(a, json);
     window_print(a, family, json);
+    unturned_print(a, family, json);
 }
 
 static void print_tokens(const struct architecture *architecture, struct json_writer *json)
@@ -103,4 +118,28 @@ void architecture_print_json(const struct architecture *architecture, enum dtype
                                       : "float32");
     json_object_end(&json);
     text_buffer_append_char(out, '\n');
+}
+
+static enum status print_to_directory(const struct architecture *architecture,
+                                      const char *directory, enum dtype stored,
+                                      struct error *error)
+{
+    struct text_buffer text = {0};
+    char *path = path_join(directory, "config.json");
+    architecture_print_json(architecture, stored, &text);
+    const enum status status =
+        file_write_all(path, text_buffer_string(&text), text.length, error);
+    free(path);
+    text_buffer_release(&text);
+    return status;
+}
+
+enum status architecture_copy_config(const char *from, const char *to, enum dtype stored,
+                                     struct error *error)
+{
+    struct architecture architecture;
+    if (architecture_open_directory(&architecture, from, error))
+        return error->status;
+    return architecture.text_part ? print_to_directory(&architecture, to, stored, error)
+                                  : model_directory_copy_config(from, to, stored, error);
 }

@@ -8,19 +8,24 @@
 /* What a kind of scaling is called, and the fields that it reads. */
 static const struct {
     const char *name;
-    const char *fields[6]; /* ends with NULL */
+    const char *fields[9]; /* ends with NULL */
 } kinds[] = {
     [ROPE_DEFAULT] = {"default", {NULL}},
     [ROPE_LINEAR] = {"linear", {"factor", NULL}},
     [ROPE_LLAMA3] = {"llama3",
                      {"factor", "low_freq_factor", "high_freq_factor",
                       "original_max_position_embeddings", NULL}},
+    [ROPE_YARN] = {"yarn",
+                   {"factor", "original_max_position_embeddings", "attention_factor",
+                    "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate",
+                    NULL}},
     [ROPE_LONG] = {"longrope",
                    {"short_factor", "long_factor", "factor", "attention_factor",
                     "original_max_position_embeddings", NULL}},
 };
 
-/* "su" is what the first Phi-3 files call longrope. */
+/* "su" is what the first Phi-3 files call longrope; transformers takes their "yarn" for
+ * that too. */
 static enum status read_kind(enum rope_kind *kind, bool long_rope,
                              const struct source *source)
 {
@@ -31,7 +36,7 @@ static enum status read_kind(enum rope_kind *kind, bool long_rope,
     if (!type || cJSON_IsNull(type))
         return STATUS_OK;
     const char *name = cJSON_IsString(type) ? type->valuestring : "";
-    if (strcmp(name, "su") == 0)
+    if (strcmp(name, "su") == 0 || (long_rope && strcmp(name, "yarn") == 0))
         name = kinds[ROPE_LONG].name;
     for (size_t i = 0; i < known; i++)
         if (strcmp(name, kinds[i].name) == 0) {
@@ -41,7 +46,7 @@ static enum status read_kind(enum rope_kind *kind, bool long_rope,
     return config_unsupported(
         source, type,
         long_rope ? "only \"default\", \"linear\", \"llama3\" and \"longrope\""
-                  : "only \"default\", \"linear\" and \"llama3\"");
+                  : "only \"default\", \"linear\", \"llama3\" and \"yarn\"");
 }
 
 static bool is_known(const char *key, enum rope_kind kind)
@@ -138,33 +143,40 @@ static enum status read_factors(const struct architecture *a, const struct sourc
                      ROPE_FACTORS);
 }
 
-/* Absent beside the object, it is the class's default. */
+static bool is_given(const struct source *source, const char *key)
+{
+    const cJSON *value = json_get(source->root, key);
+    return value && !cJSON_IsNull(value);
+}
+
+/* Absent beside the object, it is the class's default; where the class has none (0), the
+ * object's, and without that position_limit. */
 static enum status read_original_limit(struct architecture *a, double family_default,
                                        const struct source *config,
                                        const struct source *object)
 {
     const char *key = "original_max_position_embeddings";
-    double limit = family_default;
+    const bool beside = family_default > 0 || is_given(config, key);
+    double limit = family_default > 0 ? family_default : (double)a->position_limit;
     enum status status = config_number(config, key, 2, &limit);
     double inside = limit;
     if (!status)
         status = config_number(object, key, 2, &inside);
     if (status)
         return status;
-    if (limit != floor(limit))
+    if (inside != floor(inside) || limit != floor(limit))
         return error_set(config->error, STATUS_FORMAT, "%s: \"%s\": %g is not whole",
-                         config->where, key, limit);
-    if (inside != limit)
+                         config->where, key, limit != floor(limit) ? limit : inside);
+    if (beside && inside != limit)
         return two_limits(config, inside, limit);
-    a->rope_original_limit = (int64_t)limit;
+    a->rope_original_limit = (int64_t)inside;
     return STATUS_OK;
 }
 
 /* Leaves *out alone where the object has none. */
 static enum status read_optional(const struct source *source, const char *key, double *out)
 {
-    const cJSON *value = json_get(source->root, key);
-    return value && !cJSON_IsNull(value) ? read_needed(source, key, 1e-3, out) : STATUS_OK;
+    return is_given(source, key) ? read_needed(source, key, 1e-3, out) : STATUS_OK;
 }
 
 static enum status read_long(struct architecture *a, const struct family *family,
@@ -177,6 +189,42 @@ static enum status read_long(struct architecture *a, const struct family *family
         (status = read_optional(object, "attention_factor", &a->rope_scale)))
         return status;
     return read_original_limit(a, (double)family->original_limit, config, object);
+}
+
+/* Null would be false to transformers, which is not what absent is. */
+static enum status read_truncate(struct architecture *a, const struct source *object)
+{
+    const cJSON *value = json_get(object->root, "truncate");
+    if (value && !cJSON_IsBool(value))
+        return error_set(object->error, STATUS_FORMAT,
+                         "%s: \"truncate\" is neither true nor false", object->where);
+    a->rope_untruncated = cJSON_IsFalse(value);
+    return STATUS_OK;
+}
+
+/* rope_factor and rope_theta are known. */
+static enum status read_yarn(struct architecture *a, const struct source *config,
+                             const struct source *object)
+{
+    enum status status;
+    a->rope_high_frequency = 32;
+    a->rope_low_frequency = 1;
+    if ((status = read_optional(object, "beta_fast", &a->rope_high_frequency)) ||
+        (status = read_optional(object, "beta_slow", &a->rope_low_frequency)) ||
+        (status = read_optional(object, "attention_factor", &a->rope_scale)) ||
+        (status = config_number(object, "mscale", 0, &a->rope_mscale)) ||
+        (status = config_number(object, "mscale_all_dim", 0, &a->rope_mscale_all)) ||
+        (status = read_truncate(a, object)))
+        return status;
+    if (a->rope_high_frequency < a->rope_low_frequency)
+        return error_set(object->error, STATUS_FORMAT,
+                         "%s: \"beta_fast\": %g is below \"beta_slow\": %g", object->where,
+                         a->rope_high_frequency, a->rope_low_frequency);
+    if (a->rope_theta <= 1.0)
+        return error_set(object->error, STATUS_FORMAT,
+                         "%s: \"rope_theta\": %g must be above 1", object->where,
+                         a->rope_theta);
+    return read_original_limit(a, 0, config, object);
 }
 
 /* partial_rotary_factor, of the config or the object in it: so much of each head turns,
@@ -219,17 +267,66 @@ static enum status read_object(struct architecture *a, const struct source *conf
         status = read_needed(source, "factor", 1e-3, &a->rope_factor);
     if (!status && a->rope_kind == ROPE_LLAMA3)
         status = read_llama3(a, config, source);
+    if (!status && a->rope_kind == ROPE_YARN)
+        status = read_yarn(a, config, source);
+    return status;
+}
+
+/* Of layers with the window: their theta and no scaling. */
+static enum status read_window_object(struct architecture *a, const struct source *source)
+{
+    enum rope_kind kind = ROPE_DEFAULT;
+    const cJSON *type = json_get(source->root, "rope_type");
+    enum status status = read_kind(&kind, false, source);
+    if (!status && kind != ROPE_DEFAULT)
+        return config_unsupported(source, type ? type : json_get(source->root, "type"),
+                                  "only \"default\" for layers with the window");
+    if (!status)
+        status = check_fields(source, kind, false);
+    return status ? status
+                  : config_number(source, "rope_theta", 1.0, &a->window_rope_theta);
+}
+
+/* "rope_parameters" of a family whose windowed layers turn otherwise: an object for each
+ * kind of layer. */
+static enum status read_objects(struct architecture *a, const struct source *config,
+                                const struct source *source)
+{
+    const cJSON *item;
+    enum status status = STATUS_OK;
+    cJSON_ArrayForEach(item, source->root)
+    {
+        const struct source part = {item, source->where, source->error};
+        const bool windowed = strcmp(item->string, "sliding_attention") == 0;
+        if (cJSON_IsNull(item))
+            continue;
+        if (!cJSON_IsObject(item) ||
+            (!windowed && strcmp(item->string, "full_attention") != 0))
+            return config_unsupported(source, item,
+                                      "only objects \"full_attention\" and "
+                                      "\"sliding_attention\"");
+        status = windowed ? read_window_object(a, &part) : read_object(a, config, &part);
+        if (status)
+            return status;
+    }
     return status;
 }
 
 enum status rope_read(struct architecture *architecture, const struct source *config)
 {
-    static const char *const keys[] = {"rope_scaling", "rope_parameters"};
+    enum { SCALING, PARAMETERS };
+    static const char *const keys[] = {
+        [SCALING] = "rope_scaling", [PARAMETERS] = "rope_parameters"};
+    const struct family *family = family_find(architecture->model_type);
     bool given = false;
-    architecture->rope_theta = 10000.0;
+    architecture->rope_theta = family->rope_theta > 0 ? family->rope_theta : 10000.0;
+    architecture->window_rope_theta = family->window_rope_theta;
     enum status status =
         config_number(config, "rope_theta", 1.0, &architecture->rope_theta);
-    if (!status && family_find(architecture->model_type)->partial_rope)
+    if (!status && family->window_rope_theta > 0)
+        status = config_number(config, "rope_local_base_freq", 1.0,
+                               &architecture->window_rope_theta);
+    if (!status && family->partial_rope)
         status = read_partial(architecture, config);
     for (size_t i = 0; i < COUNT(keys) && !status; i++) {
         const cJSON *object = json_get(config->root, keys[i]);
@@ -243,10 +340,14 @@ enum status rope_read(struct architecture *architecture, const struct source *co
                                       "beside \"rope_scaling\": keep one of them");
         given = true;
         const struct source source = {object, config->where, config->error};
-        status = read_object(architecture, config, &source);
+        status = family->window_rope_theta > 0 && i == PARAMETERS
+                     ? read_objects(architecture, config, &source)
+                     : read_object(architecture, config, &source);
         if (status)
             error_prefix(config->error, "rotary positions (\"%s\")", keys[i]);
     }
+    if (architecture_windowed_count(architecture) == 0)
+        architecture->window_rope_theta = 0;
     return status;
 }
 
@@ -274,6 +375,21 @@ static void print_long(const struct architecture *a, struct json_writer *json)
     json_object_end(json);
 }
 
+static void print_yarn(const struct architecture *a, struct json_writer *json)
+{
+    json_number(json, "beta_fast", a->rope_high_frequency);
+    json_number(json, "beta_slow", a->rope_low_frequency);
+    if (a->rope_scale > 0)
+        json_real(json, "attention_factor", a->rope_scale);
+    if (a->rope_mscale > 0)
+        json_number(json, "mscale", a->rope_mscale);
+    if (a->rope_mscale_all > 0)
+        json_number(json, "mscale_all_dim", a->rope_mscale_all);
+    if (a->rope_untruncated)
+        json_bool(json, "truncate", false);
+    json_integer(json, "original_max_position_embeddings", a->rope_original_limit);
+}
+
 /* Cut, it gives the size again. */
 static double partial_factor(const struct architecture *a)
 {
@@ -286,6 +402,8 @@ static double partial_factor(const struct architecture *a)
 void rope_print(const struct architecture *a, struct json_writer *json)
 {
     json_real(json, "rope_theta", a->rope_theta);
+    if (a->window_rope_theta > 0)
+        json_real(json, "rope_local_base_freq", a->window_rope_theta);
     if (a->rotary_size > 0)
         json_real(json, "partial_rotary_factor", partial_factor(a));
     if (a->rope_kind == ROPE_LONG)
@@ -300,6 +418,8 @@ void rope_print(const struct architecture *a, struct json_writer *json)
         json_number(json, "high_freq_factor", a->rope_high_frequency);
         json_integer(json, "original_max_position_embeddings", a->rope_original_limit);
     }
+    if (a->rope_kind == ROPE_YARN)
+        print_yarn(a, json);
     json_object_end(json);
 }
 
@@ -315,6 +435,32 @@ static double llama3_frequency(const struct architecture *a, double frequency)
         return frequency / a->rope_factor;
     const double share = (original / wavelength - low) / (high - low);
     return (1.0 - share) * frequency / a->rope_factor + share * frequency;
+}
+
+/* The pair, as a broken number, that turns so often within the original limit. */
+static double pair_turning(const struct architecture *a, double turns)
+{
+    const double pi = 3.14159265358979323846;
+    const double original = (double)a->rope_original_limit;
+    return (double)architecture_rotary_size(a) * log(original / (turns * 2.0 * pi)) /
+           (2.0 * log(a->rope_theta));
+}
+
+static double yarn_frequency(const struct architecture *a, int64_t pair, double frequency)
+{
+    double first = pair_turning(a, a->rope_high_frequency);
+    double last = pair_turning(a, a->rope_low_frequency);
+    if (!a->rope_untruncated) {
+        first = floor(first);
+        last = ceil(last);
+    }
+    first = fmax(first, 0.0);
+    last = fmin(last, (double)architecture_rotary_size(a) - 1.0);
+    if (first == last)
+        last += 0.001;
+    const double ramp = ((double)pair - first) / (last - first);
+    const double share = fmin(fmax(ramp, 0.0), 1.0);
+    return share * frequency / a->rope_factor + (1.0 - share) * frequency;
 }
 
 bool architecture_rope_longer(const struct architecture *a, int64_t length)
@@ -334,19 +480,31 @@ void architecture_rope_frequencies(const struct architecture *a, bool longer,
             frequency /= a->rope_factor;
         else if (a->rope_kind == ROPE_LLAMA3)
             frequency = llama3_frequency(a, frequency);
+        else if (a->rope_kind == ROPE_YARN)
+            frequency = yarn_frequency(a, i, frequency);
         else if (a->rope_kind == ROPE_LONG)
             frequency = 1.0 / ((longer ? a->rope_long : a->rope_short)[i] * wave);
         frequencies[i] = (float)frequency;
     }
 }
 
+static double yarn_scale(const struct architecture *a)
+{
+    const double growth = a->rope_factor > 1.0 ? 0.1 * log(a->rope_factor) : 0.0;
+    if (a->rope_mscale > 0 && a->rope_mscale_all > 0)
+        return (a->rope_mscale * growth + 1.0) / (a->rope_mscale_all * growth + 1.0);
+    return growth + 1.0;
+}
+
 double architecture_rope_scale(const struct architecture *a)
 {
     const double original = (double)a->rope_original_limit;
-    if (a->rope_kind != ROPE_LONG)
+    if (a->rope_kind != ROPE_LONG && a->rope_kind != ROPE_YARN)
         return 1.0;
     if (a->rope_scale > 0)
         return a->rope_scale;
+    if (a->rope_kind == ROPE_YARN)
+        return yarn_scale(a);
     const double longer =
         a->rope_factor > 0 ? a->rope_factor : (double)a->position_limit / original;
     if (longer <= 1.0)

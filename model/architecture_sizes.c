@@ -12,6 +12,14 @@ int64_t architecture_window(const struct architecture *a, int64_t layer)
     return a->windowed[layer / 64] >> (layer % 64) & 1 ? a->window : 0;
 }
 
+enum turn architecture_turn(const struct architecture *a, int64_t layer)
+{
+    if (a->learned_positions || (a->unturned[layer / 64] >> (layer % 64) & 1))
+        return TURN_NONE;
+    return a->window_rope_theta > 0 && architecture_window(a, layer) > 0 ? TURN_WINDOW
+                                                                         : TURN_PLAIN;
+}
+
 int64_t architecture_rotary_size(const struct architecture *a)
 {
     if (a->learned_positions)
@@ -21,6 +29,8 @@ int64_t architecture_rotary_size(const struct architecture *a)
 
 double architecture_query_scale(const struct architecture *a)
 {
+    if (a->attention_multiplier > 0)
+        return a->attention_multiplier;
     return 1.0 / sqrt(a->query_scalar > 0 ? a->query_scalar : (double)a->head_size);
 }
 

@@ -187,7 +187,7 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
     if (pass->model->architecture.head_norms)
         head_norm_forward(pass->backend, &query_key_value, &query_key_value,
                           &weights->query_norm, &weights->key_norm, &pass->norms);
-    turn_forward(pass->model, &query_key_value, pass->rows->turns, &pass->shape);
+    turn_forward(pass->model, layer, &query_key_value, pass->rows->turns, &pass->shape);
     cache_write(pass->backend, &pass->cache->layers[layer], &query_key_value,
                 pass->rows->cache_rows, &pass->shape);
     if (only_fills_cache(pass, layer))
@@ -235,5 +235,5 @@ void cached_pass_decode(struct transformer *model, struct key_value_cache *cache
     struct tensor rstd = rows_of(&pass, &model->inference.last_rstd);
     norm_forward(model, &normed, &rstd, &stream, &model->views.last_norm);
     linear_decode(pass.backend, logits, &normed, &model->views.head, NULL, NULL);
-    logits_cap(model, logits);
+    logits_finish(model, logits);
 }

@@ -28,7 +28,7 @@ struct cached_rows {
     int64_t count;
     const int32_t *tokens;
     const int32_t *positions;
-    const int32_t *turns;       /* rows of the rotary table */
+    const int32_t *turns;       /* rows of the rotary tables */
     const int32_t *cache_rows;  /* where their keys and values go */
     struct documents documents; /* see attention_prefill(); count 0: decode */
     struct cache_pages pages;   /* of each document; decode: of each row */

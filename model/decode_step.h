@@ -16,7 +16,7 @@
 struct decode_row {
     int32_t token;
     int32_t position;
-    int32_t turn;         /* row of the rotary table */
+    int32_t turn;         /* row of the rotary tables */
     const int32_t *pages; /* [page_count] */
     int64_t page_count;
     double temperature; /* 0: greedy */
@@ -29,7 +29,7 @@ struct decode_inputs {
     double *draw;        /* [limit], as all but `pages` */
     int32_t *tokens;     /* what is known and not yet in the cache */
     int32_t *positions;  /* of it */
-    int32_t *turns;      /* likewise: rows of the rotary table */
+    int32_t *turns;      /* likewise: rows of the rotary tables */
     int32_t *cache_rows; /* where its keys and values go */
     float *temperature;
     float *top_p;
@@ -53,7 +53,7 @@ struct decode_step {
     struct recording *recordings[DECODE_SHAPES];
 };
 
-/* The model's inference buffers and rotary table, and later the cache, must stay in place
+/* The model's inference buffers and rotary tables, and later the cache, must stay in place
  * until release. */
 enum status decode_step_reserve(struct decode_step *step, struct transformer *model,
                                 struct key_value_cache *cache, int64_t limit, int64_t width,

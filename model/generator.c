@@ -508,7 +508,7 @@ static enum status reserve(struct generator *generator, size_t cache_bytes,
     struct transformer *model = generator->model;
     enum status status = transformer_inference_begin(model, plan->row_limit, error);
     if (!status)
-        status = rope_table_reserve(model, plan->longest, error);
+        status = transformer_reserve_positions(model, plan->longest, error);
     if (!status)
         status = host_reserve(generator, error);
     if (!status)

@@ -97,11 +97,12 @@ int64_t lora_parameter_count(const struct architecture *architecture,
 /*
  * PEFT's adapter_config.json, from bytes (`where` names them in messages) and to text. What
  * would change the result and is not computed (biases, patterns, …) is refused by
- * name. `seed` is left 0.
+ * name. `seed` is left 0. `text_part`: of a model of images too, whose other parts are left
+ * alone.
  */
 enum status lora_config_parse(struct lora_options *options, const char *bytes, size_t count,
                               const char *where, struct error *error);
 void lora_config_print(const struct lora_options *options, const char *base_name,
-                       struct text_buffer *out);
+                       bool text_part, struct text_buffer *out);
 
 #endif

@@ -1,5 +1,9 @@
 #include "model/parameter_names.h"
 
+#include "base/text_buffer.h"
+
+#include <string.h>
+
 static const struct parameter_names separate = {
     .prefix = "model.",
     .embedding = "embed_tokens",
@@ -68,4 +72,42 @@ const struct parameter_names *parameter_names_of(const struct architecture *arch
     if (architecture->post_norms)
         return &post_normed;
     return architecture->fused_projections ? &fused : &separate;
+}
+
+static const char in_model[] = "model.", whole_model[] = "language_model.",
+                  whole_modules[] = "model.language_model.";
+
+char *name_in_whole(const char *name, enum whole_spelling spelling)
+{
+    struct text_buffer whole = {0};
+    if (spelling == WHOLE_MODEL)
+        text_buffer_appendf(&whole, "%s%s", whole_model, name);
+    else if (text_starts_with(name, in_model))
+        text_buffer_appendf(&whole, "%s%s", whole_modules, name + strlen(in_model));
+    else
+        text_buffer_append(&whole, name);
+    return text_buffer_detach(&whole);
+}
+
+char *name_in_text(const char *name)
+{
+    struct text_buffer text = {0};
+    if (text_starts_with(name, whole_modules))
+        text_buffer_appendf(&text, "%s%s", in_model, name + strlen(whole_modules));
+    else if (text_starts_with(name, whole_model))
+        text_buffer_append(&text, name + strlen(whole_model));
+    else
+        return NULL;
+    return text_buffer_detach(&text);
+}
+
+bool name_of_images(const char *name)
+{
+    static const char *const parts[] = {"vision_tower.", "multi_modal_projector."};
+    if (text_starts_with(name, in_model))
+        name += strlen(in_model);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (text_starts_with(name, parts[i]))
+            return true;
+    return false;
 }

@@ -31,4 +31,19 @@ struct parameter_names {
 
 const struct parameter_names *parameter_names_of(const struct architecture *architecture);
 
+/*
+ * How a model of images too calls a tensor of its text part, model.norm.weight or
+ * lm_head.weight: as a model within it, which is how files have it; or as its modules lie
+ * since transformers 4.52, whose names adapters go by.
+ *
+ *     WHOLE_MODEL       language_model.model.norm.weight    language_model.lm_head.weight
+ *     WHOLE_MODULES     model.language_model.norm.weight    lm_head.weight
+ */
+enum whole_spelling { WHOLE_MODEL, WHOLE_MODULES, WHOLE_SPELLINGS };
+char *name_in_whole(const char *name, enum whole_spelling spelling); /* heap */
+/* The other way round, from either spelling; NULL: `name` is neither's. */
+char *name_in_text(const char *name); /* heap */
+/* Whether it is of the part that sees. */
+bool name_of_images(const char *name);
+
 #endif

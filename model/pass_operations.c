@@ -7,10 +7,22 @@ static float norm_offset(const struct transformer *model)
     return model->architecture.norm == NORM_RMS_ONE_PLUS ? 1.0f : 0.0f;
 }
 
+static double or_one(double multiplier)
+{
+    return multiplier > 0 ? multiplier : 1.0;
+}
+
+/* The stream that is normed is divided by residual_multiplier, its square by this one's. */
+static float stream_epsilon(const struct transformer *model)
+{
+    const double divided_by = or_one(model->architecture.residual_multiplier);
+    return (float)(model->architecture.norm_epsilon / (divided_by * divided_by));
+}
+
 void norm_forward(const struct transformer *model, struct tensor *out, struct tensor *rstd,
                   const struct tensor *in, const struct norm_parameters *norm)
 {
-    const float epsilon = (float)model->architecture.norm_epsilon;
+    const float epsilon = stream_epsilon(model);
     if (model->architecture.norm == NORM_LAYER)
         layer_norm_forward(model->backend, out, rstd, in, &norm->weight, &norm->bias,
                            epsilon);
@@ -68,24 +80,31 @@ void activation_backward(const struct transformer *model, struct tensor *d_gate_
         gelu_backward(model->backend, d_gate_up, out, d_out, gate_up, gelu_kind_of(model));
 }
 
-void turn_forward(const struct transformer *model, struct tensor *query_key_value,
-                  const int32_t *turns, const struct attention_shape *shape)
+void turn_forward(const struct transformer *model, int64_t layer,
+                  struct tensor *query_key_value, const int32_t *turns,
+                  const struct attention_shape *shape)
 {
-    if (architecture_rotary_size(&model->architecture) > 0)
-        rope_forward(model->backend, query_key_value, &model->rope_table, turns, shape);
+    const struct tensor *table = rope_table_of(&model->rope, &model->architecture, layer);
+    if (table)
+        rope_forward(model->backend, query_key_value, table, turns, shape);
 }
 
-void turn_backward(const struct transformer *model, struct tensor *d_query_key_value,
-                   const int32_t *turns, const struct attention_shape *shape)
+void turn_backward(const struct transformer *model, int64_t layer,
+                   struct tensor *d_query_key_value, const int32_t *turns,
+                   const struct attention_shape *shape)
 {
-    if (architecture_rotary_size(&model->architecture) > 0)
-        rope_backward(model->backend, d_query_key_value, &model->rope_table, turns, shape);
+    const struct tensor *table = rope_table_of(&model->rope, &model->architecture, layer);
+    if (table)
+        rope_backward(model->backend, d_query_key_value, table, turns, shape);
 }
 
-/* Rounded to the compute type, as transformers rounds it. */
+/* Gemma's is rounded to the compute type, as transformers rounds it. */
 static float embedding_scale(const struct transformer *model)
 {
-    const float factor = sqrtf((float)model->architecture.channels);
+    const struct architecture *a = &model->architecture;
+    const float factor = sqrtf((float)a->channels);
+    if (!a->scaled_embedding)
+        return (float)(or_one(a->embedding_multiplier) / or_one(a->residual_multiplier));
     return model->base.dtype == DTYPE_BF16 ? bf16_to_float(bf16_from_float(factor))
                                            : factor;
 }
@@ -94,7 +113,7 @@ void embed_forward(const struct transformer *model, struct tensor *stream,
                    struct tensor *scratch, const int32_t *tokens, const int32_t *positions)
 {
     embedding_forward(model->backend, stream, &model->views.embedding, tokens);
-    if (model->architecture.scaled_embedding)
+    if (embedding_scale(model) != 1.0f)
         scale(model->backend, stream, embedding_scale(model));
     if (!model->architecture.learned_positions)
         return;
@@ -108,13 +127,33 @@ void embed_backward(struct transformer *model, struct tensor *d_stream,
     struct model_parameters *gradients = &model->gradient_views;
     if (model->architecture.learned_positions)
         embedding_backward(model->backend, &gradients->positions, d_stream, positions);
-    if (model->architecture.scaled_embedding)
+    if (embedding_scale(model) != 1.0f)
         scale(model->backend, d_stream, embedding_scale(model));
     embedding_backward(model->backend, &gradients->embedding, d_stream, tokens);
 }
 
-void logits_cap(const struct transformer *model, struct tensor *logits)
+static void over_logits_scaling(const struct transformer *model, struct tensor *tensor)
 {
+    const double scaling = or_one(model->architecture.logits_scaling);
+    if (scaling != 1.0)
+        scale(model->backend, tensor, (float)(1.0 / scaling));
+}
+
+void head_loss(const struct transformer *model, struct cross_entropy_sums *sums,
+               struct tensor *d_normed, struct tensor *d_head, struct tensor *normed,
+               const struct targets *targets, float label_smoothing, float factor)
+{
+    over_logits_scaling(model, normed);
+    linear_cross_entropy(model->backend, sums, d_normed, d_head, normed, &model->views.head,
+                         targets, (float)model->architecture.logit_cap, label_smoothing,
+                         factor);
+    if (d_normed)
+        over_logits_scaling(model, d_normed);
+}
+
+void logits_finish(const struct transformer *model, struct tensor *logits)
+{
+    over_logits_scaling(model, logits);
     if (model->architecture.logit_cap > 0)
         soft_cap(model->backend, logits, (float)model->architecture.logit_cap);
 }

@@ -20,7 +20,7 @@ struct prefill {
     struct arena host;
     int32_t *tokens; /* [row_limit], as the next three */
     int32_t *positions;
-    int32_t *turns; /* rows of the rotary table */
+    int32_t *turns; /* rows of the rotary tables */
     int32_t *cache_rows;
     int32_t *document_starts; /* [document_limit + 1] */
     int32_t *pages;           /* [document_limit, width] */

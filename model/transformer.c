@@ -405,8 +405,7 @@ void transformer_free(struct transformer *model)
         return;
     transformer_training_end(model);
     activations_release(&model->inference, model->backend);
-    if (model->rope_table.data)
-        backend_free(model->backend, model->rope_table.data);
+    rope_tables_release(&model->rope, model->backend);
     adapters_free(model->adapters);
     quantized_free(model->quantized);
     parameter_block_release(&model->base);
@@ -491,7 +490,6 @@ struct tensor transformer_gradients(const struct transformer *model)
 
 size_t transformer_bytes(const struct transformer *model)
 {
-    const size_t rope_bytes = model->rope_table.data ? tensor_bytes(&model->rope_table) : 0;
     const size_t adapter_bytes =
         model->adapters
             ? parameter_block_bytes(&model->adapters->parameters) +
@@ -501,7 +499,8 @@ size_t transformer_bytes(const struct transformer *model)
     const size_t slot_bytes =
         model->sharded ? sharded_bytes(model->sharded, model->base.dtype) : 0;
     return parameter_block_bytes(&model->base) + slot_bytes + quantized_bytes +
-           adapter_bytes + rope_bytes + model->training.bytes + model->inference.bytes;
+           adapter_bytes + rope_tables_bytes(&model->rope) + model->training.bytes +
+           model->inference.bytes;
 }
 
 static enum status gradients_reserve(struct transformer *model, struct error *error)
@@ -519,11 +518,19 @@ static enum status gradients_reserve(struct transformer *model, struct error *er
     return status;
 }
 
+enum status transformer_reserve_positions(struct transformer *model, int64_t position_count,
+                                          struct error *error)
+{
+    return rope_tables_reserve(&model->rope, model->backend, &model->architecture,
+                               position_count, error);
+}
+
 enum status transformer_training_begin(struct transformer *model, int64_t token_count,
                                        bool recompute, struct error *error)
 {
     CHECK(!model->arranged);
-    if (rope_table_reserve(model, token_count, error) || gradients_reserve(model, error))
+    if (transformer_reserve_positions(model, token_count, error) ||
+        gradients_reserve(model, error))
         return error->status;
     return activations_reserve(&model->training, model,
                                recompute ? TRAINING_RECOMPUTE : TRAINING, token_count,
@@ -545,7 +552,7 @@ void transformer_training_end(struct transformer *model)
 enum status transformer_inference_begin(struct transformer *model, int64_t token_count,
                                         struct error *error)
 {
-    const enum status status = rope_table_reserve(model, token_count, error);
+    const enum status status = transformer_reserve_positions(model, token_count, error);
     if (!status && !model->arranged) /* which made them */
         transformer_gains_update(model);
     if (status || token_count <= model->inference.token_count)

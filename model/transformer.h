@@ -137,8 +137,8 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
 /*
  * Writes weights (dtype in the file: `stored`) as model.safetensors, or as shards of at
  * most 2 GB, into a directory that exists and holds none. config.json and tokenizer files
- * are the caller's: see checkpoints/model_directory.h. Of weights that are shared out rank
- * 0 alone calls this, and the others transformer_serve_weights().
+ * are the caller's: architecture_copy_config(), checkpoints/model_directory.h. Of weights
+ * that are shared out rank 0 alone calls this, and the others transformer_serve_weights().
  */
 enum status transformer_write_weights(const struct transformer *model,
                                       const char *directory, enum dtype stored,

@@ -195,6 +195,11 @@ static const struct safetensors_entry *entry_of(const struct transformer *model,
     const struct safetensors_entry *entry = weight_files_find(files, name, path);
     if (!entry && names->prefix_optional && text_starts_with(name, names->prefix))
         entry = weight_files_find(files, name + strlen(names->prefix), path);
+    for (int i = 0; !entry && model->architecture.text_part && i < WHOLE_SPELLINGS; i++) {
+        char *whole = name_in_whole(name, (enum whole_spelling)i);
+        entry = weight_files_find(files, whole, path);
+        free(whole);
+    }
     return entry;
 }
 
@@ -290,6 +295,15 @@ static bool is_parameter(const struct transformer *model, const char *name)
     return false;
 }
 
+/* Of a model of images too: its text part's, or of another part. */
+static bool is_of_whole(const struct transformer *model, const char *name)
+{
+    char *text = model->architecture.text_part ? name_in_text(name) : NULL;
+    const bool found = text && is_parameter(model, text);
+    free(text);
+    return found || (model->architecture.text_part && name_of_images(name));
+}
+
 /* Saved without a head, as LlamaModel, the names lack their first part. */
 static bool lacks_prefix(const struct transformer *model, const char *name)
 {
@@ -319,7 +333,8 @@ static enum status check_entry(const struct transformer *model,
                                const struct safetensors_entry *entry, struct error *error)
 {
     const struct parameter_names *names = parameter_names_of(&model->architecture);
-    if (is_parameter(model, entry->name) || is_table(model, entry->name))
+    if (is_parameter(model, entry->name) || is_table(model, entry->name) ||
+        is_of_whole(model, entry->name))
         return STATUS_OK;
     if (model->architecture.tied_embeddings && strcmp(entry->name, tied_head) == 0)
         return STATUS_OK; /* check_heads() */

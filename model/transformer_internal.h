@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "model/adapters.h"
 #include "model/quantized.h"
+#include "model/rope_table.h"
 #include "model/transformer.h"
 
 /*
@@ -80,7 +81,7 @@ struct batch_indices {
     int32_t *device; /* likewise */
     const int32_t *tokens;
     const int32_t *positions;
-    const int32_t *turns; /* rows of the rotary table */
+    const int32_t *turns; /* rows of the rotary tables */
     const int32_t *names; /* packed_batch.document_names, one a token */
     struct documents documents;
     struct targets targets;
@@ -133,7 +134,7 @@ struct transformer {
     struct adapters *adapters;              /* NULL: the weights themselves are trained */
     struct activations training;
     struct activations inference;
-    struct tensor rope_table; /* [P, R], see rope_table_row(); P grows with the batches */
+    struct rope_tables rope; /* their rows grow with the batches */
 };
 
 /* The architecture's names, shapes and places; no weights yet. */
@@ -183,16 +184,9 @@ void activations_release(struct activations *activations, struct backend *backen
 void batch_indices_set(struct batch_indices *indices, const struct transformer *model,
                        const struct packed_batch *batch);
 
-/*
- * Makes the table hold positions [0, position_count), a row each. With ROPE_LONG there are
- * two parts: those below the original limit by the short factors, and behind them, once a
- * sequence may be longer, all by the long factors.
- */
-enum status rope_table_reserve(struct transformer *model, int64_t position_count,
-                               struct error *error);
-/* The row of a position, in a sequence that has the long factors (`longer`) or not. */
-int32_t rope_table_row(const struct architecture *architecture, int32_t position,
-                       bool longer);
+/* rope_tables_reserve() of the model's own. */
+enum status transformer_reserve_positions(struct transformer *model, int64_t position_count,
+                                          struct error *error);
 
 /* The shape that the attention operations of a layer want. */
 struct attention_shape model_attention_shape(const struct architecture *architecture,

@@ -163,7 +163,7 @@ static void block_forward_kept(const struct pass *pass,
     if (model->architecture.head_norms)
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
                           &weights->query_norm, &weights->key_norm, &pass->norms);
-    turn_forward(model, &block->query_key_value, batch->turns, &shape);
+    turn_forward(model, block->layer, &block->query_key_value, batch->turns, &shape);
     attention_forward(pass->backend, &block->attended, &block->log_sum,
                       &block->query_key_value, &batch->documents, &shape);
     project_and_add(pass, block, GROUP_ATTENTION_OUT, &block->middle,
@@ -343,7 +343,8 @@ static void turned_backward(const struct pass *pass, const struct block_paramete
                             struct tensor *d_query_key_value)
 {
     const bool frozen = pass->adapters;
-    turn_backward(pass->model, d_query_key_value, pass->batch->turns, &pass->shape);
+    turn_backward(pass->model, block->layer, d_query_key_value, pass->batch->turns,
+                  &pass->shape);
     if (pass->model->architecture.head_norms)
         head_norm_backward(pass->backend, d_query_key_value,
                            frozen ? NULL : &gradients->query_norm,
@@ -442,13 +443,12 @@ void transformer_forward_backward(struct transformer *model,
     CHECK(transformer_gradients(model).data);
     struct pass pass = pass_begin(model, batch, &model->training);
     pass.dropout = pass_dropout(&pass, batch);
-    const struct tensor normed = forward(&pass);
+    struct tensor normed = forward(&pass);
     struct tensor d_normed = rows(&pass, &model->training.d_normed);
     unit_enter(model, unit_of_head(&model->architecture));
     struct tensor *d_head = model->adapters ? NULL : &model->gradient_views.head;
-    linear_cross_entropy(model->backend, sums, &d_normed, d_head, &normed,
-                         &model->views.head, &pass.batch->targets,
-                         (float)model->architecture.logit_cap, label_smoothing, scale);
+    head_loss(model, sums, &d_normed, d_head, &normed, &pass.batch->targets,
+              label_smoothing, scale);
     backward(&pass);
 }
 
@@ -458,11 +458,9 @@ void transformer_loss(struct transformer *model, const struct packed_batch *batc
     const bool fits = batch->token_count <= model->inference.token_count;
     const struct pass pass =
         pass_begin(model, batch, fits ? &model->inference : &model->training);
-    const struct tensor normed = forward(&pass);
+    struct tensor normed = forward(&pass);
     unit_weights(model, unit_of_head(&model->architecture));
-    linear_cross_entropy(model->backend, sums, NULL, NULL, &normed, &model->views.head,
-                         &pass.batch->targets, (float)model->architecture.logit_cap, 0.0f,
-                         1.0f);
+    head_loss(model, sums, NULL, NULL, &normed, &pass.batch->targets, 0.0f, 1.0f);
 }
 
 /* Where each position is learned, there are no more. */
@@ -506,7 +504,7 @@ enum status transformer_logits(struct transformer *model, const struct packed_ba
         const struct tensor in = tensor_rows(&normed, first, count);
         struct tensor out = tensor_view_2d(chunk, DTYPE_F32, count, vocabulary);
         linear_forward(model->backend, &out, &in, &model->views.head, NULL, NULL);
-        logits_cap(model, &out);
+        logits_finish(model, &out);
         backend_copy_out(model->backend, logits + first * vocabulary, chunk,
                          tensor_bytes(&out));
     }

@@ -200,6 +200,11 @@ enum status chat_template_parse(struct chat_template **chat_template, const char
     return chat_template_build(chat_template, source, NULL, 0, tokenizer, error);
 }
 
+const char *chat_template_file(const struct chat_template *chat_template)
+{
+    return chat_template->file;
+}
+
 void chat_template_free(struct chat_template *chat_template)
 {
     if (!chat_template)

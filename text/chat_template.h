@@ -10,9 +10,10 @@
 
 /*
  * Chat messages -> tokens. The template is that of the model's directory
- * (chat_template in tokenizer_config.json, or chat_template.jinja): Jinja, rendered by
- * text/jinja.h as transformers' apply_chat_template renders it. bos_token, eos_token and
- * the like are those of tokenizer_config.json and special_tokens_map.json.
+ * (chat_template.jinja, or chat_template in tokenizer_config.json or chat_template.json):
+ * Jinja, rendered by text/jinja.h as transformers' apply_chat_template renders it.
+ * bos_token, eos_token and the like are those of tokenizer_config.json and
+ * special_tokens_map.json.
  *
  * Rules:
  *  - What a message says stays text: "<|im_end|>" inside a message never becomes the
@@ -47,6 +48,8 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
                                          const char *directory,
                                          const struct tokenizer *tokenizer,
                                          struct error *error);
+/* The name of the directory's file in which it was found; NULL of one from a text. */
+const char *chat_template_file(const struct chat_template *chat_template);
 /* From a template's own text, NULL for ChatML. bos_token and the like are undefined. */
 enum status chat_template_parse(struct chat_template **chat_template, const char *source,
                                 const struct tokenizer *tokenizer, struct error *error);

@@ -7,6 +7,7 @@
 
 struct chat_template {
     struct jinja_template *parsed;
+    const char *file;                 /* static, see chat_template_file() */
     struct jinja_variable *variables; /* owned, their strings too */
     size_t variable_count;
     struct added_tokens controls;  /* see chat_template.h; none strips or wants words */

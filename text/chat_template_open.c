@@ -18,14 +18,13 @@ enum { TOKEN_NAME_COUNT = sizeof token_names / sizeof *token_names };
 /* What the directory says; strings are owned. */
 struct template_files {
     char *source;                   /* NULL: none */
-    char *path;                     /* where it was found */
+    const char *name;               /* of the file in which it was found */
     char *tokens[TOKEN_NAME_COUNT]; /* texts of token_names; NULL: none */
 };
 
 static void template_files_release(struct template_files *files)
 {
     free(files->source);
-    free(files->path);
     for (size_t i = 0; i < TOKEN_NAME_COUNT; i++)
         free(files->tokens[i]);
 }
@@ -91,10 +90,12 @@ static enum status read_map(struct template_files *files, const char *directory,
     return status;
 }
 
+/* tokenizer_config.json; or chat_template.json, where processors of text and images had
+ * their template before they had it in chat_template.jinja. */
 static enum status read_config(struct template_files *files, const char *directory,
-                               struct error *error)
+                               const char *name, struct error *error)
 {
-    char *path = path_join(directory, "tokenizer_config.json");
+    char *path = path_join(directory, name);
     cJSON *config = NULL;
     const char *source = NULL;
     enum status status = STATUS_OK;
@@ -108,8 +109,7 @@ static enum status read_config(struct template_files *files, const char *directo
         take_tokens(files, config);
     if (!status && source) {
         files->source = memory_duplicate_string(source);
-        files->path = path;
-        path = NULL;
+        files->name = name;
     }
     cJSON_Delete(config);
     free(path);
@@ -120,7 +120,8 @@ static enum status read_config(struct template_files *files, const char *directo
 static enum status read_jinja(struct template_files *files, const char *directory,
                               struct error *error)
 {
-    char *path = path_join(directory, "chat_template.jinja");
+    static const char name[] = "chat_template.jinja";
+    char *path = path_join(directory, name);
     struct text_buffer text = {0};
     enum status status = STATUS_OK;
     if (!file_exists(path)) {
@@ -130,10 +131,8 @@ static enum status read_jinja(struct template_files *files, const char *director
     status = file_read(&text, path, TEMPLATE_BYTES_MAXIMUM, error);
     if (!status) {
         free(files->source);
-        free(files->path);
         files->source = memory_duplicate_string(text_buffer_string(&text));
-        files->path = path;
-        path = NULL;
+        files->name = name;
     }
     text_buffer_release(&text);
     free(path);
@@ -160,9 +159,11 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
 {
     struct template_files files = {0};
     *chat_template = NULL;
-    enum status status = read_config(&files, directory, error);
+    enum status status = read_config(&files, directory, "tokenizer_config.json", error);
     if (!status)
         status = read_jinja(&files, directory, error);
+    if (!status && !files.source)
+        status = read_config(&files, directory, "chat_template.json", error);
     if (!status && !files.source)
         status = error_set(error, STATUS_UNSUPPORTED,
                            "%s: no chat template: no chat_template.jinja, and no "
@@ -173,7 +174,9 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
     if (!status) {
         status = build(chat_template, &files, tokenizer, error);
         if (status)
-            error_prefix(error, "%s", files.path);
+            error_prefix(error, "%s/%s", directory, files.name);
+        else
+            (*chat_template)->file = files.name;
     }
     template_files_release(&files);
     return status;

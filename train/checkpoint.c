@@ -194,7 +194,7 @@ static enum status weights_write(const struct checkpoint_place *place,
         return transformer_write_adapter(model, place->base, directory, DTYPE_F32, error);
     /* Without masters the weights are bf16, and that is all there is. */
     const enum dtype stored = strcmp(place->masters, "none") == 0 ? DTYPE_BF16 : DTYPE_F32;
-    if (model_directory_copy_config(place->metadata, directory, stored, error))
+    if (architecture_copy_config(place->metadata, directory, stored, error))
         return error->status;
     return transformer_write_weights(model, directory, stored, error);
 }

@@ -86,8 +86,7 @@ static void describe_template(struct description *d, const char *directory,
     if (chat_template_open_directory(&chat_template, directory, tokenizer,
                                      &d->template_error))
         return;
-    d->template_file = has_file(directory, "chat_template.jinja") ? "chat_template.jinja"
-                                                                  : "tokenizer_config.json";
+    d->template_file = chat_template_file(chat_template);
     chat_template_free(chat_template);
 }
 
@@ -174,6 +173,7 @@ static void block_json(const struct architecture *a, struct json_writer *json)
     json_integer(json, "rotary_size", architecture_rotary_size(a));
     json_integer(json, "window", a->window);
     json_integer(json, "windowed_layers", architecture_windowed_count(a));
+    json_integer(json, "unturned_layers", architecture_unturned_count(a));
     json_number(json, "attention_soft_cap", a->attention_cap);
     json_number(json, "logit_soft_cap", a->logit_cap);
 }
@@ -183,6 +183,7 @@ static void architecture_json(const struct architecture *a, struct json_writer *
     json_object_begin(json, "architecture");
     json_string(json, "class", architecture_class_name(a));
     json_string(json, "model_type", a->model_type);
+    json_bool(json, "text_part", a->text_part);
     json_integer(json, "layers", a->layer_count);
     json_integer(json, "channels", a->channels);
     json_integer(json, "feed_forward", a->feed_forward);
@@ -309,6 +310,9 @@ static void print_block(const struct architecture *a, struct text_buffer *out)
     if (a->window > 0)
         text_buffer_appendf(out, ", a window of %" PRId64 " in %" PRId64 " of them",
                             a->window, architecture_windowed_count(a));
+    if (!a->learned_positions && architecture_unturned_count(a) > 0)
+        text_buffer_appendf(out, ", no rotation in %" PRId64,
+                            architecture_unturned_count(a));
     if (a->attention_cap > 0)
         text_buffer_appendf(out, ", scores capped at %g", a->attention_cap);
     if (a->logit_cap > 0)
@@ -319,13 +323,14 @@ static void print_block(const struct architecture *a, struct text_buffer *out)
 static void print_architecture(const struct description *d, struct text_buffer *out)
 {
     const struct architecture *a = &d->architecture;
-    text_buffer_appendf(out,
-                        "architecture  %s: %" PRId64 " layers, %" PRId64
-                        " channels, feed-forward %" PRId64 "\n"
-                        "attention     %" PRId64 " heads of %" PRId64 ", %" PRId64
-                        " of keys and values\n",
-                        architecture_class_name(a), a->layer_count, a->channels,
-                        a->feed_forward, a->heads, a->head_size, a->key_value_heads);
+    text_buffer_appendf(
+        out,
+        "architecture  %s%s: %" PRId64 " layers, %" PRId64
+        " channels, feed-forward %" PRId64 "\n"
+        "attention     %" PRId64 " heads of %" PRId64 ", %" PRId64 " of keys and values\n",
+        architecture_class_name(a), a->text_part ? ", in a model of images too" : "",
+        a->layer_count, a->channels, a->feed_forward, a->heads, a->head_size,
+        a->key_value_heads);
     print_block(a, out);
     text_buffer_appendf(out, "positions     %" PRId64 "%s", a->position_limit,
                         a->learned_positions ? ", learned" : "");

@@ -85,7 +85,7 @@ static enum status merged_write(const struct transformer *model,
     if (!status)
         status = model_directory_copy_metadata(options->model, folder, error);
     if (!status)
-        status = model_directory_copy_config(options->model, folder, stored, error);
+        status = architecture_copy_config(options->model, folder, stored, error);
     if (!status)
         status = trained_on_copy(options->adapter, folder, error);
     if (!status)
@@ -119,7 +119,10 @@ static enum status merge_run(const struct merge_options *options, struct error *
     if (!status)
         status = merged_write(model, options, stored, error);
     if (!status)
-        log_info("the merged model is in %s", options->out);
+        log_info("the merged model is in %s%s", options->out,
+                 transformer_architecture(model)->text_part
+                     ? ": the text part alone, without the one that sees images"
+                     : "");
     transformer_free(model);
     backend_close(backend);
     return status;

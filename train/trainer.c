@@ -103,9 +103,17 @@ static enum status trained_write(const struct trainer *trainer, const char *dire
     if (trainer->options->lora)
         return transformer_write_adapter(trainer->model, trainer->options->model, directory,
                                          stored, error);
-    if (model_directory_copy_config(trainer->start, directory, stored, error))
+    if (architecture_copy_config(trainer->start, directory, stored, error))
         return error->status;
     return transformer_write_weights(trainer->model, directory, stored, error);
+}
+
+static const char *final_name(const struct trainer *trainer)
+{
+    if (trainer->options->lora)
+        return "adapter";
+    return trainer->text_part ? "model's text part, without the one that sees images,"
+                              : "model";
 }
 
 static enum status final_place(struct trainer *trainer, struct error *error)
@@ -126,7 +134,7 @@ static enum status final_place(struct trainer *trainer, struct error *error)
     if (status)
         file_remove_tree(temporary, NULL);
     if (!status)
-        log_info("the %s is in %s", trainer->options->lora ? "adapter" : "model", final);
+        log_info("the %s is in %s", final_name(trainer), final);
     free(temporary);
     free(final);
     return status;

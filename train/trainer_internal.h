@@ -30,7 +30,8 @@ struct trainer {
         bool made;                  /* by this run, as rank 0 */
         bool had_config, had_start; /* before */
     } out;
-    char *start; /* directory with config.json and tokenizer */
+    char *start;    /* directory with config.json and tokenizer */
+    bool text_part; /* of a model of images too (model/architecture.h) */
     struct tokenizer *tokenizer;
     struct chat_template *chat_template;
     struct dataset examples;

@@ -139,6 +139,7 @@ enum status trainer_open_data(struct trainer *trainer, struct architecture *arch
                              error) ||
         datasets_build(trainer, architecture, error))
         return error->status;
+    trainer->text_part = architecture->text_part;
     return trained_on_settle(trainer, error);
 }
 

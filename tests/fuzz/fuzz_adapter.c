@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     CHECK(read.rank >= 1 && read.rank <= LORA_RANK_MAXIMUM);
     struct text_buffer text = {0};
-    lora_config_print(&read, "base", &text);
+    lora_config_print(&read, "base", size % 2, &text);
     CHECK(!lora_config_parse(&again, text.data, text.length, "written", &error));
     CHECK(read.rank == again.rank && read.alpha == again.alpha);
     CHECK(read.rank_stabilised == again.rank_stabilised && read.dora == again.dora);

@@ -24,11 +24,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     architecture_print_json(&read, DTYPE_F32, &text);
     CHECK(!architecture_parse(&again, text.data, text.length, "written", &error));
     CHECK(read.channels == again.channels && read.rope_theta == again.rope_theta);
+    CHECK(read.rope_kind == again.rope_kind);
+    CHECK(architecture_rope_scale(&read) == architecture_rope_scale(&again));
     CHECK(read.eos_token_count == again.eos_token_count);
     CHECK(read.window == again.window && read.rotary_size == again.rotary_size);
     CHECK(read.attention_cap == again.attention_cap && read.logit_cap == again.logit_cap);
     CHECK(memcmp(read.windowed, again.windowed, sizeof read.windowed) == 0);
+    CHECK(read.window_rope_theta == again.window_rope_theta);
+    CHECK(memcmp(read.unturned, again.unturned, sizeof read.unturned) == 0);
     CHECK(read.activation == again.activation && read.query_scalar == again.query_scalar);
+    CHECK(architecture_query_scale(&read) == architecture_query_scale(&again));
+    CHECK(read.embedding_multiplier == again.embedding_multiplier);
+    CHECK(read.residual_multiplier == again.residual_multiplier);
+    CHECK(read.logits_scaling == again.logits_scaling);
     text_buffer_release(&text);
     return 0;
 }

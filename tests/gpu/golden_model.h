@@ -10,12 +10,16 @@
  * The models of tests/golden/model/ on a device, in fp32 or bf16: one fixture more than
  * gpu_fixture.h opens, since a back-end computes models in one type.
  */
-static const char *const names[] = {
-    "gqa-tied",      "mha-untied",      "wide-heads",     "one-key-value", "llama3-biases",
-    "linear-rope",   "qwen2",           "mistral",        "qwen3",         "phi3",
-    "phi3-longrope", "phi3-long",       "mistral-window", "phi3-partial",  "qwen2-windows",
-    "gemma2",        "gemma2-variants", "olmo2",          "olmo2-tied",    "gpt2",
-    "gpt2-wide"};
+static const char *const names[] = {"gqa-tied",        "mha-untied",     "wide-heads",
+                                    "one-key-value",   "llama3-biases",  "linear-rope",
+                                    "qwen2",           "qwen2-yarn",     "mistral",
+                                    "qwen3",           "phi3",           "phi3-longrope",
+                                    "phi3-long",       "mistral-window", "mistral3",
+                                    "phi3-partial",    "qwen2-windows",  "gemma2",
+                                    "gemma2-variants", "gemma3",         "gemma3-variants",
+                                    "smollm3",         "granite",        "granite-tied",
+                                    "olmo2",           "olmo2-tied",     "gpt2",
+                                    "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, BATCHES = 2 };
 
 /* The device in fp32; backends[DEVICE] is in bf16. On the CPU both are the same. */

@@ -1,3 +1,4 @@
+#include "backend/operation_table.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -22,9 +23,9 @@
  */
 static struct backend *backend;
 static const char *const models[] = {
-    "gqa-tied", "llama3-biases",   "qwen2",         "mistral",      "qwen3", "phi3",
-    "gemma2",   "gemma2-variants", "qwen2-windows", "phi3-partial", "olmo2", "olmo2-tied",
-    "gpt2",     "gpt2-wide"};
+    "gqa-tied", "llama3-biases",   "qwen2",         "mistral",      "qwen3",    "phi3",
+    "gemma2",   "gemma2-variants", "qwen2-windows", "phi3-partial", "gemma3",   "smollm3",
+    "granite",  "olmo2",           "olmo2-tied",    "gpt2",         "gpt2-wide"};
 /* GPT-2's files, and so their gradients, have the matrices turned:
  * tests/parity/test_adapters holds its adapters. */
 enum { MODEL_COUNT = sizeof models / sizeof *models, UNTURNED = MODEL_COUNT - 2 };
@@ -238,8 +239,8 @@ static void fused_projections_have_adapters(void **state)
     transformer_free(model);
 }
 
-/* `count` tokens of one document. */
-static enum status ask(struct transformer *model, int32_t count, struct error *error)
+/* `count` tokens of one document: their logits, heap; NULL on errors. */
+static float *ask(struct transformer *model, int32_t count, struct error *error)
 {
     int32_t tokens[128] = {0}, positions[128], starts[2] = {0, count};
     const struct packed_batch batch = {.token_count = count,
@@ -251,9 +252,10 @@ static enum status ask(struct transformer *model, int32_t count, struct error *e
         128 * (size_t)transformer_architecture(model)->vocabulary, sizeof *logits);
     for (int32_t i = 0; i < 128; i++)
         positions[i] = i;
-    const enum status status = transformer_logits(model, &batch, logits, error);
+    if (!transformer_logits(model, &batch, logits, error))
+        return logits;
     free(logits);
-    return status;
+    return NULL;
 }
 
 static enum status reply(struct transformer *model, int32_t count, struct error *error)
@@ -280,14 +282,58 @@ static void longer_sequences_are_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct transformer *model = model_open(cases[i].name, MASTERS_KEPT);
         struct error error = {0};
-        check(ask(model, LIMIT, &error), &error);
+        free(ask(model, LIMIT, &error));
+        check(error.status, &error);
         check(reply(model, LIMIT - 1, &error), &error);
-        assert_int_equal(ask(model, LIMIT + 1, &error), cases[i].more);
+        free(ask(model, LIMIT + 1, &error));
+        assert_int_equal(error.status, cases[i].more);
         if (cases[i].more)
             assert_non_null(strstr(error.message, cases[i].field));
         error = (struct error){0};
         assert_int_equal(reply(model, LIMIT, &error), STATUS_LIMIT);
         assert_non_null(strstr(error.message, cases[i].field));
+        transformer_free(model);
+    }
+}
+
+enum { ASKED = 9, MOST_LOGITS = 256 };
+static const struct operation_table *untaped;
+static struct operation_table taped;
+static float sampled_from[MOST_LOGITS]; /* after the prompt */
+static int samplings;
+
+static void sample_and_keep(struct backend *cpu, int32_t *tokens, struct tensor *logits,
+                            const struct sampling_rows *rows)
+{
+    assert_true(logits->shape[1] <= MOST_LOGITS);
+    if (samplings++ == 0)
+        memcpy(sampled_from, logits->data, (size_t)logits->shape[1] * sizeof(float));
+    untaped->sample_tokens(cpu, tokens, logits, rows);
+}
+
+/* Caps and divisors leave the greatest logit the greatest, but not what a temperature
+ * draws: sampling gets the logits themselves, but for some hundred roundings. */
+static void replies_are_drawn_from_the_logits(void **state)
+{
+    static const char *const cases[] = {"gqa-tied", "gemma2", "granite", "granite-tied"};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct transformer *model = model_open(cases[i], MASTERS_KEPT);
+        const int64_t vocabulary = transformer_architecture(model)->vocabulary;
+        struct error error = {0};
+        float *logits = ask(model, ASKED, &error);
+        assert_non_null(logits);
+        untaped = backend->table;
+        taped = *untaped;
+        taped.sample_tokens = sample_and_keep;
+        backend->table = &taped;
+        samplings = 0;
+        check(reply(model, ASKED, &error), &error);
+        backend->table = untaped;
+        for (int64_t v = 0; v < vocabulary; v++)
+            assert_true(fabsf(sampled_from[v] - logits[(ASKED - 1) * vocabulary + v]) <=
+                        1e-4f);
+        free(logits);
         transformer_free(model);
     }
 }
@@ -300,6 +346,7 @@ int main(void)
         cmocka_unit_test(targets_of_others_are_refused),
         cmocka_unit_test(fused_projections_have_adapters),
         cmocka_unit_test(longer_sequences_are_refused),
+        cmocka_unit_test(replies_are_drawn_from_the_logits),
     };
     return cmocka_run_group_tests(tests, open_backend, close_backend);
 }

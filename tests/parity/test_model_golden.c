@@ -32,6 +32,7 @@ static const char *const names[] = {"gqa-tied",
                                     "llama3-biases",
                                     "linear-rope",
                                     "qwen2",
+                                    "qwen2-yarn",
                                     "mistral",
                                     "qwen3",
                                     "phi3",
@@ -40,10 +41,16 @@ static const char *const names[] = {"gqa-tied",
                                     "phi3-long-factor",
                                     "phi3-long-attention",
                                     "mistral-window",
+                                    "mistral3",
                                     "phi3-partial",
                                     "qwen2-windows",
                                     "gemma2",
                                     "gemma2-variants",
+                                    "smollm3",
+                                    "gemma3",
+                                    "gemma3-variants",
+                                    "granite",
+                                    "granite-tied",
                                     "olmo2",
                                     "olmo2-tied",
                                     "gpt2",
@@ -530,8 +537,9 @@ static void written_model_reads_back(void **state)
         const struct tensor read = transformer_weights(again);
         assert_int_equal(tensor_bytes(&written), tensor_bytes(&read));
         assert_memory_equal(written.data, read.data, tensor_bytes(&read));
-        assert_memory_equal(transformer_architecture(golden.model),
-                            transformer_architecture(again), sizeof(struct architecture));
+        struct architecture alone = *transformer_architecture(golden.model);
+        alone.text_part = false; /* what is written is no part */
+        assert_memory_equal(&alone, transformer_architecture(again), sizeof alone);
         transformer_free(again);
         free(directory);
         golden_close(&golden);

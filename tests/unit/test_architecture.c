@@ -213,6 +213,75 @@ static void reads_gpt2(void **state)
         strstr(error.message, "\"n_embd\": 48 is not a multiple of \"n_head\": 5"));
 }
 
+/* google/gemma-3-4b-it's config.json, shortened. */
+#define GEMMA3_TEXT                                                                        \
+    "\"text_config\": {\"hidden_size\": 2560, \"intermediate_size\": 10240, "              \
+    "\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 34, \"rope_scaling\": "       \
+    "{\"factor\": 8.0, \"rope_type\": \"linear\"}, \"sliding_window\": 1024}, "
+
+static void reads_text_part(void **state)
+{
+    (void)state;
+    struct architecture a;
+    struct error error = {0};
+    assert_false(parse(&a,
+                       "{\"model_type\": \"gemma3\", " GEMMA3_TEXT
+                       "\"eos_token_id\": [1, 106], \"vision_config\": {}}",
+                       &error));
+    assert_true(a.text_part && a.tied_embeddings);
+    assert_string_equal(a.model_type, "gemma3_text");
+    assert_int_equal(a.heads, 8);
+    assert_int_equal(a.key_value_heads, 4);
+    assert_int_equal(a.head_size, 256);
+    assert_int_equal(a.vocabulary, 262208);
+    assert_int_equal(a.eos_token_count, 2);
+    assert_int_equal(a.eos_tokens[1], 106);
+    /* V C + C + L (2 C (H + G) D + 3 C F + 4 C + 2 D) */
+    assert_int_equal(architecture_parameter_count(&a), 3880263168);
+    assert_false(parse(&a,
+                       "{\"model_type\": \"gemma3\", \"tie_word_embeddings\": false, "
+                       "\"text_config\": {\"model_type\": \"gemma3_text\", "
+                       "\"hidden_size\": 48, \"num_hidden_layers\": 2, "
+                       "\"intermediate_size\": 5}}",
+                       &error));
+    assert_false(a.tied_embeddings);
+
+    static const char *const refused[][2] = {
+        {"", "\"text_config\""},
+        {"\"text_config\": 3, ", "\"text_config\""},
+        {"\"text_config\": {\"model_type\": \"llama\"}, ", "\"gemma3_text\""},
+        {"\"text_config\": {\"model_type\": \"gemma3_text\"}, ",
+         "\"text_config\": dir/config.json: \"num_hidden_layers\" is missing"},
+        {GEMMA3_TEXT "\"quantization_config\": {\"bits\": 4}, ", "\"quantization_config\""},
+        {GEMMA3_TEXT "\"eos_token_id\": \"x\", ", "\"eos_token_id\""},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        char json[512];
+        snprintf(json, sizeof json, "{%s\"model_type\": \"gemma3\"}", refused[i][0]);
+        error = (struct error){0};
+        assert_true(parse(&a, json, &error));
+        if (!strstr(error.message, refused[i][1]))
+            fail_msg("%s -> %s", json, error.message);
+    }
+}
+
+static void reads_granite(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"model_type\": \"granite\", ");
+    assert_true(a.embedding_multiplier == 1.0 && a.residual_multiplier == 1.0);
+    assert_true(a.logits_scaling == 1.0 && architecture_query_scale(&a) == 1.0);
+    assert_true(!a.scaled_embedding && !a.tied_embeddings && a.norm == NORM_RMS);
+    assert_int_equal(a.position_limit, 2048);
+    assert_int_equal(a.head_size, 8);
+    a = good("\"model_type\": \"granite\", \"attention_multiplier\": 0.015625, "
+             "\"embedding_multiplier\": 12.0, \"residual_multiplier\": 0.22, "
+             "\"logits_scaling\": 8.0, \"attention_bias\": true, \"rope_scaling\": null, ");
+    assert_true(a.embedding_multiplier == 12.0 && a.residual_multiplier == 0.22);
+    assert_true(a.logits_scaling == 8.0 && architecture_query_scale(&a) == 0.015625);
+    assert_true(a.query_key_value_bias && a.attention_out_bias && !a.feed_forward_bias);
+}
+
 static void reads_tokens(void **state)
 {
     (void)state;
@@ -238,6 +307,11 @@ static void refuses_what_is_not_computed(void **state)
         {"\"final_logit_softcapping\": 30.0, ", "\"final_logit_softcapping\": 30"},
         {"\"query_pre_attn_scalar\": 256, ", "\"query_pre_attn_scalar\": 256"},
         {"\"embedding_multiplier\": 12.0, ", "\"embedding_multiplier\": 12"},
+        {"\"residual_multiplier\": 0.22, ", "\"residual_multiplier\": 0.22"},
+        {"\"logits_scaling\": 8.0, ", "\"logits_scaling\": 8"},
+        {"\"attention_multiplier\": 1, ", "\"attention_multiplier\": 1"},
+        {"\"model_type\": \"granite\", \"logit_scale\": 2, ", "\"logit_scale\": 2"},
+        {"\"model_type\": \"granite\", \"sliding_window\": 64, ", "\"sliding_window\": 64"},
         {"\"num_local_experts\": 8, ", "\"num_local_experts\": 8"},
         {"\"model_type\": \"gemma2\", \"use_bidirectional_attention\": true, ",
          "\"use_bidirectional_attention\": true"},
@@ -271,8 +345,8 @@ static void refuses_what_is_not_computed(void **state)
          "\"beta_fast\": 3"},
         {"\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {}, ",
          "\"rope_parameters\""},
-        {"\"rope_parameters\": {\"rope_type\": \"yarn\", \"rope_theta\": 1e4}, ",
-         "\"rope_type\": \"yarn\""},
+        {"\"rope_parameters\": {\"rope_type\": \"axial\", \"rope_theta\": 1e4}, ",
+         "\"rope_type\": \"axial\""},
         {"\"rope_parameters\": {\"rope_theta\": 1e4, \"factor\": 2}, ", "\"factor\": 2"},
         {"\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}}, ",
          "\"full_attention\""},
@@ -320,6 +394,11 @@ static void refuses_broken_fields(void **state)
          "\"low_freq_factor\": 4, \"high_freq_factor\": 4, "
          "\"original_max_position_embeddings\": 8192}, ",
          "\"high_freq_factor\": 4 must be above"},
+        {"\"model_type\": \"granite\", \"residual_multiplier\": 0, ",
+         "\"residual_multiplier\": 0"},
+        {"\"model_type\": \"granite\", \"attention_multiplier\": -0.5, ",
+         "\"attention_multiplier\": -0.5"},
+        {"\"model_type\": \"granite\", \"logits_scaling\": \"8\", ", "logits_scaling"},
         {"\"model_type\": \"gpt2\", ", "\"n_layer\" is missing"},
         {"\"model_type\": \"gemma2\", \"attn_logit_softcapping\": 0, ",
          "attn_logit_softcapping"},
@@ -387,6 +466,12 @@ static void prints_what_it_reads(void **state)
         "\"attention_bias\": true, ",
         "\"mlp_bias\": true, \"rope_scaling\": {" LLAMA3 "}, ",
         "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2.7}, ",
+        "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2.7}, ",
+        ("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"beta_fast\": 30.5, "
+         "\"beta_slow\": 2, \"mscale\": 0.7, \"mscale_all_dim\": 1.3, \"truncate\": false, "
+         "\"original_max_position_embeddings\": 333}, "),
+        ("\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4, \"attention_factor\": 1, "
+         "\"mscale_all_dim\": 1.3}, "),
         "\"model_type\": \"qwen2\", \"use_sliding_window\": false, ",
         "\"model_type\": \"qwen3\", \"attention_bias\": true, ",
         "\"model_type\": \"phi3\", \"sliding_window\": 2047, ",
@@ -398,6 +483,10 @@ static void prints_what_it_reads(void **state)
         "\"hidden_act\": \"gelu_pytorch_tanh\", ",
         "\"model_type\": \"phi3\", \"head_dim\": 98, \"partial_rotary_factor\": 0.29, ",
         QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, ",
+        "\"model_type\": \"granite\", ",
+        ("\"model_type\": \"granite\", \"attention_multiplier\": 0.0078125, "
+         "\"embedding_multiplier\": 12, \"residual_multiplier\": 0.22, "
+         "\"logits_scaling\": 16.1, \"mlp_bias\": true, "),
         "\"model_type\": \"gemma2\", ",
         ("\"model_type\": \"gemma2\", \"attn_logit_softcapping\": null, "
          "\"hidden_activation\": \"gelu\", \"query_pre_attn_scalar\": 40.5, "
@@ -473,6 +562,8 @@ int main(void)
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_olmo2),
         cmocka_unit_test(reads_gpt2),
+        cmocka_unit_test(reads_text_part),
+        cmocka_unit_test(reads_granite),
         cmocka_unit_test(reads_tokens),
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),

@@ -18,18 +18,21 @@ struct directory {
     char path[40];
 };
 
+static void file_make(const char *directory, const char *name, const char *text)
+{
+    char *path = path_join(directory, name);
+    assert_int_equal(file_write_all(path, text, strlen(text), NULL), 0);
+    free(path);
+}
+
 static struct directory directory_make(const char *config, const char *jinja)
 {
     struct directory directory = {.path = "/tmp/holdfast-test-XXXXXX"};
     assert_non_null(mkdtemp(directory.path));
-    char *config_path = path_join(directory.path, "tokenizer_config.json");
-    char *jinja_path = path_join(directory.path, "chat_template.jinja");
     if (config)
-        assert_int_equal(file_write_all(config_path, config, strlen(config), NULL), 0);
+        file_make(directory.path, "tokenizer_config.json", config);
     if (jinja)
-        assert_int_equal(file_write_all(jinja_path, jinja, strlen(jinja), NULL), 0);
-    free(config_path);
-    free(jinja_path);
+        file_make(directory.path, "chat_template.jinja", jinja);
     return directory;
 }
 
@@ -406,6 +409,40 @@ static void test_places(void **state)
     tokenizer_free(tokenizer);
 }
 
+/* The file of older processors, where no other has a template: its special tokens are still
+ * those of tokenizer_config.json. */
+static void test_processor_file(void **state)
+{
+    static const char processor[] =
+        "{\"chat_template\": \"{{ eos_token }}{{ messages[0].content }}\"}";
+    static const struct {
+        const char *config, *file, *rendered;
+    } cases[] = {
+        {"{\"eos_token\": \"<e>\"}", "chat_template.json", "<e>Hi"},
+        {"{\"chat_template\": \"A{{ messages[0].content }}\"}", "tokenizer_config.json",
+         "AHi"},
+    };
+    static const struct message hi[] = {{"user", "Hi"}};
+    struct tokenizer *tokenizer = fixture_small();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct directory directory = directory_make(cases[i].config, NULL);
+        struct chat_template *chat_template;
+        struct text_buffer text = {0};
+        struct error error = {0};
+        file_make(directory.path, "chat_template.json", processor);
+        if (chat_template_open_directory(&chat_template, directory.path, tokenizer, &error))
+            fail_msg("%s", error.message);
+        chat_template_render(chat_template, hi, 1, false, &text, NULL);
+        assert_string_equal(text.data, cases[i].rendered);
+        assert_string_equal(chat_template_file(chat_template), cases[i].file);
+        text_buffer_release(&text);
+        chat_template_free(chat_template);
+        file_remove_tree(directory.path, NULL);
+    }
+    tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_missing_control_token),
         cmocka_unit_test(test_bad_messages),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_processor_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,7 +317,7 @@ static void tells_both_c_proj_apart(void **state)
         struct text_buffer text = {0};
         struct error error = {0};
         assert_int_equal(lora_targets_parse(&options, cases[i].names, &error), STATUS_OK);
-        lora_config_print(&options, "base", &text);
+        lora_config_print(&options, "base", false, &text);
         assert_int_equal(lora_config_parse(&read, text.data, text.length, "text", &error),
                          STATUS_OK);
         assert_memory_equal(read.targets, options.targets, sizeof read.targets);
