@@ -44,6 +44,7 @@ struct family {
     double norm_epsilon;        /* default of rms_norm_eps */
     double rope_theta;          /* default; 0: 10000 */
     double window_rope_theta;   /* default of rope_local_base_freq; 0: not read */
+    bool window_unscaled;       /* rope scaling is not of layers with the window */
     double query_scalar;        /* default of query_pre_attn_scalar; 0: not read */
     double attention_cap;       /* default of attn_logit_softcapping; 0: not read */
     double logit_cap;           /* default of final_logit_softcapping; 0: not read */

@@ -145,7 +145,8 @@ enum status window_read(struct architecture *architecture, const struct family *
         architecture->window = family->window;
     if (architecture->window <= 0) {
         architecture->window = 0;
-        if (family->window_rope_theta > 0 && !json_get(source->root, "layer_types"))
+        if ((family->window_rope_theta > 0 || family->window_unscaled) &&
+            !json_get(source->root, "layer_types"))
             return config_unsupported(source, window,
                                       "a number of tokens, or \"layer_types\" that are "
                                       "all \"full_attention\"");

@@ -312,6 +312,11 @@ static enum status read_objects(struct architecture *a, const struct source *con
     return status;
 }
 
+static bool turns_alike(const struct architecture *a)
+{
+    return a->rope_kind == ROPE_DEFAULT && a->window_rope_theta == a->rope_theta;
+}
+
 enum status rope_read(struct architecture *architecture, const struct source *config)
 {
     enum { SCALING, PARAMETERS };
@@ -326,6 +331,9 @@ enum status rope_read(struct architecture *architecture, const struct source *co
     if (!status && family->window_rope_theta > 0)
         status = config_number(config, "rope_local_base_freq", 1.0,
                                &architecture->window_rope_theta);
+    if (family->window_unscaled)
+        architecture->window_rope_theta = architecture->rope_theta;
+    const bool apart = architecture->window_rope_theta > 0;
     if (!status && family->partial_rope)
         status = read_partial(architecture, config);
     for (size_t i = 0; i < COUNT(keys) && !status; i++) {
@@ -340,13 +348,13 @@ enum status rope_read(struct architecture *architecture, const struct source *co
                                       "beside \"rope_scaling\": keep one of them");
         given = true;
         const struct source source = {object, config->where, config->error};
-        status = family->window_rope_theta > 0 && i == PARAMETERS
-                     ? read_objects(architecture, config, &source)
-                     : read_object(architecture, config, &source);
+        status = apart && i == PARAMETERS ? read_objects(architecture, config, &source)
+                                          : read_object(architecture, config, &source);
         if (status)
             error_prefix(config->error, "rotary positions (\"%s\")", keys[i]);
     }
-    if (architecture_windowed_count(architecture) == 0)
+    if (architecture_windowed_count(architecture) == 0 ||
+        (family->window_unscaled && turns_alike(architecture)))
         architecture->window_rope_theta = 0;
     return status;
 }
@@ -398,21 +406,12 @@ static double partial_factor(const struct architecture *a)
                                                            : (size + 0.5) / all;
 }
 
-/* In transformers 4's spelling, which 5 reads too. */
-void rope_print(const struct architecture *a, struct json_writer *json)
+/* Of an object of any kind but ROPE_LONG. */
+static void print_kind(const struct architecture *a, struct json_writer *json)
 {
-    json_real(json, "rope_theta", a->rope_theta);
-    if (a->window_rope_theta > 0)
-        json_real(json, "rope_local_base_freq", a->window_rope_theta);
-    if (a->rotary_size > 0)
-        json_real(json, "partial_rotary_factor", partial_factor(a));
-    if (a->rope_kind == ROPE_LONG)
-        print_long(a, json);
-    if (a->rope_kind == ROPE_DEFAULT || a->rope_kind == ROPE_LONG)
-        return;
-    json_object_begin(json, "rope_scaling");
     json_string(json, "rope_type", kinds[a->rope_kind].name);
-    json_number(json, "factor", a->rope_factor);
+    if (a->rope_kind != ROPE_DEFAULT)
+        json_number(json, "factor", a->rope_factor);
     if (a->rope_kind == ROPE_LLAMA3) {
         json_number(json, "low_freq_factor", a->rope_low_frequency);
         json_number(json, "high_freq_factor", a->rope_high_frequency);
@@ -420,7 +419,52 @@ void rope_print(const struct architecture *a, struct json_writer *json)
     }
     if (a->rope_kind == ROPE_YARN)
         print_yarn(a, json);
+}
+
+/* An object for each kind of layer, as transformers 5 alone has it. */
+static void print_objects(const struct architecture *a, struct json_writer *json)
+{
+    json_object_begin(json, "rope_parameters");
+    json_object_begin(json, "full_attention");
+    print_kind(a, json);
+    json_real(json, "rope_theta", a->rope_theta);
     json_object_end(json);
+    json_object_begin(json, "sliding_attention");
+    json_string(json, "rope_type", kinds[ROPE_DEFAULT].name);
+    json_real(json, "rope_theta",
+              a->window_rope_theta > 0 ? a->window_rope_theta : a->rope_theta);
+    json_object_end(json);
+    json_object_end(json);
+}
+
+/* Whether transformers 4's spelling would not do where scaling is not of layers with the
+ * window: 4 has one theta, and 5 (5.17) takes it for the others alone, and the class's
+ * default for these. */
+static bool needs_objects(const struct architecture *a, const struct family *family)
+{
+    const double theta = a->window_rope_theta > 0 ? a->window_rope_theta : a->rope_theta;
+    return family->window_unscaled && architecture_windowed_count(a) > 0 &&
+           (a->rope_theta != family->rope_theta || theta != family->rope_theta);
+}
+
+/* In transformers 4's spelling, which 5 reads too, where that can say it. */
+void rope_print(const struct architecture *a, struct json_writer *json)
+{
+    const struct family *family = family_find(a->model_type);
+    json_real(json, "rope_theta", a->rope_theta);
+    if (family->window_rope_theta > 0 && a->window_rope_theta > 0)
+        json_real(json, "rope_local_base_freq", a->window_rope_theta);
+    if (a->rotary_size > 0)
+        json_real(json, "partial_rotary_factor", partial_factor(a));
+    if (a->rope_kind == ROPE_LONG)
+        print_long(a, json);
+    if (needs_objects(a, family))
+        print_objects(a, json);
+    else if (a->rope_kind != ROPE_DEFAULT && a->rope_kind != ROPE_LONG) {
+        json_object_begin(json, "rope_scaling");
+        print_kind(a, json);
+        json_object_end(json);
+    }
 }
 
 static double llama3_frequency(const struct architecture *a, double frequency)

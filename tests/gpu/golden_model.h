@@ -18,8 +18,8 @@ static const char *const names[] = {"gqa-tied",        "mha-untied",     "wide-h
                                     "phi3-partial",    "qwen2-windows",  "gemma2",
                                     "gemma2-variants", "gemma3",         "gemma3-variants",
                                     "smollm3",         "granite",        "granite-tied",
-                                    "olmo2",           "olmo2-tied",     "gpt2",
-                                    "gpt2-wide"};
+                                    "olmo2",           "olmo2-tied",     "olmo3",
+                                    "olmo3-thetas",    "gpt2",           "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, BATCHES = 2 };
 
 /* The device in fp32; backends[DEVICE] is in bf16. On the CPU both are the same. */

@@ -53,6 +53,8 @@ static const char *const names[] = {"gqa-tied",
                                     "granite-tied",
                                     "olmo2",
                                     "olmo2-tied",
+                                    "olmo3",
+                                    "olmo3-thetas",
                                     "gpt2",
                                     "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };

@@ -157,6 +157,29 @@ static void reads_olmo2(void **state)
     assert_true(a.query_key_value_bias && a.attention_out_bias && !a.feed_forward_bias);
 }
 
+#define OLMO3 "\"model_type\": \"olmo3\", \"num_hidden_layers\": 4, "
+#define OLMO3_YARN                                                                         \
+    "\"rope_type\": \"yarn\", \"factor\": 8.0, \"original_max_position_embeddings\": 8192"
+
+static void reads_olmo3(void **state)
+{
+    (void)state;
+    struct architecture a = good(OLMO3);
+    assert_true(a.post_norms && a.no_pre_norms && a.row_norms);
+    assert_int_equal(a.window, 4096);
+    assert_int_equal(windows(OLMO3), 7);
+    assert_true(a.rope_theta == 5e5 && a.window_rope_theta == 0);
+    a = good(OLMO3 "\"rope_scaling\": {" OLMO3_YARN "}, ");
+    assert_true(a.rope_kind == ROPE_YARN && a.window_rope_theta == 5e5);
+    assert_int_equal(architecture_turn(&a, 0), TURN_WINDOW);
+    assert_int_equal(architecture_turn(&a, 3), TURN_PLAIN);
+    a = good(OLMO3 "\"rope_theta\": 1e5, \"rope_scaling\": {" OLMO3_YARN "}, ");
+    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 1e5);
+    a = good(OLMO3 "\"rope_theta\": 1e5, \"layer_types\": [\"full_attention\", "
+                   "\"full_attention\", \"full_attention\", \"full_attention\"], ");
+    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 0 && a.window == 0);
+}
+
 #define GPT2 GPT2_WITHOUT_HEADS ", \"n_head\": 3"
 #define GPT2_WITHOUT_HEADS                                                                 \
     "\"model_type\": \"gpt2\", \"vocab_size\": 131, \"n_embd\": 48, \"n_layer\": 2"
@@ -324,6 +347,13 @@ static void refuses_what_is_not_computed(void **state)
          "\"attention_bias\": true"},
         {"\"model_type\": \"qwen2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
         {"\"model_type\": \"olmo2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
+        {"\"model_type\": \"olmo3\", \"sliding_window\": null, ",
+         "\"sliding_window\": null"},
+        {"\"model_type\": \"olmo3\", \"rope_parameters\": {\"rope_theta\": 1e6}, ",
+         "\"rope_theta\": 1000000"},
+        {"\"model_type\": \"olmo3\", \"rope_parameters\": {\"sliding_attention\": {"
+         "\"rope_type\": \"linear\", \"factor\": 2}}, ",
+         "\"linear\""},
         {"\"model_type\": \"olmo2\", \"clip_qkv\": 8.0, ", "\"clip_qkv\": 8"},
         {"\"model_type\": \"olmo2\", \"sliding_window\": 64, ", "\"sliding_window\": 64"},
         {"\"model_type\": \"qwen2\", \"use_sliding_window\": true, "
@@ -494,6 +524,12 @@ static void prints_what_it_reads(void **state)
          "\"num_hidden_layers\": 4, "),
         "\"model_type\": \"gemma2\", \"sliding_window\": null, ",
         "\"model_type\": \"olmo2\", ",
+        OLMO3,
+        OLMO3 "\"rope_scaling\": {" OLMO3_YARN "}, ",
+        OLMO3 "\"rope_theta\": 1e5, \"rope_scaling\": {" OLMO3_YARN "}, ",
+        OLMO3
+        "\"rope_parameters\": {\"full_attention\": {" OLMO3_YARN
+        "}, \"sliding_attention\": {\"rope_type\": \"default\", \"rope_theta\": 7e3}}, ",
         "\"model_type\": \"olmo2\", \"attention_bias\": true, \"num_key_value_heads\": "
         "null, ",
         GPT2 ", \"num_attention_heads\": 3, \"activation_function\": \"gelu\", "
@@ -561,6 +597,7 @@ int main(void)
         cmocka_unit_test(reads_windows),
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_olmo2),
+        cmocka_unit_test(reads_olmo3),
         cmocka_unit_test(reads_gpt2),
         cmocka_unit_test(reads_text_part),
         cmocka_unit_test(reads_granite),
