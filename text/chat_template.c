@@ -82,30 +82,90 @@ int32_t chat_template_end_of_turn(const struct chat_template *chat_template)
     return chat_template->end_id;
 }
 
-/* The control token behind the words of the last message; -1 if there is none. */
+int32_t chat_template_end_of_inner_turn(const struct chat_template *chat_template)
+{
+    return chat_template->inner_end_id;
+}
+
+/* The control token behind the words of a message, with no other words in between; -1 if
+ * there is none. */
 static int32_t end_behind(const struct rendering *rendering, uint16_t origin)
 {
+    const uint16_t *origins = rendering->output.origins;
     size_t last = rendering->output.text.length;
-    while (last > 0 && rendering->output.origins[last - 1] != origin)
+    while (last > 0 && origins[last - 1] != origin)
         last--;
-    for (size_t i = 0; last > 0 && i < rendering->control_count; i++)
-        if (rendering->controls[i].start >= last)
-            return rendering->controls[i].id;
+    for (size_t i = 0; last > 0 && i < rendering->control_count; i++) {
+        const struct control_span *control = &rendering->controls[i];
+        for (; last < control->start && origins[last] == 0; last++)
+            ;
+        if (control->start == last)
+            return control->id;
+    }
     return -1;
 }
 
-static bool has_unmarked(const struct rendering *rendering)
+/* The first control token that belongs to the turn of this message: the nearest before its
+ * words; 0 where none is, or where the template leaves the words out. */
+static size_t first_of_turn(const struct rendering *rendering, uint16_t origin)
 {
-    for (size_t i = 0; i < rendering->control_count; i++)
+    size_t at = 0;
+    size_t first = 0;
+    while (at < rendering->output.text.length && rendering->output.origins[at] != origin)
+        at++;
+    while (at < rendering->output.text.length && first + 1 < rendering->control_count &&
+           rendering->controls[first + 1].end <= at)
+        first++;
+    return first;
+}
+
+/* Whether the template opens or ends turns with added tokens that the tokenizer does not
+ * call special, from the question on: what stands before it may be a default system text
+ * that only speaks of them. */
+static bool has_unmarked(const struct rendering *rendering, uint16_t question)
+{
+    for (size_t i = first_of_turn(rendering, question); i < rendering->control_count; i++)
         if (!rendering->controls[i].original->special)
             return true;
     return false;
 }
 
+/* Whether a token opens a turn: it begins the rendering, or stands before the question. */
+static bool opens_turn(const struct rendering *rendering, uint16_t question, int32_t id)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < rendering->control_count; i++) {
+        const struct control_span *control = &rendering->controls[i];
+        if (control->start != at)
+            break;
+        if (control->id == id)
+            return true;
+        at = control->end;
+    }
+    return rendering->control_count > 0 &&
+           rendering->controls[first_of_turn(rendering, question)].id == id;
+}
+
 /* Some templates insist on a system message. */
 static const struct message probe_messages[] = {
-    {"system", "s"}, {"user", "u"}, {"assistant", "a"}};
+    {"system", "s"}, {"user", "u"}, {"assistant", "a"}, {"user", "v"}};
 enum { PROBE_COUNT = 3 };
+
+/* What a question behind the answer shows; some templates end the last turn otherwise. */
+static void probe_inner(struct chat_template *built, size_t first)
+{
+    struct rendering rendering = {0};
+    const uint16_t answer = (uint16_t)(PROBE_COUNT - first);
+    const uint16_t question = (uint16_t)(answer - 1);
+    if (rendering_make(&rendering, built, probe_messages + first, answer + 1U, false,
+                       NULL) == STATUS_OK) {
+        const int32_t id = end_behind(&rendering, answer);
+        if (id >= 0 && !opens_turn(&rendering, question, id))
+            built->inner_end_id = id;
+        built->unmarked = built->unmarked || has_unmarked(&rendering, question);
+    }
+    rendering_release(&rendering);
+}
 
 /* Whether the template, not the renderer, is why there is no rendering. */
 static bool template_refuses(enum status status)
@@ -122,18 +182,21 @@ static enum status probe(struct chat_template *built, const struct tokenizer *to
                          struct error *error)
 {
     struct rendering rendering = {0};
+    size_t first = 1;
     enum status status = rendering_make(&rendering, built, probe_messages + 1,
                                         PROBE_COUNT - 1, false, error);
-    uint16_t origin = PROBE_COUNT - 1;
     if (template_refuses(status)) {
         rendering_release(&rendering);
-        origin = PROBE_COUNT;
+        first = 0;
         status =
             rendering_make(&rendering, built, probe_messages, PROBE_COUNT, false, error);
     }
     if (!status) {
-        built->end_id = end_behind(&rendering, origin);
-        built->unmarked = has_unmarked(&rendering);
+        const uint16_t answer = (uint16_t)(PROBE_COUNT - first);
+        built->end_id = end_behind(&rendering, answer);
+        built->inner_end_id = built->end_id;
+        built->unmarked = has_unmarked(&rendering, (uint16_t)(answer - 1));
+        probe_inner(built, first);
         if (!built->unmarked)
             chat_template_collect(built, tokenizer, true);
     }
@@ -178,6 +241,7 @@ enum status chat_template_build(struct chat_template **chat_template, const char
         error = &ignored;
     *chat_template = NULL;
     built->end_id = -1;
+    built->inner_end_id = -1;
     copy_variables(built, variables, variable_count);
     if (!source)
         status = check_chatml(tokenizer, error);
