@@ -252,10 +252,10 @@ static void a_backward(const struct adapter_call *call, struct adapter_group *gr
 
 void adapter_backward(const struct adapter_call *call, struct tensor *d_in,
                       struct tensor *d_hidden, const struct tensor *d_out,
-                      const struct tensor *hidden, const struct tensor *in)
+                      const struct tensor *hidden, const struct tensor *in, bool accumulate)
 {
     if (!adapter_call_adapts(call)) {
-        linear_backward_input(call->backend, d_in, d_out, call->weight, false);
+        linear_backward_input(call->backend, d_in, d_out, call->weight, accumulate);
         return;
     }
     const struct adapter_group *group = group_of(call);
@@ -263,7 +263,7 @@ void adapter_backward(const struct adapter_call *call, struct tensor *d_in,
         &call->adapters->gradients[call->layer].groups[call->group];
     const struct tensor d_product =
         is_dora(call) ? gained_backward(call, d_out, hidden, in) : *d_out;
-    linear_backward_input(call->backend, d_in, &d_product, call->weight, false);
+    linear_backward_input(call->backend, d_in, &d_product, call->weight, accumulate);
     for (int64_t i = 0; i < group->count; i++) {
         const struct tensor from = out_part(call, &d_product, i);
         const struct tensor kept = hidden_part(call, hidden, i);

@@ -124,11 +124,12 @@ void adapter_forward(const struct adapter_call *call, struct tensor *out,
                      struct tensor *hidden, const struct tensor *in,
                      const struct tensor *residual);
 /*
- * d_in = d_out through the adapted product; adds to the gradients of the adapters.
+ * d_in = or += d_out through the adapted product; adds to the gradients of the adapters.
  * d_hidden is scratch, as wide as hidden.
  */
 void adapter_backward(const struct adapter_call *call, struct tensor *d_in,
                       struct tensor *d_hidden, const struct tensor *d_out,
-                      const struct tensor *hidden, const struct tensor *in);
+                      const struct tensor *hidden, const struct tensor *in,
+                      bool accumulate);
 
 #endif

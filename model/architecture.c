@@ -199,7 +199,9 @@ static enum status read_model_type(struct architecture *architecture,
     snprintf(architecture->model_type, sizeof architecture->model_type, "%s", type);
     architecture->norm = (*family)->norm;
     architecture->head_norms = (*family)->head_norms;
+    architecture->row_norms = (*family)->row_norms;
     architecture->post_norms = (*family)->post_norms;
+    architecture->no_pre_norms = (*family)->no_pre_norms;
     architecture->gateless = (*family)->gateless;
     architecture->learned_positions = (*family)->learned_positions;
     architecture->scaled_embedding = (*family)->scaled_embedding;

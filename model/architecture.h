@@ -39,6 +39,7 @@ struct architecture {
     enum norm_kind norm;
     double norm_epsilon; /* rms_norm_eps */
     bool post_norms;     /* what attention and feed-forward add is normed too */
+    bool no_pre_norms;   /* and what they read is not */
     enum activation activation;
     bool gateless;          /* act(up), not act(gate) up */
     bool learned_positions; /* a row a position, added to the embedding; nothing turns */
@@ -73,6 +74,7 @@ struct architecture {
     bool attention_out_bias;
     bool feed_forward_bias; /* of gate, up and down */
     bool head_norms;        /* RMSNorm of each query and key head, before they turn */
+    bool row_norms;         /* of head_norms: of all queries at once, and of all keys */
     bool fused_projections; /* files have q, k, v as one matrix, and gate, up */
     bool transposed;        /* files have the matrices of blocks as [inputs, outputs] */
     bool tied_embeddings;   /* tie_word_embeddings */

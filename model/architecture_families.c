@@ -126,6 +126,18 @@ static const struct family families[] = {
         .multipliers = true,
     },
     {
+        .model_type = "olmo2",
+        .class_name = "Olmo2ForCausalLM",
+        .position_limit = 2048,
+        .norm_epsilon = 1e-5,
+        .reads_attention_bias = true,
+        .head_norms = true,
+        .row_norms = true,
+        .post_norms = true,
+        .no_pre_norms = true,
+        .pads = true,
+    },
+    {
         .model_type = "gpt2",
         .class_name = "GPT2LMHeadModel",
         .epsilon_key = "layer_norm_epsilon",

@@ -56,7 +56,9 @@ struct family {
     bool query_key_value_bias; /* always */
     bool biases;               /* all linear layers have one */
     bool head_norms;
+    bool row_norms;
     bool post_norms;
+    bool no_pre_norms;
     bool gateless;
     bool learned_positions;
     bool scaled_embedding;

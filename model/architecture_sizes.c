@@ -54,6 +54,14 @@ static int64_t bias_count(const struct architecture *a)
            (a->feed_forward_bias ? gate_up_width(a) + a->channels : 0);
 }
 
+/* Of the norms of queries and keys of one layer. */
+static int64_t head_norm_count(const struct architecture *a)
+{
+    if (!a->head_norms)
+        return 0;
+    return (a->row_norms ? a->heads + a->key_value_heads : 2) * a->head_size;
+}
+
 int64_t architecture_parameter_count(const struct architecture *a)
 {
     const int64_t query = a->heads * a->head_size;
@@ -61,8 +69,8 @@ int64_t architecture_parameter_count(const struct architecture *a)
     const int64_t norm = (a->norm == NORM_LAYER ? 2 : 1) * a->channels;
     const int64_t layer = 2 * a->channels * (query + key_value) +
                           a->channels * (gate_up_width(a) + a->feed_forward) +
-                          (a->post_norms ? 4 : 2) * norm +
-                          (a->head_norms ? 2 * a->head_size : 0) + bias_count(a);
+                          ((a->no_pre_norms ? 0 : 2) + (a->post_norms ? 2 : 0)) * norm +
+                          head_norm_count(a) + bias_count(a);
     return a->layer_count * layer + norm +
            a->vocabulary * a->channels * (a->tied_embeddings ? 1 : 2) +
            (a->learned_positions ? a->position_limit * a->channels : 0);

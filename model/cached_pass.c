@@ -180,8 +180,9 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
     struct tensor gate_up = rows_of(pass, &block->gate_up);
     struct tensor activated = operand_rows(pass, &reserved->activated);
 
-    norm_forward(pass->model, &normed, &rstd, stream, &weights->attention_norm);
-    project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &normed,
+    struct tensor read =
+        pre_norm_forward(pass->model, &normed, &rstd, stream, &weights->attention_norm);
+    project(pass, layer, GROUP_QUERY_KEY_VALUE, &query_key_value, &read,
             &weights->query_key_value, NULL);
     if (pass->model->architecture.head_norms)
         head_norm_forward(pass->backend, &query_key_value, &query_key_value,
@@ -196,8 +197,9 @@ static void block_step(const struct cached_pass *pass, int64_t layer, struct ten
                     &rstd, &attended, &weights->attention_out,
                     &weights->attention_post_norm, stream);
 
-    norm_forward(pass->model, &normed, &rstd, &middle, &weights->feed_forward_norm);
-    project(pass, layer, GROUP_GATE_UP, &gate_up, &normed, &weights->gate_up, NULL);
+    read =
+        pre_norm_forward(pass->model, &normed, &rstd, &middle, &weights->feed_forward_norm);
+    project(pass, layer, GROUP_GATE_UP, &gate_up, &read, &weights->gate_up, NULL);
     activation_forward(pass->model, &activated, &gate_up);
     project_and_add(pass, layer, GROUP_DOWN, stream, &block->feed_forward_added, &rstd,
                     &activated, &weights->down, &weights->feed_forward_post_norm, &middle);

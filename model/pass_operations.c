@@ -31,6 +31,16 @@ void norm_forward(const struct transformer *model, struct tensor *out, struct te
                          epsilon);
 }
 
+struct tensor pre_norm_forward(const struct transformer *model, struct tensor *normed,
+                               struct tensor *rstd, const struct tensor *in,
+                               const struct norm_parameters *norm)
+{
+    if (model->architecture.no_pre_norms)
+        return *in;
+    norm_forward(model, normed, rstd, in, norm);
+    return *normed;
+}
+
 void norm_backward(const struct transformer *model, struct tensor *d_in,
                    struct norm_parameters *gradients, const struct tensor *d_out,
                    const struct tensor *in, const struct norm_parameters *norm,

@@ -16,6 +16,11 @@
 /* out = norm(in), and rstd [T]. */
 void norm_forward(const struct transformer *model, struct tensor *out, struct tensor *rstd,
                   const struct tensor *in, const struct norm_parameters *norm);
+/* What the products of a block read of its stream: norm(in), in `normed`, or `in` itself.
+ */
+struct tensor pre_norm_forward(const struct transformer *model, struct tensor *normed,
+                               struct tensor *rstd, const struct tensor *in,
+                               const struct norm_parameters *norm);
 /* d_in += …, gradients += … (NULL: not wanted). rstd is what the forward gave. */
 void norm_backward(const struct transformer *model, struct tensor *d_in,
                    struct norm_parameters *gradients, const struct tensor *d_out,

@@ -38,11 +38,13 @@ struct attention_shape model_attention_shape(const struct architecture *architec
 
 struct head_norm_shape model_head_norm_shape(const struct architecture *architecture)
 {
+    const bool rows = architecture->row_norms;
+    const int64_t size = architecture->head_size;
     return (struct head_norm_shape){
-        .queries = architecture->heads,
-        .query_size = architecture->head_size,
-        .keys = architecture->key_value_heads,
-        .key_size = architecture->head_size,
+        .queries = rows ? 1 : architecture->heads,
+        .query_size = rows ? architecture->heads * size : size,
+        .keys = rows ? 1 : architecture->key_value_heads,
+        .key_size = rows ? architecture->key_value_heads * size : size,
         .offset = architecture->norm == NORM_RMS_ONE_PLUS ? 1.0f : 0.0f,
         .epsilon = (float)architecture->norm_epsilon,
     };
@@ -108,18 +110,21 @@ static void add_block(struct transformer *model, int64_t layer)
         {names->gate_up[0], fused ? gate_up_width(a) : a->feed_forward},
         {names->gate_up[1], a->feed_forward}};
     const struct module down = {names->down, a->channels};
+    const struct head_norm_shape norms = model_head_norm_shape(a);
 
-    add_norm(model, layer, names->attention_norm);
+    if (!a->no_pre_norms)
+        add_norm(model, layer, names->attention_norm);
     add_linear(model, layer, query_key_value, fused ? 1 : 3, a->channels,
                a->query_key_value_bias);
     if (a->head_norms) {
-        add_block_parameter(model, layer, names->query_norm, "weight", a->head_size, 0);
-        add_block_parameter(model, layer, names->key_norm, "weight", a->head_size, 0);
+        add_block_parameter(model, layer, names->query_norm, "weight", norms.query_size, 0);
+        add_block_parameter(model, layer, names->key_norm, "weight", norms.key_size, 0);
     }
     add_linear(model, layer, &out, 1, query, a->attention_out_bias);
     if (a->post_norms)
         add_norm(model, layer, names->attention_post_norm);
-    add_norm(model, layer, names->feed_forward_norm);
+    if (!a->no_pre_norms)
+        add_norm(model, layer, names->feed_forward_norm);
     add_linear(model, layer, gate_up, fused ? 1 : 2, a->channels, a->feed_forward_bias);
     add_linear(model, layer, &down, 1, a->feed_forward, a->feed_forward_bias);
     if (a->post_norms)
@@ -190,19 +195,22 @@ static struct block_parameters block_take(const struct transformer *model,
                                           struct parameter_cursor *next)
 {
     const struct architecture *a = &model->architecture;
+    const struct head_norm_shape norms = model_head_norm_shape(a);
     struct block_parameters views = {0};
-    views.attention_norm = norm_take(a, next);
+    if (!a->no_pre_norms)
+        views.attention_norm = norm_take(a, next);
     views.query_key_value = linear_take(model, next, query_key_value_width(a), a->channels,
                                         a->query_key_value_bias);
     if (a->head_norms) {
-        views.query_norm = parameter_take(next, a->head_size, 0);
-        views.key_norm = parameter_take(next, a->head_size, 0);
+        views.query_norm = parameter_take(next, norms.query_size, 0);
+        views.key_norm = parameter_take(next, norms.key_size, 0);
     }
     views.attention_out = linear_take(model, next, a->channels, a->heads * a->head_size,
                                       a->attention_out_bias);
     if (a->post_norms)
         views.attention_post_norm = norm_take(a, next);
-    views.feed_forward_norm = norm_take(a, next);
+    if (!a->no_pre_norms)
+        views.feed_forward_norm = norm_take(a, next);
     views.gate_up =
         linear_take(model, next, gate_up_width(a), a->channels, a->feed_forward_bias);
     views.down =

@@ -27,10 +27,11 @@ struct norm_parameters {
 
 /* The parameters of one block, as views into one block of weights or gradients. */
 struct block_parameters {
-    struct norm_parameters attention_norm;
+    struct norm_parameters attention_norm;      /* without data: no pre norms */
     struct linear_parameters query_key_value;   /* [Q, C]: q, k and v are neighbours */
-    struct tensor query_norm;                   /* [D]; without data: no head norms */
-    struct tensor key_norm;                     /* [D] */
+    struct tensor query_norm;                   /* [D], of row norms [H D]; without data: no
+                                                   head norms */
+    struct tensor key_norm;                     /* [D], [G D] */
     struct linear_parameters attention_out;     /* [C, H D] */
     struct norm_parameters attention_post_norm; /* without data: no post norms */
     struct norm_parameters feed_forward_norm;

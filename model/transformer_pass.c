@@ -11,8 +11,9 @@
  *     middle = in + attention(turn(norm(in) W_qkv)) W_o
  *     out    = middle + act(norm(middle) W_gate_up) W_down
  *
- * and with post norms, what is added is normed first. model/pass_operations.h has what
- * families do each in their way.
+ * and with post norms, what is added is normed first; where there are no others, attention
+ * and feed-forward read the stream as it is. model/pass_operations.h has what families do
+ * each in their way.
  */
 struct pass {
     struct transformer *model;
@@ -155,9 +156,9 @@ static void block_forward_kept(const struct pass *pass,
         model_attention_shape(&model->architecture, block->layer);
     struct tensor normed = rows(pass, &pass->reserved->normed);
 
-    norm_forward(model, &normed, &block->attention_rstd, &block->in,
-                 &weights->attention_norm);
-    project(pass, block, GROUP_QUERY_KEY_VALUE, &block->projected, &normed,
+    struct tensor read = pre_norm_forward(model, &normed, &block->attention_rstd,
+                                          &block->in, &weights->attention_norm);
+    project(pass, block, GROUP_QUERY_KEY_VALUE, &block->projected, &read,
             &weights->query_key_value, NULL);
     if (model->architecture.head_norms)
         head_norm_forward(pass->backend, &block->query_key_value, &block->projected,
@@ -169,9 +170,9 @@ static void block_forward_kept(const struct pass *pass,
                     &block->attention_added, &block->attention_rstd, &block->attended,
                     &weights->attention_out, &weights->attention_post_norm, &block->in);
 
-    norm_forward(model, &normed, &block->feed_forward_rstd, &block->middle,
-                 &weights->feed_forward_norm);
-    project(pass, block, GROUP_GATE_UP, &block->gate_up, &normed, &weights->gate_up, NULL);
+    read = pre_norm_forward(model, &normed, &block->feed_forward_rstd, &block->middle,
+                            &weights->feed_forward_norm);
+    project(pass, block, GROUP_GATE_UP, &block->gate_up, &read, &weights->gate_up, NULL);
 }
 
 /* The end of the block; `out` may be the memory of block->in. */
@@ -227,11 +228,12 @@ static struct tensor forward(const struct pass *pass)
     return normed;
 }
 
-/* d_in = d_out W, through the adapters too, whose gradients are made on the way. */
+/* d_in = or += d_out W, through the adapters too, whose gradients are made on the way. */
 static void input_backward(const struct pass *pass, struct block_activations *block,
                            enum adapter_group_name name, struct tensor *d_in,
                            const struct tensor *d_out,
-                           const struct linear_parameters *weights, const struct tensor *in)
+                           const struct linear_parameters *weights, const struct tensor *in,
+                           bool accumulate)
 {
     const struct tensor ready = pass_weight(pass, block->layer, name, &weights->weight);
     const struct adapter_call call = adapter_call(pass, block->layer, name, &ready);
@@ -239,7 +241,7 @@ static void input_backward(const struct pass *pass, struct block_activations *bl
     if (adapter_call_adapts(&call))
         d_hidden = tensor_view_2d(pass->reserved->d_adapted.data, d_in->dtype,
                                   pass->token_count, block->adapted[name].shape[1]);
-    adapter_backward(&call, d_in, &d_hidden, d_out, &block->adapted[name], in);
+    adapter_backward(&call, d_in, &d_hidden, d_out, &block->adapted[name], in, accumulate);
 }
 
 /* The gradients of W and its bias; beside adapters they are frozen. */
@@ -300,7 +302,7 @@ static void down_backward(const struct pass *pass, const struct block_parameters
             adapter_hidden(&call, &block->adapted[GROUP_DOWN], &activated);
     }
     input_backward(pass, block, GROUP_DOWN, &d_activated, d_added, &weights->down,
-                   &activated);
+                   &activated, false);
     made_for(pass, block->layer, GROUP_GATE_UP, &weights->gate_up.weight, d_gate_up, ready);
     activation_backward(pass->model, d_gate_up, pass->adapters ? NULL : &activated,
                         &d_activated, &block->gate_up);
@@ -318,17 +320,20 @@ static void feed_forward_backward(const struct pass *pass,
     struct tensor rstd = block->feed_forward_rstd;
     struct tensor d_gate_up = rows(pass, &pass->reserved->d_gate_up), ready;
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
+    const bool direct = pass->model->architecture.no_pre_norms;
 
     const struct tensor d_added = added_backward(
         pass, &gradients->feed_forward_post_norm, &weights->feed_forward_post_norm,
         &block->feed_forward_added, &rstd, d_residual);
     down_backward(pass, weights, gradients, block, &d_gate_up, &ready, &d_added);
-    norm_forward(pass->model, &normed, &rstd, &block->middle, &weights->feed_forward_norm);
-    input_backward(pass, block, GROUP_GATE_UP, &d_normed, &d_gate_up, &weights->gate_up,
-                   &normed);
-    weight_backward(pass, &gradients->gate_up, &d_gate_up, &normed);
-    pre_norm_backward(pass, d_residual, &gradients->feed_forward_norm, &d_normed,
-                      &block->middle, &weights->feed_forward_norm, &rstd);
+    const struct tensor read = pre_norm_forward(pass->model, &normed, &rstd, &block->middle,
+                                                &weights->feed_forward_norm);
+    input_backward(pass, block, GROUP_GATE_UP, direct ? d_residual : &d_normed, &d_gate_up,
+                   &weights->gate_up, &read, direct);
+    weight_backward(pass, &gradients->gate_up, &d_gate_up, &read);
+    if (!direct)
+        pre_norm_backward(pass, d_residual, &gradients->feed_forward_norm, &d_normed,
+                          &block->middle, &weights->feed_forward_norm, &rstd);
 }
 
 /* d_query_key_value: from the gradient of what attention reads to that of the product. */
@@ -361,24 +366,27 @@ static void attention_part_backward(const struct pass *pass,
     struct tensor d_attended = rows(pass, &pass->reserved->d_attended);
     struct tensor d_query_key_value = rows(pass, &pass->reserved->d_query_key_value);
     struct tensor d_normed = rows(pass, &pass->reserved->d_normed);
+    const bool direct = pass->model->architecture.no_pre_norms;
 
     const struct tensor d_added =
         added_backward(pass, &gradients->attention_post_norm, &weights->attention_post_norm,
                        &block->attention_added, &rstd, d_residual);
     input_backward(pass, block, GROUP_ATTENTION_OUT, &d_attended, &d_added,
-                   &weights->attention_out, &block->attended);
+                   &weights->attention_out, &block->attended, false);
     weight_backward(pass, &gradients->attention_out, &d_added, &block->attended);
     attention_backward(pass->backend, &d_query_key_value, &d_attended,
                        &block->query_key_value, &block->attended, &block->log_sum,
                        &pass->batch->documents, &shape);
     turned_backward(pass, weights, gradients, block, &d_query_key_value);
 
-    norm_forward(pass->model, &normed, &rstd, &block->in, &weights->attention_norm);
-    input_backward(pass, block, GROUP_QUERY_KEY_VALUE, &d_normed, &d_query_key_value,
-                   &weights->query_key_value, &normed);
-    weight_backward(pass, &gradients->query_key_value, &d_query_key_value, &normed);
-    pre_norm_backward(pass, d_residual, &gradients->attention_norm, &d_normed, &block->in,
-                      &weights->attention_norm, &rstd);
+    const struct tensor read =
+        pre_norm_forward(pass->model, &normed, &rstd, &block->in, &weights->attention_norm);
+    input_backward(pass, block, GROUP_QUERY_KEY_VALUE, direct ? d_residual : &d_normed,
+                   &d_query_key_value, &weights->query_key_value, &read, direct);
+    weight_backward(pass, &gradients->query_key_value, &d_query_key_value, &read);
+    if (!direct)
+        pre_norm_backward(pass, d_residual, &gradients->attention_norm, &d_normed,
+                          &block->in, &weights->attention_norm, &rstd);
 }
 
 /* From d_normed, the gradient of the last norm's output, to all parameters. */

@@ -163,8 +163,10 @@ static const char *norm_name(const struct architecture *a)
 static void block_json(const struct architecture *a, struct json_writer *json)
 {
     json_string(json, "norm", norm_name(a));
+    json_bool(json, "pre_norms", !a->no_pre_norms);
     json_bool(json, "post_norms", a->post_norms);
     json_bool(json, "head_norms", a->head_norms);
+    json_bool(json, "row_norms", a->row_norms);
     json_string(json, "activation", architecture_activation_name(a));
     json_bool(json, "gated", !a->gateless);
     json_bool(json, "learned_positions", a->learned_positions);
@@ -298,9 +300,13 @@ static void print_json(const struct description *d, struct text_buffer *out)
 static void print_block(const struct architecture *a, struct text_buffer *out)
 {
     text_buffer_appendf(out, "blocks        %s%s, %s%s%s", norm_name(a),
-                        a->post_norms ? " before and after" : "",
+                        a->no_pre_norms ? " after"
+                        : a->post_norms ? " before and after"
+                                        : "",
                         architecture_activation_name(a), a->gateless ? "" : ", gated",
-                        a->head_norms ? ", norms of heads" : "");
+                        a->row_norms    ? ", norms of queries and keys"
+                        : a->head_norms ? ", norms of heads"
+                                        : "");
     if (a->window > 0)
         text_buffer_appendf(out, ", a window of %" PRId64 " in %" PRId64 " of them",
                             a->window, architecture_windowed_count(a));

@@ -23,9 +23,9 @@
  * merged is unmerged.
  */
 static struct backend *backend;
-static const char *const adapters[] = {"rslora", "dora-biases", "dora-some",
-                                       "fused",  "dora-fused",  "gemma2",
-                                       "gpt2",   "dora-gpt2",   "gpt2-mlp"};
+static const char *const adapters[] = {"rslora",     "dora-biases", "dora-some",  "fused",
+                                       "dora-fused", "gemma2",      "dora-olmo2", "gpt2",
+                                       "dora-gpt2",  "gpt2-mlp"};
 enum { ADAPTER_COUNT = sizeof adapters / sizeof *adapters };
 
 static int open_backend(void **state)

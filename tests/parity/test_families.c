@@ -23,9 +23,9 @@
  */
 static struct backend *backend;
 static const char *const models[] = {
-    "gqa-tied", "llama3-biases", "qwen2",           "mistral",       "qwen3",
-    "phi3",     "gemma2",        "gemma2-variants", "qwen2-windows", "phi3-partial",
-    "gemma3",   "smollm3",       "granite",         "gpt2",          "gpt2-wide"};
+    "gqa-tied", "llama3-biases",   "qwen2",         "mistral",      "qwen3",    "phi3",
+    "gemma2",   "gemma2-variants", "qwen2-windows", "phi3-partial", "gemma3",   "smollm3",
+    "granite",  "olmo2",           "olmo2-tied",    "gpt2",         "gpt2-wide"};
 /* GPT-2's files, and so their gradients, have the matrices turned:
  * tests/parity/test_adapters holds its adapters. */
 enum { MODEL_COUNT = sizeof models / sizeof *models, UNTURNED = MODEL_COUNT - 2 };

@@ -51,6 +51,8 @@ static const char *const names[] = {"gqa-tied",
                                     "gemma3-variants",
                                     "granite",
                                     "granite-tied",
+                                    "olmo2",
+                                    "olmo2-tied",
                                     "gpt2",
                                     "gpt2-wide"};
 enum { NAME_COUNT = sizeof names / sizeof *names, STEPS = 20, BATCHES = 2 };

@@ -139,6 +139,24 @@ static void reads_gemma2(void **state)
     assert_true(architecture_query_scale(&(struct architecture){.head_size = 16}) == 0.25);
 }
 
+static void reads_olmo2(void **state)
+{
+    (void)state;
+    struct architecture a = good("\"model_type\": \"olmo2\", ");
+    assert_true(a.norm == NORM_RMS && a.post_norms && a.no_pre_norms);
+    assert_true(a.head_norms && a.row_norms && !a.tied_embeddings);
+    assert_true(!a.query_key_value_bias && !a.attention_out_bias && !a.feed_forward_bias);
+    assert_true(a.norm_epsilon == 1e-5 && a.rope_theta == 10000.0);
+    assert_int_equal(a.head_size, 8);
+    assert_int_equal(a.position_limit, 2048);
+    assert_string_equal(architecture_class_name(&a), "Olmo2ForCausalLM");
+    /* 2 x 48 x 8 (6 + 2) + 3 x 48 x 77 + 2 norms, and those of 48 and 16, of 2 layers */
+    assert_int_equal(architecture_parameter_count(&a),
+                     2 * (6144 + 11088 + 2 * 48 + 48 + 16) + 48 + 2 * 131 * 48);
+    a = good("\"model_type\": \"olmo2\", \"attention_bias\": true, ");
+    assert_true(a.query_key_value_bias && a.attention_out_bias && !a.feed_forward_bias);
+}
+
 #define GPT2 GPT2_WITHOUT_HEADS ", \"n_head\": 3"
 #define GPT2_WITHOUT_HEADS                                                                 \
     "\"model_type\": \"gpt2\", \"vocab_size\": 131, \"n_embd\": 48, \"n_layer\": 2"
@@ -305,6 +323,9 @@ static void refuses_what_is_not_computed(void **state)
         {"\"model_type\": \"mistral\", \"attention_bias\": true, ",
          "\"attention_bias\": true"},
         {"\"model_type\": \"qwen2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
+        {"\"model_type\": \"olmo2\", \"mlp_bias\": true, ", "\"mlp_bias\": true"},
+        {"\"model_type\": \"olmo2\", \"clip_qkv\": 8.0, ", "\"clip_qkv\": 8"},
+        {"\"model_type\": \"olmo2\", \"sliding_window\": 64, ", "\"sliding_window\": 64"},
         {"\"model_type\": \"qwen2\", \"use_sliding_window\": true, "
          "\"max_window_layers\": 1.5, ",
          "\"max_window_layers\": 1.5"},
@@ -472,6 +493,9 @@ static void prints_what_it_reads(void **state)
          "\"tie_word_embeddings\": false, \"attention_bias\": true, " TYPES
          "\"num_hidden_layers\": 4, "),
         "\"model_type\": \"gemma2\", \"sliding_window\": null, ",
+        "\"model_type\": \"olmo2\", ",
+        "\"model_type\": \"olmo2\", \"attention_bias\": true, \"num_key_value_heads\": "
+        "null, ",
         GPT2 ", \"num_attention_heads\": 3, \"activation_function\": \"gelu\", "
              "\"resid_pdrop\": 0.1, ",
         GPT2 ", \"num_attention_heads\": 3, \"n_positions\": 77, \"layer_norm_epsilon\": "
@@ -536,6 +560,7 @@ int main(void)
         cmocka_unit_test(families_have_their_defaults),
         cmocka_unit_test(reads_windows),
         cmocka_unit_test(reads_gemma2),
+        cmocka_unit_test(reads_olmo2),
         cmocka_unit_test(reads_gpt2),
         cmocka_unit_test(reads_text_part),
         cmocka_unit_test(reads_granite),
