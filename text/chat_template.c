@@ -87,9 +87,10 @@ int32_t chat_template_end_of_inner_turn(const struct chat_template *chat_templat
     return chat_template->inner_end_id;
 }
 
-/* The control token behind the words of a message, with no other words in between; -1 if
+/* The control token behind the words of a message, with no other words in between; NULL if
  * there is none. */
-static int32_t end_behind(const struct rendering *rendering, uint16_t origin)
+static const struct control_span *end_behind(const struct rendering *rendering,
+                                             uint16_t origin)
 {
     const uint16_t *origins = rendering->output.origins;
     size_t last = rendering->output.text.length;
@@ -100,9 +101,9 @@ static int32_t end_behind(const struct rendering *rendering, uint16_t origin)
         for (; last < control->start && origins[last] == 0; last++)
             ;
         if (control->start == last)
-            return control->id;
+            return control;
     }
-    return -1;
+    return NULL;
 }
 
 /* The first control token that belongs to the turn of this message: the nearest before its
@@ -130,20 +131,24 @@ static bool has_unmarked(const struct rendering *rendering, uint16_t question)
     return false;
 }
 
-/* Whether a token opens a turn: it begins the rendering, or stands before the question. */
-static bool opens_turn(const struct rendering *rendering, uint16_t question, int32_t id)
+/* Whether a token between the answer and a next question ends the answer's turn, and does
+ * not open the question's: it is called special, does not stand right before the first
+ * question, and no role is written between it and the next one ("<|header|>user<|end|>").
+ */
+static bool ends_turn(const struct rendering *rendering, uint16_t question,
+                      const struct control_span *control)
 {
-    size_t at = 0;
-    for (size_t i = 0; i < rendering->control_count; i++) {
-        const struct control_span *control = &rendering->controls[i];
-        if (control->start != at)
-            break;
-        if (control->id == id)
-            return true;
-        at = control->end;
-    }
-    return rendering->control_count > 0 &&
-           rendering->controls[first_of_turn(rendering, question)].id == id;
+    const char *text = text_buffer_string(&rendering->output.text);
+    const struct control_span *next = control + 1;
+    if (!control->original->special ||
+        rendering->controls[first_of_turn(rendering, question)].id == control->id)
+        return false;
+    if (next == rendering->controls + rendering->control_count)
+        return true;
+    for (size_t at = control->end; at < next->start; at++)
+        if (rendering->output.origins[at] != 0)
+            return true; /* the question comes before it */
+    return control->end + strspn(text + control->end, " \n\r\t") >= next->start;
 }
 
 /* Some templates insist on a system message. */
@@ -159,9 +164,9 @@ static void probe_inner(struct chat_template *built, size_t first)
     const uint16_t question = (uint16_t)(answer - 1);
     if (rendering_make(&rendering, built, probe_messages + first, answer + 1U, false,
                        NULL) == STATUS_OK) {
-        const int32_t id = end_behind(&rendering, answer);
-        if (id >= 0 && !opens_turn(&rendering, question, id))
-            built->inner_end_id = id;
+        const struct control_span *end = end_behind(&rendering, answer);
+        if (end && ends_turn(&rendering, question, end))
+            built->inner_end_id = end->id;
         built->unmarked = built->unmarked || has_unmarked(&rendering, question);
     }
     rendering_release(&rendering);
@@ -193,7 +198,8 @@ static enum status probe(struct chat_template *built, const struct tokenizer *to
     }
     if (!status) {
         const uint16_t answer = (uint16_t)(PROBE_COUNT - first);
-        built->end_id = end_behind(&rendering, answer);
+        const struct control_span *end = end_behind(&rendering, answer);
+        built->end_id = end ? end->id : -1;
         built->inner_end_id = built->end_id;
         built->unmarked = has_unmarked(&rendering, (uint16_t)(answer - 1));
         probe_inner(built, first);

@@ -319,6 +319,8 @@ static void test_opening_is_no_end(void **state)
         "%}<|im_end|>",
         "<|endoftext|>{% for m in messages %}{{ '<|im_start|>' + m.role + ':' + m.content "
         "}}{% endfor %}<|im_end|>",
+        "S<|endoftext|>{% for m in messages %}{{ '<|endoftext|>' + m.role + '<|im_start|>' "
+        "+ m.content }}{% endfor %}<|im_end|>",
         "{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>"};
     struct tokenizer *tokenizer = fixture_small();
     (void)state;
