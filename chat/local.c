@@ -50,6 +50,7 @@ static void stop_tokens_collect(struct local *local)
     for (int32_t i = 0; i < architecture->eos_token_count; i++)
         stop_token_add(local, architecture->eos_tokens[i]);
     stop_token_add(local, chat_template_end_of_turn(local->chat_template));
+    stop_token_add(local, chat_template_end_of_inner_turn(local->chat_template));
 }
 
 static enum status text_open(struct local *local, const char *directory,

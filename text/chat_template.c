@@ -82,30 +82,95 @@ int32_t chat_template_end_of_turn(const struct chat_template *chat_template)
     return chat_template->end_id;
 }
 
-/* The control token behind the words of the last message; -1 if there is none. */
-static int32_t end_behind(const struct rendering *rendering, uint16_t origin)
+int32_t chat_template_end_of_inner_turn(const struct chat_template *chat_template)
 {
-    size_t last = rendering->output.text.length;
-    while (last > 0 && rendering->output.origins[last - 1] != origin)
-        last--;
-    for (size_t i = 0; last > 0 && i < rendering->control_count; i++)
-        if (rendering->controls[i].start >= last)
-            return rendering->controls[i].id;
-    return -1;
+    return chat_template->inner_end_id;
 }
 
-static bool has_unmarked(const struct rendering *rendering)
+/* The control token behind the words of a message, with no other words in between; NULL if
+ * there is none. */
+static const struct control_span *end_behind(const struct rendering *rendering,
+                                             uint16_t origin)
 {
-    for (size_t i = 0; i < rendering->control_count; i++)
+    const uint16_t *origins = rendering->output.origins;
+    size_t last = rendering->output.text.length;
+    while (last > 0 && origins[last - 1] != origin)
+        last--;
+    for (size_t i = 0; last > 0 && i < rendering->control_count; i++) {
+        const struct control_span *control = &rendering->controls[i];
+        for (; last < control->start && origins[last] == 0; last++)
+            ;
+        if (control->start == last)
+            return control;
+    }
+    return NULL;
+}
+
+/* The first control token that belongs to the turn of this message: the nearest before its
+ * words; 0 where none is, or where the template leaves the words out. */
+static size_t first_of_turn(const struct rendering *rendering, uint16_t origin)
+{
+    size_t at = 0;
+    size_t first = 0;
+    while (at < rendering->output.text.length && rendering->output.origins[at] != origin)
+        at++;
+    while (at < rendering->output.text.length && first + 1 < rendering->control_count &&
+           rendering->controls[first + 1].end <= at)
+        first++;
+    return first;
+}
+
+/* Whether the template opens or ends turns with added tokens that the tokenizer does not
+ * call special, from the question on: what stands before it may be a default system text
+ * that only speaks of them. */
+static bool has_unmarked(const struct rendering *rendering, uint16_t question)
+{
+    for (size_t i = first_of_turn(rendering, question); i < rendering->control_count; i++)
         if (!rendering->controls[i].original->special)
             return true;
     return false;
 }
 
+/* Whether a token between the answer and a next question ends the answer's turn, and does
+ * not open the question's: it is called special, does not stand right before the first
+ * question, and no role is written between it and the next one ("<|header|>user<|end|>").
+ */
+static bool ends_turn(const struct rendering *rendering, uint16_t question,
+                      const struct control_span *control)
+{
+    const char *text = text_buffer_string(&rendering->output.text);
+    const struct control_span *next = control + 1;
+    if (!control->original->special ||
+        rendering->controls[first_of_turn(rendering, question)].id == control->id)
+        return false;
+    if (next == rendering->controls + rendering->control_count)
+        return true;
+    for (size_t at = control->end; at < next->start; at++)
+        if (rendering->output.origins[at] != 0)
+            return true; /* the question comes before it */
+    return control->end + strspn(text + control->end, " \n\r\t") >= next->start;
+}
+
 /* Some templates insist on a system message. */
 static const struct message probe_messages[] = {
-    {"system", "s"}, {"user", "u"}, {"assistant", "a"}};
+    {"system", "s"}, {"user", "u"}, {"assistant", "a"}, {"user", "v"}};
 enum { PROBE_COUNT = 3 };
+
+/* What a question behind the answer shows; some templates end the last turn otherwise. */
+static void probe_inner(struct chat_template *built, size_t first)
+{
+    struct rendering rendering = {0};
+    const uint16_t answer = (uint16_t)(PROBE_COUNT - first);
+    const uint16_t question = (uint16_t)(answer - 1);
+    if (rendering_make(&rendering, built, probe_messages + first, answer + 1U, false,
+                       NULL) == STATUS_OK) {
+        const struct control_span *end = end_behind(&rendering, answer);
+        if (end && ends_turn(&rendering, question, end))
+            built->inner_end_id = end->id;
+        built->unmarked = built->unmarked || has_unmarked(&rendering, question);
+    }
+    rendering_release(&rendering);
+}
 
 /* Whether the template, not the renderer, is why there is no rendering. */
 static bool template_refuses(enum status status)
@@ -122,18 +187,22 @@ static enum status probe(struct chat_template *built, const struct tokenizer *to
                          struct error *error)
 {
     struct rendering rendering = {0};
+    size_t first = 1;
     enum status status = rendering_make(&rendering, built, probe_messages + 1,
                                         PROBE_COUNT - 1, false, error);
-    uint16_t origin = PROBE_COUNT - 1;
     if (template_refuses(status)) {
         rendering_release(&rendering);
-        origin = PROBE_COUNT;
+        first = 0;
         status =
             rendering_make(&rendering, built, probe_messages, PROBE_COUNT, false, error);
     }
     if (!status) {
-        built->end_id = end_behind(&rendering, origin);
-        built->unmarked = has_unmarked(&rendering);
+        const uint16_t answer = (uint16_t)(PROBE_COUNT - first);
+        const struct control_span *end = end_behind(&rendering, answer);
+        built->end_id = end ? end->id : -1;
+        built->inner_end_id = built->end_id;
+        built->unmarked = has_unmarked(&rendering, (uint16_t)(answer - 1));
+        probe_inner(built, first);
         if (!built->unmarked)
             chat_template_collect(built, tokenizer, true);
     }
@@ -178,6 +247,7 @@ enum status chat_template_build(struct chat_template **chat_template, const char
         error = &ignored;
     *chat_template = NULL;
     built->end_id = -1;
+    built->inner_end_id = -1;
     copy_variables(built, variables, variable_count);
     if (!source)
         status = check_chatml(tokenizer, error);

@@ -19,15 +19,17 @@
  *  - What a message says stays text: "<|im_end|>" inside a message never becomes the
  *    control token, wherever and however the template writes it. Control tokens are those
  *    that the tokenizer calls special; and, where the template itself writes added tokens
- *    that are not called special, all added tokens without white space. They are looked
- *    for only in bytes that the template wrote, whole.
+ *    that are not called special (from the first question on: a default system text may
+ *    speak of "<think>"), all added tokens without white space. They are looked for only
+ *    in bytes that the template wrote, whole.
  *  - Nothing is added to what the template writes: a beginning-of-sequence token is there
  *    once if the template writes it, and not otherwise (tokenize=True of transformers).
  *  - The assistant's turn starts where the prompt of its generation ends: that is the
  *    rendering of the messages before it with add_generation_prompt. It ends with the
  *    first control token behind its words, if that is the one that ends the assistant's
- *    turn in a conversation of one question and one answer. What the model has to write
- *    between the two carries loss, an empty "<think>" that the template adds among it.
+ *    turn in a conversation of one question and one answer, or before a next question
+ *    (OLMo-3 ends the last turn with another token). What the model has to write between
+ *    the two carries loss, an empty "<think>" that the template adds among it.
  *
  *     <|im_start|> "user\nHi" <|im_end|> "\n" <|im_start|> "assistant\n" "Hello" <|im_end|>
  *     mask: 0       0           0         0     0            0             1       1
@@ -88,7 +90,9 @@ enum status chat_template_encode(const struct chat_template *chat_template,
  */
 const char *chat_template_chatml_source(void);
 
-/* The token that ends the assistant's turn (generation stops there); -1: there is none. */
+/* The tokens that end the assistant's turn (generation stops there): where its reply is the
+ * last message, and where a question follows, mostly the same; -1: there is none. */
 int32_t chat_template_end_of_turn(const struct chat_template *chat_template);
+int32_t chat_template_end_of_inner_turn(const struct chat_template *chat_template);
 
 #endif

@@ -14,6 +14,7 @@ struct chat_template {
     struct added_token *originals; /* the same, as the tokenizer has them; [count] */
     bool unmarked;                 /* some control tokens are not called special */
     int32_t end_id;                /* end of the assistant's turn, -1: none */
+    int32_t inner_end_id;          /* the same where a question follows */
 };
 
 /* As chat_template_parse(), with the special tokens that the template may name. */

@@ -151,14 +151,15 @@ static bool same_bytes(const struct jinja_output *left, size_t left_at,
  * Where a reply starts: where the prompt of its generation ends. That prompt is a prefix
  * of most renderings. Where the template writes an older turn in another way (a system
  * text that moves, thinking left out), what it writes between the last words before the
- * reply and the reply decides; and last, where the reply's own words start.
+ * reply and the reply decides; and last, or where the template refuses to make the prompt,
+ * where the reply's own words start.
  */
 static bool find_start(const struct jinja_output *output, const struct jinja_output *prompt,
                        size_t from, bool has_words, size_t first, size_t *start)
 {
     const size_t bytes = prompt->text.length;
     *start = bytes;
-    if (bytes >= from && (!has_words || bytes <= first) &&
+    if (bytes > 0 && bytes >= from && (!has_words || bytes <= first) &&
         same_bytes(output, 0, prompt, 0, bytes))
         return true;
     if (!has_words)
@@ -173,7 +174,8 @@ static bool find_start(const struct jinja_output *output, const struct jinja_out
 }
 
 /* The end-of-turn token that follows at once, or later within the template's own text. */
-static void find_end(const struct rendering *rendering, int32_t end_id, size_t last,
+static void find_end(const struct rendering *rendering,
+                     const struct chat_template *chat_template, size_t last,
                      struct reply_span *reply)
 {
     reply->end = last;
@@ -184,7 +186,8 @@ static void find_end(const struct rendering *rendering, int32_t end_id, size_t l
         for (size_t at = last; at < control->start; at++)
             if (rendering->output.origins[at] != 0)
                 return;
-        if (control->id != end_id)
+        if (control->id != chat_template->end_id &&
+            control->id != chat_template->inner_end_id)
             return;
         reply->end = control->end;
         reply->ends = true;
@@ -248,7 +251,7 @@ static size_t add_reply(struct rendering *rendering,
         reply.start = first; /* where a message begins, no token lies across */
     if (!found || reply.start < from || cuts_control(rendering, reply.start))
         return from;
-    find_end(rendering, chat_template->end_id, has_words ? last : reply.start, &reply);
+    find_end(rendering, chat_template, has_words ? last : reply.start, &reply);
     array_reserve(rendering->replies, rendering->reply_capacity,
                   rendering->reply_count + 1);
     rendering->replies[rendering->reply_count++] = reply;

@@ -95,6 +95,11 @@ static struct jinja_value evaluate_routine(struct jinja_run *run,
                                            struct jinja_value self)
 {
     const struct jinja_arguments arguments = evaluate_arguments(run, node);
+    if (!run->failed && !node->routine) {
+        run->at = node->at;
+        jinja_fail(run, STATUS_UNSUPPORTED, "the %s \"%s\" is not supported",
+                   node->kind == NODE_FILTER ? "filter" : "test", node->name);
+    }
     if (run->failed)
         return jinja_undefined();
     return jinja_call_routine(run, node->routine, self, &arguments);

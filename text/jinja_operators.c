@@ -100,10 +100,13 @@ static bool is_zero(double number)
     return fpclassify(number) == FP_ZERO;
 }
 
+/* With the sign of the divisor, a zero too. */
 static double float_rest(double left, double right)
 {
     const double rest = fmod(left, right);
-    return !is_zero(rest) && (rest < 0) != (right < 0) ? rest + right : rest;
+    if (is_zero(rest))
+        return copysign(0, right);
+    return (rest < 0) != (right < 0) ? rest + right : rest;
 }
 
 static struct jinja_value floats(struct jinja_run *run, const char *operator, double left,

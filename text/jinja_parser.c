@@ -351,7 +351,7 @@ struct jinja_node *jinja_parse_filters(struct jinja_parser *parser, struct jinja
         filter->a = node;
         filter->name = jinja_expect_any_name(parser);
         filter->routine = jinja_find_filter(filter->name);
-        if (!filter->routine)
+        if (!filter->routine && !parser->in_branch)
             jinja_parse_fail(parser, filter->at, STATUS_UNSUPPORTED,
                              "the filter \"%s\" is not supported", filter->name);
         if (jinja_at_operator(parser, "("))
@@ -386,7 +386,7 @@ static struct jinja_node *parse_test(struct jinja_parser *parser, struct jinja_n
     test->a = of;
     test->name = jinja_expect_any_name(parser);
     test->routine = jinja_find_test(test->name);
-    if (!test->routine)
+    if (!test->routine && !parser->in_branch)
         jinja_parse_fail(parser, test->at, STATUS_UNSUPPORTED,
                          "the test \"%s\" is not supported", test->name);
     if (jinja_at_operator(parser, "(")) {

@@ -16,6 +16,9 @@ struct jinja_parser {
     bool failed;
     int depth;
     int loops; /* around the current statement, within its macro */
+    /* Whether the statement around is an "if": what is unknown there is an error only where
+     * it is reached, as in Jinja. */
+    bool in_branch;
 };
 
 void jinja_parse_fail(struct jinja_parser *parser, uint32_t at, enum status status,

@@ -229,9 +229,16 @@ static struct jinja_node *parse_statement(struct jinja_parser *parser)
     };
     const uint32_t at = parser->token->at;
     const char *name = jinja_expect_any_name(parser);
-    for (size_t i = 0; i < sizeof statements / sizeof *statements && !parser->failed; i++)
-        if (strcmp(name, statements[i].name) == 0)
-            return statements[i].parse(parser);
+    const bool in_branch = parser->in_branch;
+    for (size_t i = 0; i < sizeof statements / sizeof *statements && !parser->failed; i++) {
+        if (strcmp(name, statements[i].name) != 0)
+            continue;
+        if (statements[i].parse != parse_set)
+            parser->in_branch = statements[i].parse == parse_if;
+        struct jinja_node *node = statements[i].parse(parser);
+        parser->in_branch = in_branch;
+        return node;
+    }
     const bool is_end = strncmp(name, "end", 3) == 0 || strcmp(name, "else") == 0 ||
                         strcmp(name, "elif") == 0;
     if (is_end)

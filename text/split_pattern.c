@@ -54,6 +54,17 @@ static size_t plain_set_bytes(const char *source, size_t at)
                                                                            : 0;
 }
 
+/* The bytes of "{1,3}" where "+" follows, which repeats it once more in Oniguruma; 0 where
+ * there is none. PCRE2 would read it as an interval that gives nothing back. */
+static size_t repeated_interval_bytes(const char *source, size_t at)
+{
+    const bool named = at > 1 && source[at - 2] == '\\' && strchr("pPx", source[at - 1]);
+    const size_t inside = strspn(source + at + 1, "0123456789,");
+    return inside > 0 && !named && strncmp(source + at + 1 + inside, "}+", 2) == 0
+               ? inside + 2
+               : 0;
+}
+
 /* Oniguruma to PCRE2. */
 static enum status translate(const char *source, struct text_buffer *out,
                              struct error *error)
@@ -71,6 +82,17 @@ static enum status translate(const char *source, struct text_buffer *out,
         }
         if (c == '\\' && source[i + 1]) {
             append_escape(out, source[++i], in_set);
+            continue;
+        }
+        if (!in_set && c == '{' && repeated_interval_bytes(source, i)) {
+            const long minimum = strtol(source + i + 1, NULL, 10);
+            if (minimum > 1)
+                return error_set(error, STATUS_UNSUPPORTED,
+                                 "regular expression: byte %zu: a repeated interval from 2 "
+                                 "on is not supported: %s",
+                                 i, source);
+            text_buffer_append_char(out, minimum == 0 ? '*' : '+');
+            i += repeated_interval_bytes(source, i);
             continue;
         }
         if (in_set && c == '[' && plain_set_bytes(source, i)) {

@@ -423,10 +423,25 @@ def check_classes(library, goldens):
     return bad
 
 
+def check_pipelines(library, goldens, lines):
+    """Whole files as the families have them; lines of characters that Unicode 14 knows."""
+    import tokenizer_pipelines as pipelines
+
+    bad = 0
+    known = [line for line in lines if all(unicodedata.category(c) != "Cn" for c in line)]
+    for name, whole in pipelines.pipelines(goldens, known):
+        source = json.dumps(whole)
+        strewn = list(pipelines.strewn(whole, known, random.Random(9)))
+        bad += compare(f"as {name}", Ours(library, source), goldens.load(source), strewn)
+    return bad
+
+
 def run_cuts(data, goldens):
     with tempfile.TemporaryDirectory() as name:
         library = Library(name, chat=False)
-        return check_classes(library, goldens) + check_cuts(library, goldens, mixed(data, goldens)[:12000])
+        lines = mixed(data, goldens)
+        bad = check_classes(library, goldens) + check_cuts(library, goldens, lines[:12000])
+        return bad + check_pipelines(library, goldens, lines)
 
 
 def run(data, folder, goldens):
@@ -439,4 +454,5 @@ def run(data, folder, goldens):
         refused(library, data)
         bad += check_families(library, data, goldens, lines[:10000])
         bad += check_classes(library, goldens) + check_cuts(library, goldens, lines[:10000])
+        bad += check_pipelines(library, goldens, lines)
     return bad

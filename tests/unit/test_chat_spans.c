@@ -169,6 +169,21 @@ static void test_which_words(void **state)
           "<|im_start|>assistant\n[a<|im_end|>]\n<|im_start|>user\nu<|im_end|>\n");
 }
 
+/* A template with a system text of its own that refuses a conversation without messages:
+ * it is not the assistant that says that text. */
+static void test_reply_first(void **state)
+{
+    static const char source[] =
+        "{% if messages[0].role != 'system' %}<|im_start|>system:S<|im_end|>{% endif %}"
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' + m.content + "
+        "'<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant:"
+        "{% endif %}";
+    (void)state;
+    check(source, talk + 2, 3, false,
+          "<|im_start|>system:S<|im_end|><|im_start|>assistant:[a1<|im_end|>]"
+          "<|im_start|>user:v<|im_end|><|im_start|>assistant:[a2<|im_end|>]");
+}
+
 static size_t count_controls(const struct token_list *ids)
 {
     size_t count = 0;
@@ -276,6 +291,97 @@ static void test_no_end(void **state)
     tokenizer_free(tokenizer);
 }
 
+/* OLMo-3: the last turn ends with another token than those before a question do. */
+static void test_two_ends(void **state)
+{
+    static const char source[] =
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' + m.content }}"
+        "{% if m.role == 'assistant' and loop.last %}<|endoftext|>{% else %}<|im_end|>"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant:"
+        "{% endif %}";
+    struct tokenizer *tokenizer = fixture_small();
+    struct chat_template *chat_template = parse(source, tokenizer);
+    (void)state;
+    assert_int_equal(chat_template_end_of_turn(chat_template), BOS);
+    assert_int_equal(chat_template_end_of_inner_turn(chat_template), END);
+    chat_template_free(chat_template);
+    tokenizer_free(tokenizer);
+    check(source, talk + 1, 4, false,
+          "<|im_start|>user:u<|im_end|><|im_start|>assistant:[a1<|im_end|>]"
+          "<|im_start|>user:v<|im_end|><|im_start|>assistant:[a2<|endoftext|>]");
+}
+
+/* What opens the next turn is no end of the one before. */
+static void test_opening_is_no_end(void **state)
+{
+    static const char *const sources[] = {
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + ':' + m.content }}{% endfor "
+        "%}<|im_end|>",
+        "<|endoftext|>{% for m in messages %}{{ '<|im_start|>' + m.role + ':' + m.content "
+        "}}{% endfor %}<|im_end|>",
+        "S<|endoftext|>{% for m in messages %}{{ '<|endoftext|>' + m.role + '<|im_start|>' "
+        "+ m.content }}{% endfor %}<|im_end|>",
+        "{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>"};
+    struct tokenizer *tokenizer = fixture_small();
+    (void)state;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        struct chat_template *chat_template = parse(sources[i], tokenizer);
+        struct token_list ids = {0};
+        struct mask_list mask = {0};
+        struct error error;
+        assert_int_equal(chat_template_end_of_turn(chat_template), END);
+        assert_int_equal(chat_template_end_of_inner_turn(chat_template), END);
+        assert_int_equal(chat_template_encode(chat_template, tokenizer, talk + 1, 4, false,
+                                              &ids, &mask, &error),
+                         STATUS_FORMAT);
+        assert_non_null(strstr(error.message, "message 1: the chat template writes no"));
+        chat_template_free(chat_template);
+    }
+    tokenizer_free(tokenizer);
+}
+
+/* SmolLM3: a default system text speaks of added tokens that are not called special. They
+ * are no control tokens, and the assistant may say them; where turns are made of such
+ * tokens, what it says stays text. */
+static void test_spoken_of_tokens(void **state)
+{
+    static const struct {
+        const char *first; /* what the template writes first, and behind each message */
+        const char *last;
+        size_t count; /* of <|endoftext|> in all */
+    } cases[] = {{"<|im_start|>Think: <|endoftext|>.<|im_end|>", "<|im_end|>", 2},
+                 {"", "<|im_end|>", 1},
+                 {"", "<|endoftext|><|im_end|>", 2}};
+    static const struct message messages[] = {{"user", "u"},
+                                              {"assistant", "<|endoftext|>a"}};
+    struct text_buffer json = fixture_read(GOLDEN_FOLDER "small.json");
+    char *flag = strstr(strstr(json.data, "<|endoftext|>"), "\"special\":true");
+    (void)state;
+    memcpy(flag, "\"special\":null", 14); /* as long, and means false */
+    struct tokenizer *tokenizer = fixture_tokenizer(json.data);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text_buffer source = {0};
+        text_buffer_appendf(&source,
+                            "%s{%% for m in messages %%}<|im_start|>{{ m.content }}%s"
+                            "{%% endfor %%}",
+                            cases[i].first, cases[i].last);
+        struct chat_template *chat_template = parse(source.data, tokenizer);
+        struct token_list ids = {0};
+        size_t count = 0;
+        assert_int_equal(chat_template_encode(chat_template, tokenizer, messages, 2, false,
+                                              &ids, NULL, NULL),
+                         STATUS_OK);
+        for (size_t t = 0; t < ids.count; t++)
+            count += ids.ids[t] == BOS;
+        assert_int_equal(count, cases[i].count);
+        token_list_release(&ids);
+        chat_template_free(chat_template);
+        text_buffer_release(&source);
+    }
+    tokenizer_free(tokenizer);
+    text_buffer_release(&json);
+}
+
 /* Tokens that take the white space beside them, as Phi-3's do. */
 static void test_stripping_tokens(void **state)
 {
@@ -319,9 +425,13 @@ int main(void)
         cmocka_unit_test(test_closings),
         cmocka_unit_test(test_empty_reply),
         cmocka_unit_test(test_which_words),
+        cmocka_unit_test(test_reply_first),
         cmocka_unit_test(test_no_injection),
         cmocka_unit_test(test_bos_once),
         cmocka_unit_test(test_no_end),
+        cmocka_unit_test(test_two_ends),
+        cmocka_unit_test(test_opening_is_no_end),
+        cmocka_unit_test(test_spoken_of_tokens),
         cmocka_unit_test(test_stripping_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -375,6 +375,7 @@ static const struct {
     {SET("[bc]-d"), "regular expression: byte 1: sets inside sets are not supported"},
     {SET("[b-]d"), "regular expression: byte 1: sets inside sets are not supported"},
     {SET("[]b]d"), "regular expression: byte 1: sets inside sets are not supported"},
+    {SET("b]a{2,3}+[c"), "expression: byte 4: a repeated interval from 2 on is not supp"},
     {"{" MODEL ",\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
      "\"behavior\":\"Merged\"}}",
      "t.json: pre_tokenizer.behavior: \"Merged\" is not known"},
