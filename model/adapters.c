@@ -320,7 +320,7 @@ static void scale_rows(float *w, const float *magnitude, int64_t rows, int64_t c
         double squares = 0;
         for (int64_t j = 0; j < columns; j++)
             squares += (double)w[i * columns + j] * (double)w[i * columns + j];
-        const double gain = (double)magnitude[i] / fmax(sqrt(squares), FLT_MIN);
+        const double gain = (double)magnitude[i] / fmax(sqrt(squares), (double)FLT_MIN);
         for (int64_t j = 0; j < columns; j++)
             w[i * columns + j] = (float)(gain * (double)w[i * columns + j]);
     }

@@ -47,6 +47,15 @@ static struct architecture good(const char *fields)
     return architecture;
 }
 
+#define QWEN "\"model_type\": \"qwen2\", \"num_hidden_layers\": 4, "
+#define TYPES                                                                              \
+    "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\", "    \
+    "\"sliding_attention\"], "
+
+#define OLMO3 "\"model_type\": \"olmo3\", \"num_hidden_layers\": 4, "
+#define OLMO3_YARN                                                                         \
+    "\"rope_type\": \"yarn\", \"factor\": 8.0, \"original_max_position_embeddings\": 8192"
+
 #define LLAMA3                                                                             \
     "\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": 1.0, "               \
     "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 8192"

@@ -83,40 +83,6 @@ static void families_have_their_defaults(void **state)
     assert_string_equal(architecture_limit_name(&a), "max_position_embeddings");
 }
 
-/* Which layers have the window, as bits. */
-static unsigned windows(const char *fields)
-{
-    const struct architecture a = good(fields);
-    unsigned bits = 0;
-    for (int64_t layer = 0; layer < a.layer_count; layer++)
-        bits |= (unsigned)(architecture_window(&a, layer) > 0) << layer;
-    return bits;
-}
-
-static void reads_windows(void **state)
-{
-    (void)state;
-#define QWEN "\"model_type\": \"qwen2\", \"num_hidden_layers\": 4, "
-#define TYPES                                                                              \
-    "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\", "    \
-    "\"sliding_attention\"], "
-    assert_int_equal(windows(QWEN "\"sliding_window\": 9, "), 0);
-    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, "), 0); /* from 28 on */
-    assert_int_equal(
-        windows(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, "), 14);
-    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, " TYPES), 10);
-    assert_int_equal(
-        windows(QWEN "\"use_sliding_window\": true, \"sliding_window\": null, "), 0);
-    assert_int_equal(windows("\"model_type\": \"mistral\", "), 3);
-    assert_int_equal(
-        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, \"head_dim\": 8, "),
-        5);
-    assert_int_equal(
-        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, " TYPES), 10);
-    assert_int_equal(
-        good(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 4, ").window, 0);
-}
-
 static void reads_gemma2(void **state)
 {
     (void)state;
@@ -155,29 +121,6 @@ static void reads_olmo2(void **state)
                      2 * (6144 + 11088 + 2 * 48 + 48 + 16) + 48 + 2 * 131 * 48);
     a = good("\"model_type\": \"olmo2\", \"attention_bias\": true, ");
     assert_true(a.query_key_value_bias && a.attention_out_bias && !a.feed_forward_bias);
-}
-
-#define OLMO3 "\"model_type\": \"olmo3\", \"num_hidden_layers\": 4, "
-#define OLMO3_YARN                                                                         \
-    "\"rope_type\": \"yarn\", \"factor\": 8.0, \"original_max_position_embeddings\": 8192"
-
-static void reads_olmo3(void **state)
-{
-    (void)state;
-    struct architecture a = good(OLMO3);
-    assert_true(a.post_norms && a.no_pre_norms && a.row_norms);
-    assert_int_equal(a.window, 4096);
-    assert_int_equal(windows(OLMO3), 7);
-    assert_true(a.rope_theta == 5e5 && a.window_rope_theta == 0);
-    a = good(OLMO3 "\"rope_scaling\": {" OLMO3_YARN "}, ");
-    assert_true(a.rope_kind == ROPE_YARN && a.window_rope_theta == 5e5);
-    assert_int_equal(architecture_turn(&a, 0), TURN_WINDOW);
-    assert_int_equal(architecture_turn(&a, 3), TURN_PLAIN);
-    a = good(OLMO3 "\"rope_theta\": 1e5, \"rope_scaling\": {" OLMO3_YARN "}, ");
-    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 1e5);
-    a = good(OLMO3 "\"rope_theta\": 1e5, \"layer_types\": [\"full_attention\", "
-                   "\"full_attention\", \"full_attention\", \"full_attention\"], ");
-    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 0 && a.window == 0);
 }
 
 #define GPT2 GPT2_WITHOUT_HEADS ", \"n_head\": 3"
@@ -594,10 +537,8 @@ int main(void)
         cmocka_unit_test(reads_fields_and_defaults),
         cmocka_unit_test(reads_other_values),
         cmocka_unit_test(families_have_their_defaults),
-        cmocka_unit_test(reads_windows),
         cmocka_unit_test(reads_gemma2),
         cmocka_unit_test(reads_olmo2),
-        cmocka_unit_test(reads_olmo3),
         cmocka_unit_test(reads_gpt2),
         cmocka_unit_test(reads_text_part),
         cmocka_unit_test(reads_granite),

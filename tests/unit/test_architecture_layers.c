@@ -4,6 +4,36 @@
 #define GEMMA3  "\"model_type\": \"gemma3_text\", \"num_hidden_layers\": 12, "
 #define SMOLLM3 "\"model_type\": \"smollm3\", \"num_hidden_layers\": 8, "
 
+/* Which layers have the window, as bits. */
+static unsigned windows(const char *fields)
+{
+    const struct architecture a = good(fields);
+    unsigned bits = 0;
+    for (int64_t layer = 0; layer < a.layer_count; layer++)
+        bits |= (unsigned)(architecture_window(&a, layer) > 0) << layer;
+    return bits;
+}
+
+static void reads_windows(void **state)
+{
+    (void)state;
+    assert_int_equal(windows(QWEN "\"sliding_window\": 9, "), 0);
+    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, "), 0); /* from 28 on */
+    assert_int_equal(
+        windows(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 1, "), 14);
+    assert_int_equal(windows(QWEN "\"use_sliding_window\": true, " TYPES), 10);
+    assert_int_equal(
+        windows(QWEN "\"use_sliding_window\": true, \"sliding_window\": null, "), 0);
+    assert_int_equal(windows("\"model_type\": \"mistral\", "), 3);
+    assert_int_equal(
+        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, \"head_dim\": 8, "),
+        5);
+    assert_int_equal(
+        windows("\"model_type\": \"gemma2\", \"num_hidden_layers\": 4, " TYPES), 10);
+    assert_int_equal(
+        good(QWEN "\"use_sliding_window\": true, \"max_window_layers\": 4, ").window, 0);
+}
+
 /* Reads `fields`, of which the layers turn so, a character each: plain, window, none. */
 static struct architecture turns_so(const char *fields, const char *turns)
 {
@@ -61,6 +91,25 @@ static void gemma3_reads_both_spellings(void **state)
                                                   "{}, ");
     assert_memory_equal(&defaults, &empty, sizeof defaults);
     assert_true(defaults.rope_theta == 1e6 && defaults.window_rope_theta == 1e4);
+}
+
+static void reads_olmo3(void **state)
+{
+    (void)state;
+    struct architecture a = good(OLMO3);
+    assert_true(a.post_norms && a.no_pre_norms && a.row_norms);
+    assert_int_equal(a.window, 4096);
+    assert_int_equal(windows(OLMO3), 7);
+    assert_true(a.rope_theta == 5e5 && a.window_rope_theta == 0);
+    a = good(OLMO3 "\"rope_scaling\": {" OLMO3_YARN "}, ");
+    assert_true(a.rope_kind == ROPE_YARN && a.window_rope_theta == 5e5);
+    assert_int_equal(architecture_turn(&a, 0), TURN_WINDOW);
+    assert_int_equal(architecture_turn(&a, 3), TURN_PLAIN);
+    a = good(OLMO3 "\"rope_theta\": 1e5, \"rope_scaling\": {" OLMO3_YARN "}, ");
+    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 1e5);
+    a = good(OLMO3 "\"rope_theta\": 1e5, \"layer_types\": [\"full_attention\", "
+                   "\"full_attention\", \"full_attention\", \"full_attention\"], ");
+    assert_true(a.rope_theta == 1e5 && a.window_rope_theta == 0 && a.window == 0);
 }
 
 static void smollm3_leaves_layers_as_they_are(void **state)
@@ -155,8 +204,10 @@ static void prints_what_it_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_windows),
         cmocka_unit_test(gemma3_turns_by_layer),
         cmocka_unit_test(gemma3_reads_both_spellings),
+        cmocka_unit_test(reads_olmo3),
         cmocka_unit_test(smollm3_leaves_layers_as_they_are),
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),
