@@ -222,8 +222,11 @@ void window_print(const struct architecture *a, const struct family *family,
         return;
     if (family->window_rule == WINDOW_SWITCHED)
         json_bool(json, "use_sliding_window", a->window > 0);
-    if (a->window > 0)
-        json_integer(json, "sliding_window", a->window);
+    /* Where it may be of some layers transformers makes the mask even if it is of none. */
+    const int64_t unused = family->window_rule == WINDOW_PERIODIC ? family->window : 0;
+    const int64_t window = a->window > 0 ? a->window : unused;
+    if (window > 0)
+        json_integer(json, "sliding_window", window);
     else
         json_null(json, "sliding_window");
     if (family->window_rule == WINDOW_WHEN_GIVEN ||

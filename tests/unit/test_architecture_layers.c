@@ -201,6 +201,26 @@ static void prints_what_it_reads(void **state)
     }
 }
 
+/* Their classes in transformers make the window's mask whether or not a layer has it. */
+static void prints_a_window_that_no_layer_has(void **state)
+{
+    (void)state;
+    static const char *const families[] = {"gemma2", "gemma3_text", "olmo3"};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        char fields[128];
+        struct text_buffer text = {0};
+        snprintf(fields, sizeof fields,
+                 "\"model_type\": \"%s\", \"layer_types\": [\"full_attention\", "
+                 "\"full_attention\"], ",
+                 families[i]);
+        const struct architecture a = good(fields);
+        assert_int_equal(a.window, 0);
+        architecture_print_json(&a, DTYPE_BF16, &text);
+        assert_non_null(strstr(text.data, "\"sliding_window\": 4096,"));
+        text_buffer_release(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +232,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_computed),
         cmocka_unit_test(refuses_broken_fields),
         cmocka_unit_test(prints_what_it_reads),
+        cmocka_unit_test(prints_a_window_that_no_layer_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
