@@ -22,7 +22,8 @@ static const char config_name[] = "adapter_config.json";
 static const char weights_name[] = "adapter_model.safetensors";
 static const char name_prefix[] = "base_model.model.";
 
-/* A field that changes the result, and is refused unless it is absent, null or neutral. */
+/* A field that changes the result, and is refused unless it is absent, null or neutral.
+ * What "exclude_modules" leaves out lacks tensors, and that is seen. */
 static const char *const neutral_fields[] = {
     "rank_pattern",
     "alpha_pattern",
@@ -30,7 +31,6 @@ static const char *const neutral_fields[] = {
     "layers_to_transform",
     "layers_pattern",
     "megatron_config",
-    "exclude_modules",
     "trainable_token_indices",
     "lora_bias",
     "use_qalora",
@@ -49,11 +49,9 @@ static const char *const neutral_fields[] = {
  * one, that leaves it alone. */
 static const char images_excluded[] = ".*(vision_tower|multi_modal_projector).*";
 
-/* null, false, {}, [], and what we write ourselves */
+/* null, false, {}, [] */
 static bool is_neutral(const cJSON *value)
 {
-    if (cJSON_IsString(value) && strcmp(value->string, "exclude_modules") == 0)
-        return strcmp(value->valuestring, images_excluded) == 0;
     return !value || cJSON_IsNull(value) || cJSON_IsFalse(value) ||
            ((cJSON_IsObject(value) || cJSON_IsArray(value)) && !value->child);
 }
@@ -271,11 +269,28 @@ static enum status read_tensor(struct parameter_block *block,
                               file->path, entry->name);
 }
 
+/* PEFT adapts modules of the part that sees too, where their names are the text part's. */
+static enum status refuse_images(const struct safetensors *file, struct error *error)
+{
+    for (size_t i = 0; i < file->entry_count; i++) {
+        const char *name = file->entries[i].name;
+        if (text_starts_with(name, name_prefix) &&
+            name_of_images(name + strlen(name_prefix)))
+            return error_set(error, STATUS_UNSUPPORTED,
+                             "%s: tensor '%s' is of the part that sees images, which is "
+                             "not read: only adapters of the text part alone are",
+                             file->path, name);
+    }
+    return STATUS_OK;
+}
+
 static enum status read_weights(struct parameter_block *block, const char *path,
                                 bool text_part, struct error *error)
 {
     struct safetensors file = {0};
     enum status status = safetensors_open(&file, path, error);
+    if (!status && text_part)
+        status = refuse_images(&file, error);
     if (!status && file.entry_count != block->entry_count)
         status = error_set(error, STATUS_FORMAT,
                            "%s: %zu tensors, but the model and adapter_config.json ask for "

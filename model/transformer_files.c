@@ -283,7 +283,7 @@ static enum status check_tied_head(const struct transformer *model,
     return error_set(error, STATUS_FORMAT,
                      "%s: '%s' differs from '%s', although config.json says "
                      "\"tie_word_embeddings\": true: set it to false if the head is meant",
-                     path, tied_head, embedding_name);
+                     path, head->name, embedding_name);
 }
 
 static bool is_parameter(const struct transformer *model, const char *name)
@@ -295,11 +295,17 @@ static bool is_parameter(const struct transformer *model, const char *name)
     return false;
 }
 
+/* check_heads() */
+static bool is_tied_head(const struct transformer *model, const char *name)
+{
+    return model->architecture.tied_embeddings && strcmp(name, tied_head) == 0;
+}
+
 /* Of a model of images too: its text part's, or of another part. */
 static bool is_of_whole(const struct transformer *model, const char *name)
 {
     char *text = model->architecture.text_part ? name_in_text(name) : NULL;
-    const bool found = text && is_parameter(model, text);
+    const bool found = text && (is_parameter(model, text) || is_tied_head(model, text));
     free(text);
     return found || (model->architecture.text_part && name_of_images(name));
 }
@@ -334,10 +340,8 @@ static enum status check_entry(const struct transformer *model,
 {
     const struct parameter_names *names = parameter_names_of(&model->architecture);
     if (is_parameter(model, entry->name) || is_table(model, entry->name) ||
-        is_of_whole(model, entry->name))
+        is_of_whole(model, entry->name) || is_tied_head(model, entry->name))
         return STATUS_OK;
-    if (model->architecture.tied_embeddings && strcmp(entry->name, tied_head) == 0)
-        return STATUS_OK; /* check_heads() */
     if (lacks_prefix(model, entry->name) && names->prefix_optional)
         return STATUS_OK;
     if (lacks_prefix(model, entry->name))
@@ -381,9 +385,14 @@ static enum status check_heads(const struct transformer *model,
                                const struct safetensors *file, struct error *error)
 {
     const struct safetensors_entry *head = safetensors_find(file, tied_head);
-    if (!model->architecture.tied_embeddings || !head)
+    if (!model->architecture.tied_embeddings)
         return STATUS_OK;
-    return check_tied_head(model, files, head, file->path, error);
+    if (!head && model->architecture.text_part) {
+        char *whole = name_in_whole(tied_head, WHOLE_MODEL);
+        head = safetensors_find(file, whole);
+        free(whole);
+    }
+    return head ? check_tied_head(model, files, head, file->path, error) : STATUS_OK;
 }
 
 static enum status load_weights(struct transformer *model, const char *directory,

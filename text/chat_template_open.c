@@ -165,10 +165,12 @@ enum status chat_template_open_directory(struct chat_template **chat_template,
     if (!status && !files.source)
         status = read_config(&files, directory, "chat_template.json", error);
     if (!status && !files.source)
-        status = error_set(error, STATUS_UNSUPPORTED,
-                           "%s: no chat template: no chat_template.jinja, and no "
-                           "chat_template in tokenizer_config.json; is it a base model?",
-                           directory);
+        status =
+            error_set(error, STATUS_UNSUPPORTED,
+                      "%s: no chat template: no chat_template.jinja, and no "
+                      "chat_template in tokenizer_config.json or chat_template.json; is it "
+                      "a base model?",
+                      directory);
     if (!status)
         status = read_map(&files, directory, error);
     if (!status) {

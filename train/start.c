@@ -132,6 +132,12 @@ static enum status start_fill(const char *directory, const struct train_options 
 {
     struct tokenizer *tokenizer = NULL;
     int64_t vocabulary_count = 0;
+    if (cJSON_IsObject(json_get(config, "text_config")))
+        return error_set(
+            error, STATUS_UNSUPPORTED,
+            "%s: --init takes the config of a text model: of this one give the "
+            "object \"text_config\" in a file of its own",
+            options->init);
     if (json_required_integer(config, "vocab_size", &vocabulary_count, options->init,
                               error) ||
         file_make_directories(directory, error) ||

@@ -201,6 +201,119 @@ static void adapters_of_the_text_model_serve(void **state)
     free(adapter);
 }
 
+/* The golden file with its embedding as the head, by that name. */
+static void write_head(const char *directory, const char *name)
+{
+    static const char whole_embedding[] = "language_model.model.embed_tokens.weight";
+    struct safetensors file = {0};
+    struct error error = {0};
+    char *path = path_join(directory, "model.safetensors");
+    check(safetensors_open(&file, "tests/golden/model/mistral3/model.safetensors", &error),
+          &error);
+    struct safetensors_tensor *tensors =
+        memory_allocate_array(file.entry_count, sizeof *tensors);
+    for (size_t i = 0; i < file.entry_count; i++) {
+        const struct safetensors_entry *entry = &file.entries[i];
+        const bool head = strcmp(entry->name, "language_model.lm_head.weight") == 0;
+        const struct safetensors_entry *data =
+            head ? safetensors_find(&file, whole_embedding) : entry;
+        tensors[i] = (struct safetensors_tensor){.name = head ? name : entry->name,
+                                                 .data = data->data,
+                                                 .dtype = entry->dtype,
+                                                 .stored = entry->dtype,
+                                                 .rank = entry->rank};
+        memcpy(tensors[i].shape, entry->shape, sizeof entry->shape);
+    }
+    check(safetensors_write(path, tensors, file.entry_count, NULL, 0, &error), &error);
+    free(tensors);
+    safetensors_close(&file);
+    free(path);
+}
+
+/* The golden config.json, but with tied embeddings. */
+static void write_tied_config(const char *directory)
+{
+    static const char untied[] = "\"tie_word_embeddings\": false",
+                      tied[] = "\"tie_word_embeddings\": true ";
+    struct text_buffer text = {0};
+    struct error error = {0};
+    char *path = path_join(directory, "config.json");
+    check(file_read(&text, "tests/golden/model/mistral3/config.json", 0, &error), &error);
+    for (char *at; (at = memmem(text.data, text.length, untied, strlen(untied)));)
+        memcpy(at, tied, strlen(tied));
+    check(file_write_all(path, text.data, text.length, &error), &error);
+    text_buffer_release(&text);
+    free(path);
+}
+
+/* A tied file may carry the head by either name, if it is the embedding. */
+static void tied_heads_may_be_there(void **state)
+{
+    static const char *const names[] = {"lm_head.weight", "language_model.lm_head.weight"};
+    (void)state;
+    char *directory = subfolder("tied");
+    write_tied_config(directory);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        write_head(directory, names[i]);
+        transformer_free(open_directory(directory));
+    }
+    free(directory);
+}
+
+static void tied_heads_must_be_the_embedding(void **state)
+{
+    (void)state;
+    struct transformer *model = NULL;
+    struct error error = {0};
+    char *directory = subfolder("not-tied");
+    char *path = path_join(directory, "model.safetensors");
+    struct text_buffer file = {0};
+    write_tied_config(directory);
+    check(file_read(&file, "tests/golden/model/mistral3/model.safetensors", 0, &error),
+          &error);
+    check(file_write_all(path, file.data, file.length, &error), &error);
+    assert_int_equal(
+        transformer_open_directory(&model, backend, directory, MASTERS_DROPPED, &error),
+        STATUS_FORMAT);
+    assert_non_null(strstr(error.message, "'language_model.lm_head.weight' differs from "
+                                          "'model.embed_tokens.weight'"));
+    text_buffer_release(&file);
+    free(path);
+    free(directory);
+}
+
+/* PEFT adapts the part that sees too, where nobody excludes it. */
+static void adapters_of_images_are_refused(void **state)
+{
+    static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, "
+                                 "\"target_modules\": [\"q_proj\"], "
+                                 "\"exclude_modules\": \".*multi_modal_projector.*\"}";
+    static const char name[] = "base_model.model.model.vision_tower.encoder.layers.0."
+                               "self_attn.q_proj.lora_A.weight";
+    static const float values[3];
+    const struct safetensors_tensor tensor = {.name = name,
+                                              .data = values,
+                                              .dtype = DTYPE_F32,
+                                              .stored = DTYPE_F32,
+                                              .rank = 2,
+                                              .shape = {1, 3}};
+    (void)state;
+    struct error error = {0};
+    struct transformer *model = open_directory(whole_directory);
+    char *adapter = subfolder("of-images");
+    char *config_path = path_join(adapter, "adapter_config.json");
+    char *weights = path_join(adapter, "adapter_model.safetensors");
+    check(file_write_all(config_path, config, strlen(config), &error), &error);
+    check(safetensors_write(weights, &tensor, 1, NULL, 0, &error), &error);
+    assert_int_equal(transformer_open_adapter(model, adapter, MASTERS_DROPPED, &error),
+                     STATUS_UNSUPPORTED);
+    assert_non_null(strstr(error.message, name));
+    transformer_free(model);
+    free(weights);
+    free(config_path);
+    free(adapter);
+}
+
 static void names_go_both_ways(void **state)
 {
     static const char *const names[][3] = {
@@ -236,6 +349,9 @@ int main(void)
         cmocka_unit_test(is_written_alone),
         cmocka_unit_test(adapters_are_of_the_whole),
         cmocka_unit_test(adapters_of_the_text_model_serve),
+        cmocka_unit_test(tied_heads_may_be_there),
+        cmocka_unit_test(tied_heads_must_be_the_embedding),
+        cmocka_unit_test(adapters_of_images_are_refused),
         cmocka_unit_test(names_go_both_ways),
     };
     return cmocka_run_group_tests(tests, begin, end);

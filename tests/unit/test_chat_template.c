@@ -377,7 +377,7 @@ static void test_places(void **state)
         {"{\"chat_template\":7}", NULL, "chat_template: expected a text or a list", false},
         {"{\"chat_template\":null}", NULL,
          "no chat template: no chat_template.jinja, and no "
-         "chat_template in tokenizer_config.json",
+         "chat_template in tokenizer_config.json or chat_template.json",
          false},
         {NULL, NULL, "no chat template", false},
         {"[1]", NULL, "tokenizer_config.json: expected an object", false},
