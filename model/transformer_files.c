@@ -357,13 +357,46 @@ static enum status check_entry(const struct transformer *model,
                      (long long)model->architecture.layer_count);
 }
 
+/* The name of ours for what files call `name` (heap); NULL: it is that already. */
+static char *own_name(const struct transformer *model, const char *name)
+{
+    const struct parameter_names *names = parameter_names_of(&model->architecture);
+    struct text_buffer own = {0};
+    if (model->architecture.text_part)
+        return name_in_text(name);
+    if (!names->prefix_optional || text_starts_with(name, names->prefix))
+        return NULL;
+    text_buffer_appendf(&own, "%s%s", names->prefix, name);
+    return text_buffer_detach(&own);
+}
+
+/* A tensor that files hold by two names could be read by either. */
+static enum status check_once(const struct transformer *model,
+                              const struct weight_files *files,
+                              const struct safetensors *file,
+                              const struct safetensors_entry *entry, struct error *error)
+{
+    char *own = own_name(model, entry->name);
+    const struct safetensors_entry *taken =
+        own && is_parameter(model, own) ? entry_of(model, files, own, NULL) : entry;
+    free(own);
+    if (taken == entry)
+        return STATUS_OK;
+    return error_set(error, STATUS_FORMAT,
+                     "%s: '%s' and '%s' are the same tensor of this model: take one out",
+                     file->path, entry->name, taken->name);
+}
+
 static enum status check_entries(const struct transformer *model,
                                  const struct weight_files *files, struct error *error)
 {
     for (size_t i = 0; i < files->count; i++) {
         const struct safetensors *file = &files->files[i];
         for (size_t j = 0; j < file->entry_count; j++) {
-            const enum status status = check_entry(model, file, &file->entries[j], error);
+            const struct safetensors_entry *entry = &file->entries[j];
+            enum status status = check_entry(model, file, entry, error);
+            if (!status)
+                status = check_once(model, files, file, entry, error);
             if (status)
                 return status;
         }

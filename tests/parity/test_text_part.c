@@ -343,6 +343,23 @@ static void names_go_both_ways(void **state)
     assert_false(name_of_images("model.layers.0.vision_tower.weight"));
 }
 
+static void a_tensor_by_two_names_is_refused(void **state)
+{
+    static const char name[] = "model.language_model.embed_tokens.weight";
+    (void)state;
+    struct transformer *model = NULL;
+    struct error error = {0};
+    char *directory = subfolder("twice");
+    write_tied_config(directory);
+    write_head(directory, name);
+    assert_int_equal(
+        transformer_open_directory(&model, backend, directory, MASTERS_DROPPED, &error),
+        STATUS_FORMAT);
+    assert_non_null(strstr(error.message, name));
+    assert_non_null(strstr(error.message, "the same tensor"));
+    free(directory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +368,7 @@ int main(void)
         cmocka_unit_test(adapters_of_the_text_model_serve),
         cmocka_unit_test(tied_heads_may_be_there),
         cmocka_unit_test(tied_heads_must_be_the_embedding),
+        cmocka_unit_test(a_tensor_by_two_names_is_refused),
         cmocka_unit_test(adapters_of_images_are_refused),
         cmocka_unit_test(names_go_both_ways),
     };
