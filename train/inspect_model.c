@@ -176,6 +176,10 @@ static void block_json(const struct architecture *a, struct json_writer *json)
     json_integer(json, "unturned_layers", architecture_unturned_count(a));
     json_number(json, "attention_soft_cap", a->attention_cap);
     json_number(json, "logit_soft_cap", a->logit_cap);
+    json_number(json, "embedding_multiplier", a->embedding_multiplier);
+    json_number(json, "residual_multiplier", a->residual_multiplier);
+    json_number(json, "attention_multiplier", a->attention_multiplier);
+    json_number(json, "logits_scaling", a->logits_scaling);
 }
 
 static void architecture_json(const struct architecture *a, struct json_writer *json)
@@ -317,6 +321,12 @@ static void print_block(const struct architecture *a, struct text_buffer *out)
         text_buffer_appendf(out, ", scores capped at %g", a->attention_cap);
     if (a->logit_cap > 0)
         text_buffer_appendf(out, ", logits capped at %g", a->logit_cap);
+    if (a->residual_multiplier > 0)
+        text_buffer_appendf(out,
+                            ", multipliers: embedding %g, residual %g, attention %g, "
+                            "logits 1 / %g",
+                            a->embedding_multiplier, a->residual_multiplier,
+                            a->attention_multiplier, a->logits_scaling);
     text_buffer_append_char(out, '\n');
 }
 
