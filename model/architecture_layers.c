@@ -7,9 +7,9 @@
 
 static const char full[] = "full_attention", sliding[] = "sliding_attention";
 
-static void window_set(struct architecture *a, int64_t layer)
+static void layer_set(uint64_t layers[LAYER_LIMIT / 64], int64_t layer)
 {
-    a->windowed[layer / 64] |= (uint64_t)1 << (layer % 64);
+    layers[layer / 64] |= (uint64_t)1 << (layer % 64);
 }
 
 /* "layer_types": one of the two names a layer. */
@@ -25,7 +25,7 @@ static enum status read_types(struct architecture *a, const struct source *sourc
         if (layer == a->layer_count || (!windowed && strcmp(name, full) != 0))
             break;
         if (windowed)
-            window_set(a, layer);
+            layer_set(a->windowed, layer);
         layer++;
     }
     if (cJSON_IsArray(types) && !item && layer == a->layer_count)
@@ -68,7 +68,7 @@ static enum status default_layers(struct architecture *a, const struct family *f
     }
     for (int64_t layer = first; layer < a->layer_count; layer++)
         if (family->window_rule != WINDOW_PERIODIC || (layer + 1) % period != 0)
-            window_set(a, layer);
+            layer_set(a->windowed, layer);
     return STATUS_OK;
 }
 
@@ -167,7 +167,7 @@ static enum status read_turning(struct architecture *a, const struct source *sou
         if (layer == a->layer_count || (turns != 0.0 && turns != 1.0))
             break;
         if (turns == 0.0)
-            a->unturned[layer / 64] |= (uint64_t)1 << (layer % 64);
+            layer_set(a->unturned, layer);
         layer++;
     }
     if (cJSON_IsArray(list) && !item && layer == a->layer_count)
@@ -188,7 +188,7 @@ enum status unturned_read(struct architecture *a, const struct family *family,
     const enum status status =
         read_period(source, "no_rope_layer_interval", family->unturned_period, &period);
     for (int64_t layer = period - 1; !status && layer < a->layer_count; layer += period)
-        a->unturned[layer / 64] |= (uint64_t)1 << (layer % 64);
+        layer_set(a->unturned, layer);
     return status;
 }
 

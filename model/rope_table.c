@@ -39,14 +39,19 @@ static int64_t plain_count(const struct architecture *a, int64_t position_count)
                                                        : position_count;
 }
 
+static int64_t row_count(const struct architecture *a, int64_t position_count)
+{
+    const int64_t plain = plain_count(a, position_count);
+    return plain < position_count ? plain + position_count : plain;
+}
+
 static enum status table_make(struct tensor *table, struct backend *backend,
                               const struct architecture *a, int64_t position_count,
                               struct error *error)
 {
     const int64_t size = architecture_rotary_size(a);
     const int64_t plain = plain_count(a, position_count);
-    const bool longer = plain < position_count;
-    const int64_t count = longer ? plain + position_count : plain;
+    const int64_t count = row_count(a, position_count);
     const size_t bytes = (size_t)count * (size_t)size * sizeof(float);
     float *made = backend_allocate(backend, bytes, error);
     if (!made)
@@ -54,7 +59,7 @@ static enum status table_make(struct tensor *table, struct backend *backend,
                             (long long)position_count);
     float *rows = memory_allocate_array((size_t)(count * size), sizeof *rows);
     rope_rows(rows, a, plain, false);
-    if (longer)
+    if (count > plain)
         rope_rows(rows + plain * size, a, position_count, true);
     backend_copy_in(backend, made, rows, bytes);
     free(rows);
@@ -77,11 +82,9 @@ enum status rope_tables_reserve(struct rope_tables *tables, struct backend *back
                                 const struct architecture *a, int64_t position_count,
                                 struct error *error)
 {
-    const int64_t plain = plain_count(a, position_count);
-    const int64_t count = plain < position_count ? plain + position_count : plain;
     if (architecture_rotary_size(a) == 0)
         return STATUS_OK; /* nothing turns */
-    if (tables->plain.data && count <= tables->plain.shape[0])
+    if (tables->plain.data && row_count(a, position_count) <= tables->plain.shape[0])
         return STATUS_OK;
     CHECK(a->window_rope_theta == 0 || a->rope_kind != ROPE_LONG); /* the same rows */
     enum status status = STATUS_OK;

@@ -47,6 +47,32 @@ static struct architecture good(const char *fields)
     return architecture;
 }
 
+/* Refused with `status`, by a message that has `named` and the file. */
+static inline void check_refused(const char *fields, enum status status, const char *named)
+{
+    struct architecture a;
+    struct error error = {0};
+    assert_int_equal(parse_with(&a, fields, &error), status);
+    if (!strstr(error.message, named) || !strstr(error.message, "dir/config.json"))
+        fail_msg("%s -> %s", fields, error.message);
+}
+
+/* What is printed of it is read back equal. */
+static inline void check_printed(const char *fields)
+{
+    const struct architecture a = good(fields);
+    struct architecture again;
+    struct error error = {0};
+    struct text_buffer text = {0};
+    architecture_print_json(&a, DTYPE_BF16, &text);
+    if (parse(&again, text.data, &error))
+        fail_msg("%s", error.message);
+    assert_memory_equal(&a, &again, sizeof a);
+    assert_non_null(strstr(text.data, architecture_class_name(&a)));
+    assert_non_null(strstr(text.data, "\"torch_dtype\": \"bfloat16\""));
+    text_buffer_release(&text);
+}
+
 #define QWEN "\"model_type\": \"qwen2\", \"num_hidden_layers\": 4, "
 #define TYPES                                                                              \
     "\"layer_types\": [\"full_attention\", \"sliding_attention\", \"full_attention\", "    \

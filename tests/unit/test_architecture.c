@@ -324,14 +324,8 @@ static void refuses_what_is_not_computed(void **state)
         {"\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}}, ",
          "\"full_attention\""},
     };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        struct architecture a;
-        struct error error = {0};
-        assert_int_equal(parse_with(&a, fields[i][0], &error), STATUS_UNSUPPORTED);
-        if (!strstr(error.message, fields[i][1]) ||
-            !strstr(error.message, "dir/config.json"))
-            fail_msg("%s -> %s", fields[i][0], error.message);
-    }
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        check_refused(fields[i][0], STATUS_UNSUPPORTED, fields[i][1]);
     assert_int_equal(
         good("\"sliding_window\": 99, \"use_sliding_window\": false, ").channels, 48);
 }
@@ -479,19 +473,8 @@ static void prints_what_it_reads(void **state)
              "\"resid_pdrop\": 0.1, ",
         GPT2 ", \"num_attention_heads\": 3, \"n_positions\": 77, \"layer_norm_epsilon\": "
              "1e-3, "};
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        const struct architecture a = good(fields[i]);
-        struct architecture again;
-        struct error error = {0};
-        struct text_buffer text = {0};
-        architecture_print_json(&a, DTYPE_BF16, &text);
-        if (parse(&again, text.data, &error))
-            fail_msg("%s", error.message);
-        assert_memory_equal(&a, &again, sizeof a);
-        assert_non_null(strstr(text.data, architecture_class_name(&a)));
-        assert_non_null(strstr(text.data, "\"torch_dtype\": \"bfloat16\""));
-        text_buffer_release(&text);
-    }
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        check_printed(fields[i]);
 }
 
 static void write_file(const char *directory, const char *name, const char *text)
